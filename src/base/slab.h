@@ -1,0 +1,25 @@
+/* slab.h - memory for objects whose handles clients hold.
+ *
+ * Objects of one kind live in one reserved address range that is never given back, so any value a
+ * client passes (NULL, foreign, freed twice) can be checked without touching unmapped memory.
+ * Allocation is a thread-local stack pop in the common case; objects may be freed on any thread.
+ */
+#ifndef ACN_BASE_SLAB_H
+#define ACN_BASE_SLAB_H
+
+#include "base/status.h"
+#include <stdbool.h>
+
+typedef struct acn_slab acn_slab;
+
+/* Kinds are created once, at load time or on first use, and live as long as the process. */
+acn_slab *acn_slab_create(const char *kind, size_t object_bytes, size_t max_objects);
+/* Returns memory with undefined contents, 64-byte aligned, or NULL when the range is full. */
+void *acn_slab_alloc(acn_slab *slab);
+void acn_slab_free(acn_slab *slab, void *object);
+/* True if |pointer| is the start of an object that is alive now. Never faults. */
+bool acn_slab_is_live(const acn_slab *slab, const void *pointer);
+/* Live objects; for leak tests and `anycann report`. */
+size_t acn_slab_live_count(const acn_slab *slab);
+
+#endif

@@ -1,0 +1,88 @@
+/* kernels.h - the vector kernels of one instruction set, as one table.
+ *
+ * Every file in this folder is compiled once per ISA level (generic, avx2, avx512) with
+ * ACN_ISA_NAME and ACN_KERNEL(name) defined, and fills its part of the level's table. The level is
+ * chosen by CPUID bits at start (never by CPU model); ANYCANN_ISA forces one.
+ * Kernels see one dimension and contiguous data; striding and broadcasting are the iterator's.
+ */
+#ifndef ACN_OPS_KERNELS_H
+#define ACN_OPS_KERNELS_H
+
+#include "ops/dtype.h"
+
+/* Arithmetic classes. f16, bf16 compute in F32; i8, u8, i16 in I32; bool and masks in B8. */
+typedef enum acn_class {
+    ACN_K_F32, ACN_K_F64, ACN_K_I32, ACN_K_I64, ACN_K_C64, ACN_K_B8, ACN_CLASS_COUNT
+} acn_class;
+
+/* Micro-ops of the tile machine. d = f(a, b, c), element by element.
+ * ACN_MICRO(name, operands, result)   result: SAME class as a, or B8 */
+#define ACN_MICROS                                                                                 \
+    ACN_MICRO(ADD, 2, SAME) ACN_MICRO(SUB, 2, SAME) ACN_MICRO(MUL, 2, SAME)                        \
+    ACN_MICRO(DIV, 2, SAME) /* integers: truncates; x / 0 = 0 */                                   \
+    ACN_MICRO(FMA, 3, SAME) /* a * b + c */                                                        \
+    ACN_MICRO(MAX, 2, SAME) ACN_MICRO(MIN, 2, SAME) /* NaN wins */                                 \
+    ACN_MICRO(AND, 2, SAME) ACN_MICRO(OR, 2, SAME) ACN_MICRO(XOR, 2, SAME)                         \
+    ACN_MICRO(NOT, 1, SAME) /* integers: bitwise; B8: logical */                                   \
+    ACN_MICRO(NEG, 1, SAME) ACN_MICRO(ABS, 1, SAME) ACN_MICRO(SQRT, 1, SAME)                       \
+    ACN_MICRO(RSQRT, 1, SAME) ACN_MICRO(RECIP, 1, SAME)                                            \
+    ACN_MICRO(FLOOR, 1, SAME) ACN_MICRO(CEIL, 1, SAME) ACN_MICRO(TRUNC, 1, SAME)                   \
+    ACN_MICRO(ROUND, 1, SAME) /* half to even */                                                   \
+    ACN_MICRO(EXP, 1, SAME) ACN_MICRO(LOG, 1, SAME) ACN_MICRO(TANH, 1, SAME)                       \
+    ACN_MICRO(SIN, 1, SAME) ACN_MICRO(COS, 1, SAME) ACN_MICRO(ERF, 1, SAME)                        \
+    ACN_MICRO(POW, 2, SAME) ACN_MICRO(RELU, 1, SAME) /* NaN stays NaN; -0 gives +0 */              \
+    ACN_MICRO(EQ, 2, B8) ACN_MICRO(NE, 2, B8) ACN_MICRO(LT, 2, B8) ACN_MICRO(LE, 2, B8)            \
+    ACN_MICRO(GT, 2, B8) ACN_MICRO(GE, 2, B8) ACN_MICRO(IS_FINITE, 1, B8)                          \
+    ACN_MICRO(IS_NAN, 1, B8)                                                                       \
+    ACN_MICRO(SELECT, 3, SAME) /* d = c[B8] ? a : b */                                             \
+    ACN_MICRO(COPY, 1, SAME)
+
+typedef enum acn_micro_code {
+#define ACN_MICRO(name, operands, result) ACN_U_##name,
+    ACN_MICROS
+#undef ACN_MICRO
+    ACN_MICRO_COUNT
+} acn_micro_code;
+
+typedef void (*acn_micro_fn)(void *d, const void *a, const void *b, const void *c, int64_t n);
+typedef void (*acn_convert_fn)(void *d, const void *s, int64_t n);
+
+typedef enum acn_reduce_code {
+    ACN_R_SUM, ACN_R_PROD, ACN_R_MAX, ACN_R_MIN, /* NaN wins */
+    ACN_R_ANY, ACN_R_ALL, ACN_REDUCE_COUNT
+} acn_reduce_code;
+/* *accumulator = *accumulator (op) s[0] (op) ... s[n-1]; the accumulator is of the class's own type
+ * (SUM of F32: float pairwise-blocked so that the error stays within c * log n * eps). */
+typedef void (*acn_reduce_fn)(void *accumulator, const void *s, int64_t n);
+
+typedef struct acn_gemm_kernels acn_gemm_kernels; /* gemm.h */
+
+typedef struct acn_kernels {
+    const char *isa;
+    acn_micro_fn micro[ACN_MICRO_COUNT][ACN_CLASS_COUNT]; /* NULL: the class has no such micro-op */
+    /* storage dtype -> class and back. Integers wrap on store; floats round once, to nearest even;
+     * float -> integer classes truncate toward zero. B8 loads test against zero. NULL: impossible. */
+    acn_convert_fn load[ACN_DTYPE_COUNT][ACN_CLASS_COUNT];
+    acn_convert_fn store[ACN_DTYPE_COUNT][ACN_CLASS_COUNT];
+    /* between classes: cast[from][to] */
+    acn_convert_fn cast[ACN_CLASS_COUNT][ACN_CLASS_COUNT];
+    acn_reduce_fn reduce[ACN_REDUCE_COUNT][ACN_CLASS_COUNT];
+    /* memcpy; and with non-temporal stores, for outputs that will not fit in the cache. */
+    void (*copy)(void *d, const void *s, size_t bytes);
+    void (*copy_stream)(void *d, const void *s, size_t bytes);
+    void (*fill)(void *d, const void *pattern, size_t pattern_bytes, size_t count);
+    const acn_gemm_kernels *gemm;
+} acn_kernels;
+
+/* The level in use. Resolved once; afterwards one load. */
+const acn_kernels *acn_kernels_get(void);
+/* All levels that this machine can run, best last; for tests. */
+int acn_kernels_levels(const acn_kernels *const **out_levels);
+/* For tests: "generic", "avx2", "avx512". False if the machine lacks it. */
+bool acn_kernels_select(const char *isa);
+
+size_t acn_class_bytes(acn_class k);
+/* The class in which |dtype| computes. */
+acn_class acn_class_of(acn_dtype dtype);
+
+#endif
