@@ -16,7 +16,7 @@ foreach(isa IN LISTS ACN_ISA_LEVELS)
     add_library(acn_kernels_${isa} OBJECT ${ACN_KERNEL_SOURCES})
     target_include_directories(acn_kernels_${isa} PRIVATE src)
     target_compile_definitions(acn_kernels_${isa}
-        PRIVATE ACN_ISA_NAME="${isa}" ACN_ISA_${isa}=1 ACN_KERNEL\(name\)=acn_${isa}_\#\#name)
+        PRIVATE ACN_ISA=${isa} ACN_ISA_NAME="${isa}" ACN_ISA_${isa}=1)
     target_compile_options(acn_kernels_${isa} PRIVATE
         -O3 -fno-math-errno -fno-trapping-math -ffp-contract=fast ${ACN_ISA_FLAGS_${isa}})
     list(APPEND ACN_KERNEL_OBJECTS $<TARGET_OBJECTS:acn_kernels_${isa}>)

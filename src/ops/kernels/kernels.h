@@ -1,14 +1,21 @@
 /* kernels.h - the vector kernels of one instruction set, as one table.
  *
- * Every file in this folder is compiled once per ISA level (generic, avx2, avx512) with
- * ACN_ISA_NAME and ACN_KERNEL(name) defined, and fills its part of the level's table. The level is
- * chosen by CPUID bits at start (never by CPU model); ANYCANN_ISA forces one.
+ * Every file in this folder is compiled once per ISA level (generic, avx2, avx512) with ACN_ISA and
+ * ACN_ISA_NAME defined, names what it exports with ACN_KERNEL(name), and fills its part of the
+ * level's table. The level is chosen by CPUID bits at start (never by CPU model); ANYCANN_ISA forces
+ * one.
  * Kernels see one dimension and contiguous data; striding and broadcasting are the iterator's.
  */
 #ifndef ACN_OPS_KERNELS_H
 #define ACN_OPS_KERNELS_H
 
 #include "ops/dtype.h"
+
+#ifdef ACN_ISA /* in a file that is compiled per level: acn_avx2_gemm for ACN_KERNEL(gemm) */
+#define ACN_KERNEL_JOIN(isa, name) acn_##isa##_##name
+#define ACN_KERNEL_OF(isa, name)   ACN_KERNEL_JOIN(isa, name)
+#define ACN_KERNEL(name)           ACN_KERNEL_OF(ACN_ISA, name)
+#endif
 
 /* Arithmetic classes. f16, bf16 compute in F32; i8, u8, i16 in I32; bool and masks in B8. */
 typedef enum acn_class {
