@@ -1,0 +1,97 @@
+# The front door. CMake builds; this file only says in which order things are done.
+#
+#   make            build build/toolkit
+#   make demo       install what is missing, build, train a small network on npu:0
+#   make check      style, C tests, ABI tests, Python clients (.ci/run calls it)
+#   make check-all  also sanitizers and slow tests
+#   make bench      speed, as ratios to other libraries
+#   make install    copy the toolkit to PREFIX
+#
+# Variables, for the command line or the environment:
+BUILD ?= build
+# Parallel jobs.
+JOBS ?= $(shell nproc)
+# Python of the test clients; torch_npu 2.13.0 exists for 3.10 to 3.13.
+PYTHON ?= python3
+# Further arguments of pip, such as --extra-index-url URL. Without any, pip takes from the
+# machine's configured index whatever build of torch that offers first; on PyPI itself that is the
+# CUDA build, so name the index of PyTorch's CPU builds there.
+PIP_ARGS ?=
+CMAKE_ARGS ?=
+PREFIX ?= /opt/anycann
+
+VENV := .venv
+VENV_ORT := .venv-ort
+TOOLKIT := $(abspath $(BUILD))/toolkit
+PIP_INSTALL = bin/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS)
+export ANYCANN_TOOLKIT := $(TOOLKIT)
+
+.PHONY: all build deps venv venv-ort demo check check-all style test-c test-python sanitize bench \
+        install clean
+
+all: build
+
+build: $(BUILD)/build.ninja
+	cmake --build $(BUILD) --parallel $(JOBS)
+
+$(BUILD)/build.ninja:
+	cmake -G Ninja -S . -B $(BUILD) $(CMAKE_ARGS)
+
+deps:
+	PYTHON="$(PYTHON)" tools/install-deps.sh
+
+# onnxruntime-cann wants an older numpy than the others, hence the second environment.
+venv: $(VENV)/.stamp
+venv-ort: $(VENV_ORT)/.stamp
+$(VENV)/.stamp: tests/requirements.txt
+$(VENV_ORT)/.stamp: tests/requirements-ort.txt
+$(VENV)/.stamp $(VENV_ORT)/.stamp:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))' || \
+	    { echo "$(PYTHON) is not 3.10 to 3.13, for which the clients exist; set PYTHON" >&2; exit 1; }
+	$(PYTHON) -m venv --clear $(@D)
+	$(@D)/$(PIP_INSTALL) -r $<
+	touch $@
+
+demo: deps
+	$(MAKE) build venv
+	PATH="$(abspath $(VENV))/bin:$$PATH" $(TOOLKIT)/bin/anycann run python examples/torch_train/train.py
+
+# pytest comes last: its summary is the last line.
+check: deps
+	$(MAKE) venv venv-ort build
+	$(MAKE) style
+	$(MAKE) test-c
+	$(MAKE) test-python
+
+check-all: check
+	$(MAKE) sanitize
+	$(MAKE) test-python PYTEST_ARGS="-m slow"
+
+style: $(VENV)/.stamp
+	git ls-files '*.c' '*.h' '*.cpp' | xargs clang-format --dry-run -Werror
+	$(VENV)/bin/ruff check --quiet .
+
+test-c: build
+	ctest --test-dir $(BUILD) --output-on-failure -j $(JOBS)
+
+PYTEST_ARGS ?= -m "not slow"
+test-python: build venv venv-ort
+	$(VENV)/bin/python -m pytest -q -ra $(PYTEST_ARGS) tests
+
+# The C tests once more, in builds that watch memory, undefined behaviour and threads.
+sanitize: deps
+	cmake -G Ninja -S . -B $(BUILD)-asan -DACN_SANITIZE=address,undefined $(CMAKE_ARGS)
+	cmake --build $(BUILD)-asan --parallel $(JOBS)
+	ctest --test-dir $(BUILD)-asan --output-on-failure -j $(JOBS)
+	cmake -G Ninja -S . -B $(BUILD)-tsan -DACN_SANITIZE=thread $(CMAKE_ARGS)
+	cmake --build $(BUILD)-tsan --parallel $(JOBS)
+	ctest --test-dir $(BUILD)-tsan --output-on-failure -j $(JOBS)
+
+bench: build venv
+	cmake --build $(BUILD) --parallel $(JOBS) --target bench
+
+install: build
+	cmake --install $(BUILD) --prefix $(PREFIX)
+
+clean:
+	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-tsan

@@ -1,0 +1,33 @@
+# The tree that users get, beside what doors.cmake puts into include/ and lib64/: CANN's shape,
+# regular files only (wheels hold no links), and nothing in it knows where it lies.
+set(ACN_CANN_VERSION 9.1.0) # the release whose interface this is; env.def has the same default
+
+file(GLOB ACN_TOOL_SOURCES CONFIGURE_DEPENDS src/tools/*.c)
+add_executable(anycann ${ACN_TOOL_SOURCES})
+target_include_directories(anycann PRIVATE src)
+target_compile_definitions(anycann PRIVATE
+    ACN_VERSION="${PROJECT_VERSION}" ACN_CANN_VERSION="${ACN_CANN_VERSION}")
+target_link_libraries(anycann PRIVATE ${CMAKE_DL_LIBS})
+set_target_properties(anycann PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${ACN_TOOLKIT}/bin")
+
+configure_file(packaging/toolkit/set_env.sh "${ACN_TOOLKIT}/set_env.sh" COPYONLY)
+configure_file(python/anycann_autoload.py
+    "${ACN_TOOLKIT}/python/site-packages/anycann_autoload.py" COPYONLY)
+configure_file(LICENSE "${ACN_TOOLKIT}/LICENSE" COPYONLY)
+
+# torch_npu takes the text after "=" of the first line with "version" in it.
+set(ACN_INSTALL_INFO "${ACN_TOOLKIT}/${CMAKE_SYSTEM_PROCESSOR}-linux/ascend_toolkit_install.info")
+file(CONFIGURE OUTPUT "${ACN_INSTALL_INFO}" CONTENT
+"package_name=Ascend-cann-toolkit
+version=${ACN_CANN_VERSION}
+arch=${CMAKE_SYSTEM_PROCESSOR}
+os=linux
+provider=AnyCANN ${PROJECT_VERSION}
+")
+# Clients insist on these folders; operator packages of others go below opp/vendors.
+foreach(component IN ITEMS runtime compiler toolkit tools opp opp/vendors)
+    file(CONFIGURE OUTPUT "${ACN_TOOLKIT}/${component}/version.info" CONTENT
+        "Version=${ACN_CANN_VERSION}\nversion_dir=${ACN_CANN_VERSION}\n")
+endforeach()
+
+install(DIRECTORY "${ACN_TOOLKIT}/" DESTINATION . USE_SOURCE_PERMISSIONS)

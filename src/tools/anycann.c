@@ -1,0 +1,89 @@
+/* anycann.c - the front command: verbs as git has them. This file only finds the verb; each verb is
+ * one function in a file of its own or with its kin. */
+#include "tools/tool.h"
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int verb_help(int argc, char **argv);
+static int verb_version(int argc, char **argv);
+
+typedef struct verb {
+    const char *name, *arguments, *doc;
+    int (*run)(int argc, char **argv);
+} verb;
+
+static const verb verbs[] = {
+    {"run", "[--devices N] [--soc NAME] [--report] CMD...", "run CMD on AnyCANN", acn_verb_run},
+    {"enable", "[--python EXE] [--force]", "let plain `python` of an environment find AnyCANN",
+     acn_verb_enable},
+    {"disable", "[--python EXE]", "take that back", acn_verb_disable},
+    {"env", "[--json | --export]", "variables that AnyCANN reads; --export: lines for eval",
+     acn_verb_env},
+    {"home", "", "root of this toolkit", acn_verb_home},
+    {"info", "[--json]", "version, SoC, devices, instruction set, threads, memory, paths",
+     acn_verb_info},
+    {"ops", "[NAME] [--json]", "operators, their types and public names", acn_verb_ops},
+    {"coverage", "[--client NAME] [--json]", "every symbol that a client asks for, and its state",
+     acn_verb_coverage},
+    {"report", "[PID|last] [--json]", "what a process ran: operators, calls, time, gaps",
+     acn_verb_report},
+    {"help", "", "this page", verb_help},
+    {"--version", "", "version of AnyCANN and of the CANN that it speaks", verb_version},
+};
+
+enum { VERB_COUNT = sizeof verbs / sizeof verbs[0] };
+
+static void print_help(FILE *out) {
+    fputs("anycann - CANN's published interface on ordinary CPUs\n\nusage: anycann VERB ...\n",
+          out);
+    for (int i = 0; i < VERB_COUNT; i++) {
+        fprintf(out, "  %s %s\n      %s\n", verbs[i].name, verbs[i].arguments, verbs[i].doc);
+    }
+    fputs("\nexit codes: 0 fine, 1 findings, 2 usage, 3 environment; run: CMD's own\n", out);
+}
+
+static int verb_help(int argc, char **argv) {
+    print_help(stdout);
+    return ACN_EXIT_FINE;
+}
+
+static int verb_version(int argc, char **argv) {
+    puts("anycann " ACN_VERSION " (CANN " ACN_CANN_VERSION ")");
+    return ACN_EXIT_FINE;
+}
+
+int acn_say(int code, const char *format, ...) {
+    va_list arguments;
+    fputs("anycann: ", stderr);
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fputc('\n', stderr);
+    return code;
+}
+
+bool acn_listing_options(int argc, char **argv, bool *out_is_json, const char **out_word) {
+    static const struct option options[] = {{"json", no_argument, NULL, 'j'}, {0}};
+    *out_is_json = false;
+    for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+        if (c != 'j') return false;
+        *out_is_json = true;
+    }
+    *out_word = argv[optind];
+    return true;
+}
+
+int main(int argc, char **argv) {
+    if (argc < 2) {
+        print_help(stderr);
+        return ACN_EXIT_USAGE;
+    }
+    const char *name = argv[1];
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) name = "help";
+    for (int i = 0; i < VERB_COUNT; i++) {
+        if (strcmp(name, verbs[i].name) == 0) return verbs[i].run(argc - 1, argv + 1);
+    }
+    return acn_say(ACN_EXIT_USAGE, "no verb `%s`; `anycann help` lists them", name);
+}

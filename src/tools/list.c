@@ -1,0 +1,99 @@
+/* list.c - the verbs that print what there is: env, home, coverage. */
+#define _GNU_SOURCE
+#include "tools/tool.h"
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+int acn_verb_home(int argc, char **argv) {
+    puts(acn_toolkit_home());
+    return ACN_EXIT_FINE;
+}
+
+/* One variable a line for `eval` of any POSIX shell. */
+static int print_exports(void) {
+    for (const acn_variable *v = acn_variables; v->name; v++) {
+        char *value = acn_variable_value(v);
+        printf("export %s='", v->name);
+        for (const char *c = value; *c; c++) {
+            fputs(*c == '\'' ? "'\\''" : (char[]){*c, '\0'}, stdout);
+        }
+        puts("'");
+        free(value);
+    }
+    return ACN_EXIT_FINE;
+}
+
+static int print_settings(bool is_json) {
+    static const char *const headings[] = {"variable", "value", "default", "meaning"};
+    static const struct {
+        const char *name, *fallback, *doc;
+    } settings[] = {
+#define ACN_ENV(id, name, kind, fallback, doc) {name, fallback, doc},
+#include "base/env.def"
+#undef ACN_ENV
+    };
+    acn_table *table = acn_table_new(4, headings);
+    for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++) {
+        const char *value = getenv(settings[i].name);
+        acn_table_row(table, (const char *[]){settings[i].name, value ? value : "",
+                                              settings[i].fallback, settings[i].doc});
+    }
+    acn_table_print(table, stdout, is_json);
+    acn_table_free(table);
+    return ACN_EXIT_FINE;
+}
+
+int acn_verb_env(int argc, char **argv) {
+    static const struct option options[] = {
+        {"json", no_argument, NULL, 'j'}, {"export", no_argument, NULL, 'x'}, {0}};
+    bool is_json = false, is_export = false;
+    for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+        if (c == '?') return ACN_EXIT_USAGE;
+        is_json |= c == 'j';
+        is_export |= c == 'x';
+    }
+    return is_export ? print_exports() : print_settings(is_json);
+}
+
+/* share/anycann/coverage.tsv is written by api/gen.py: a heading, then
+ * client, library, symbol, kind, state. */
+int acn_verb_coverage(int argc, char **argv) {
+    static const char *const headings[] = {"client", "library", "symbol", "kind", "state"};
+    static const struct option options[] = {
+        {"json", no_argument, NULL, 'j'}, {"client", required_argument, NULL, 'c'}, {0}};
+    bool is_json = false;
+    const char *client = NULL;
+    for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+        if (c == '?') return ACN_EXIT_USAGE;
+        if (c == 'j') is_json = true;
+        if (c == 'c') client = optarg;
+    }
+    char *path = acn_toolkit_path("share/anycann/coverage.tsv");
+    FILE *file = fopen(path, "r");
+    if (!file) return acn_say(ACN_EXIT_ENVIRONMENT, "cannot read %s: %m", path);
+
+    acn_table *table = acn_table_new(5, headings);
+    int done = 0;
+    char line[1024];
+    for (bool is_heading = true; fgets(line, sizeof line, file); is_heading = false) {
+        if (is_heading) continue;
+        char *rest = line, *cells[5];
+        line[strcspn(line, "\n")] = '\0';
+        for (int i = 0; i < 5; i++)
+            cells[i] = rest ? strsep(&rest, "\t") : NULL;
+        if (!cells[4] || (client && strcmp(client, cells[0]) != 0)) continue;
+        acn_table_row(table, (const char *const *)cells);
+        done += strcmp(cells[4], "done") == 0;
+    }
+    fclose(file);
+    int rows = acn_table_rows(table);
+    if (rows > 0) acn_table_print(table, stdout, is_json);
+    acn_table_free(table);
+    if (rows == 0) {
+        return acn_say(ACN_EXIT_FINDINGS, "no client `%s` in %s", client ? client : "", path);
+    }
+    free(path);
+    if (!is_json) printf("%d of %d symbols done\n", done, rows);
+    return ACN_EXIT_FINE;
+}

@@ -1,0 +1,67 @@
+/* tool.h - what the verbs of the `anycann` program share. A verb is one function and one row of the
+ * table in anycann.c. The program links nothing of the core: `run` must start in no time, and must
+ * work where the core does not load. */
+#ifndef ACN_TOOLS_TOOL_H
+#define ACN_TOOLS_TOOL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+enum acn_exit {
+    ACN_EXIT_FINE = 0,
+    ACN_EXIT_FINDINGS = 1,
+    ACN_EXIT_USAGE = 2,
+    ACN_EXIT_ENVIRONMENT = 3,
+};
+
+/* argv[0] is the verb, as getopt wants it. Returns an acn_exit. */
+int acn_verb_run(int argc, char **argv);
+int acn_verb_enable(int argc, char **argv);
+int acn_verb_disable(int argc, char **argv);
+int acn_verb_env(int argc, char **argv);
+int acn_verb_home(int argc, char **argv);
+int acn_verb_info(int argc, char **argv);
+int acn_verb_ops(int argc, char **argv);
+int acn_verb_coverage(int argc, char **argv);
+int acn_verb_report(int argc, char **argv);
+
+/* Prints "anycann: ..." on stderr and returns |code|, so that verbs end in `return acn_say(...)`.
+ */
+int acn_say(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* For verbs that list: reads --json and gives the first plain word (or NULL). False after a usage
+ * error, which getopt has told. */
+bool acn_listing_options(int argc, char **argv, bool *out_is_json, const char **out_word);
+
+/* ---- toolkit.c: where the tree is, and what programs must see of it ------------------------- */
+
+/* The root of the tree that this very program lies in. Ends the program (3) when it lies in none.
+ */
+const char *acn_toolkit_home(void);
+/* Home + "/" + |relative|; the caller frees. */
+char *acn_toolkit_path(const char *relative);
+
+typedef struct acn_variable {
+    const char *name, *relative; /* the value is home/relative */
+    bool is_list;                /* ... in front of the value that is there */
+} acn_variable;
+extern const acn_variable acn_variables[]; /* ends with name NULL */
+/* The value that a program should see, given this process's environment; the caller frees. */
+char *acn_variable_value(const acn_variable *variable);
+
+/* ---- table.c ------------------------------------------------------------------------------- */
+
+void acn_json_text(FILE *out, const char *text); /* quoted and escaped; NULL prints null */
+
+/* A table printed in aligned columns, or as a list of JSON objects with the headings as keys. */
+enum { ACN_TABLE_COLUMNS = 8 }; /* at most */
+typedef struct acn_table acn_table;
+acn_table *acn_table_new(int columns, const char *const *headings);
+/* Texts are copied. Columns that hold only numbers are printed as numbers and aligned right. */
+void acn_table_row(acn_table *table, const char *const *cells);
+void acn_table_print(const acn_table *table, FILE *out, bool is_json);
+int acn_table_rows(const acn_table *table);
+void acn_table_free(acn_table *table);
+
+#endif
