@@ -7,11 +7,12 @@
 #ifndef ACN_BASE_STATUS_H
 #define ACN_BASE_STATUS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 typedef enum acn_status {
-#define ACN_STATUS(name, acl, aclnn, title) ACN_##name,
+#define ACN_STATUS(name, acl, aclnn, report, title) ACN_##name,
 #include "base/status.def"
 #undef ACN_STATUS
     ACN_STATUS_COUNT
@@ -47,5 +48,13 @@ const char *acn_error_take(void);
 /* Keeps / restores a recorded text across threads: a stream keeps its first failure's text. */
 char *acn_error_clone(void);
 void acn_error_restore(acn_status status, const char *text);
+
+/* acl.json's err_msg_mode "1": one record for the process instead of one for each thread. */
+void acn_error_set_process_wide(bool process_wide);
+
+/* What aclrtPeekAtLastError and aclrtGetLastError read: only failures of queued tasks that this
+ * thread was told of. Argument mistakes are returned where they are made and leave it alone. */
+void acn_error_set_sticky(acn_status status);
+acn_status acn_error_sticky(void);
 
 #endif
