@@ -23,19 +23,28 @@ typedef struct acn_op acn_op;
 typedef enum acn_param_flags {
     ACN_OPTIONAL = 1, /* may be absent */
     ACN_LIST = 2,     /* a list of tensors (GE's dynamic input) */
-    ACN_SCALARISH = 4, /* a door may bind an aclScalar: the input is then a 0-d tensor of weak type */
+    ACN_SCALARISH =
+        4, /* a door may bind an aclScalar: the input is then a 0-d tensor of weak type */
 } acn_param_flags;
 
 typedef struct acn_param {
-    const char *name; /* GE's name */
+    const char *name;  /* GE's name */
     acn_dtypes dtypes; /* types a client may give; checked before infer */
     uint32_t flags;
 } acn_param;
 
 typedef enum acn_attr_kind {
-    ACN_ATTR_NONE, ACN_ATTR_INT, ACN_ATTR_FLOAT, ACN_ATTR_BOOL, ACN_ATTR_STRING,
-    ACN_ATTR_SCALAR,  /* aclScalar: its value is no part of a plan's key */
-    ACN_ATTR_INTS, ACN_ATTR_FLOATS, ACN_ATTR_BOOLS, ACN_ATTR_SCALARS, ACN_ATTR_DTYPE
+    ACN_ATTR_NONE,
+    ACN_ATTR_INT,
+    ACN_ATTR_FLOAT,
+    ACN_ATTR_BOOL,
+    ACN_ATTR_STRING,
+    ACN_ATTR_SCALAR, /* aclScalar: its value is no part of a plan's key */
+    ACN_ATTR_INTS,
+    ACN_ATTR_FLOATS,
+    ACN_ATTR_BOOLS,
+    ACN_ATTR_SCALARS,
+    ACN_ATTR_DTYPE
 } acn_attr_kind;
 
 typedef struct acn_attr_param {
@@ -43,8 +52,8 @@ typedef struct acn_attr_param {
     acn_attr_kind kind;
     double fallback; /* value when absent, for numbers */
     bool is_required;
-    bool is_value;   /* a plain number that changes from call to call (seeds, epsilons): no part of
-                        a plan's key, so plan must not look at it */
+    bool is_value; /* a plain number that changes from call to call (seeds, epsilons): no part of
+                      a plan's key, so plan must not look at it */
 } acn_attr_param;
 
 struct acn_op {
@@ -63,9 +72,9 @@ struct acn_op {
 };
 
 enum {
-    ACN_OP_MAY_OVERLAP = 1,   /* outputs may overlap inputs in any way (views, copies handle it) */
-    ACN_OP_DYNAMIC_OUT = 2,   /* outputs' true shapes are known after run */
-    ACN_OP_CAN_BLOCK = 4,     /* never inline on a caller's thread */
+    ACN_OP_MAY_OVERLAP = 1, /* outputs may overlap inputs in any way (views, copies handle it) */
+    ACN_OP_DYNAMIC_OUT = 2, /* outputs' true shapes are known after run */
+    ACN_OP_CAN_BLOCK = 4,   /* never inline on a caller's thread */
 };
 
 #define ACN_OP(id) ACN_REGISTER(op, id)
@@ -97,7 +106,8 @@ typedef struct acn_meta {
     int64_t dims[ACN_MAX_DIMS];
 } acn_meta;
 
-/* What plan leaves behind: immutable, shared by all calls of the same key through the plan cache. */
+/* What plan leaves behind: immutable, shared by all calls of the same key through the plan cache.
+ */
 typedef struct acn_plan {
     acn_status (*run)(acn_call *call); /* op->run unless plan chose another */
     uint64_t workspace_bytes;
@@ -113,9 +123,15 @@ typedef struct acn_plan {
 
 enum { ACN_CALL_INLINE_TENSORS = 8 };
 
+/* What the interface calls the slots (aclnn says "self" where GE says "x1"); for error texts. */
+typedef struct acn_slot_names {
+    const char *in[ACN_MAX_INPUTS], *out[ACN_MAX_OUTPUTS], *attr[ACN_MAX_ATTRS];
+} acn_slot_names;
+
 struct acn_call {
     const acn_op *op;
-    const char *api; /* public name, for error texts and counts */
+    const char *api;             /* public name, for counts */
+    const acn_slot_names *names; /* NULL: the operator's own */
     /* Slot s of the operator's inputs holds tensors [in_first[s], in_first[s] + in_count[s]);
      * count 0 means absent. Outputs follow in the same way. */
     acn_tensor *tensors;
@@ -147,9 +163,11 @@ static inline acn_tensor *acn_out_at(const acn_call *c, int slot, int i) {
     return &c->tensors[c->out_first[slot] + i];
 }
 static inline int acn_out_count(const acn_call *c, int slot) { return c->out_count[slot]; }
-static inline bool acn_is_weak(const acn_call *c, int slot) { return (c->weak_inputs >> slot) & 1u; }
+static inline bool acn_is_weak(const acn_call *c, int slot) {
+    return (c->weak_inputs >> slot) & 1u;
+}
 
-int64_t acn_attr_int(const acn_call *c, int slot);   /* INT BOOL DTYPE, with the fallback */
+int64_t acn_attr_int(const acn_call *c, int slot); /* INT BOOL DTYPE, with the fallback */
 double acn_attr_float(const acn_call *c, int slot);
 acn_scalar acn_attr_scalar(const acn_call *c, int slot);
 const int64_t *acn_attr_ints(const acn_call *c, int slot, int64_t *out_count);
@@ -164,19 +182,36 @@ acn_status acn_bad_attr(const acn_call *c, int slot, const char *format, ...)
     __attribute__((format(printf, 3, 4), cold));
 /* -rank <= dim < rank -> 0..rank-1 (rank 0 counts as 1); fails naming attr |slot|. */
 acn_status acn_wrap_dim(const acn_call *c, int slot, int64_t dim, int rank, int *out_dim);
+/* For run of operators with ACN_OP_DYNAMIC_OUT: the output's true shape, within the client's room.
+ */
+void acn_out_set_shape(acn_call *c, int slot, int rank, const int64_t *dims);
 /* Zeroed memory that lives as long as the plan. */
 void *acn_plan_alloc(acn_call *c, size_t bytes);
+
+/* Error about an output that the client gave. */
+acn_status acn_bad_output(const acn_call *c, int slot, const char *format, ...)
+    __attribute__((format(printf, 3, 4), cold));
 
 /* ---- life of a call, used by doors (and later the graph executor) --------------------------- */
 
 /* The door has filled op, api, slots and attributes. Checks parameters, runs infer, checks outputs
  * and overlap, plans (or finds the plan). On success call->plan is set. */
 acn_status acn_call_prepare(acn_call *call);
+/* Makes |call| empty (no slots filled) for |op|; cheap, touches only what must be set. */
+void acn_call_init(acn_call *call, const acn_op *op);
+/* Room for |count| tensors; inline up to ACN_CALL_INLINE_TENSORS, else from the call's arena. */
+acn_status acn_call_reserve(acn_call *call, int count);
+/* Fills input |slot| with a weak 0-d tensor of |scalar|. Its tensor slot must be reserved. */
+void acn_call_set_weak(acn_call *call, int slot, int tensor_index, const acn_scalar *scalar);
 /* Only infer, for callers that want output shapes before they allocate (aclop V2, graph). */
 acn_status acn_call_infer(acn_call *call);
-/* Runs now, on this thread; counts it for `anycann report`. |workspace| has plan->workspace_bytes. */
+/* Runs now, on this thread; counts it for `anycann report`. |workspace| has plan->workspace_bytes.
+ */
 acn_status acn_call_run(acn_call *call, void *workspace);
 /* Releases the plan reference and arena. */
 void acn_call_release(acn_call *call);
+/* A second call with the same plan and tensors, for repeatable executors: the copy may run while
+ * the original gets new addresses. */
+acn_status acn_call_clone(acn_call *copy, const acn_call *call);
 
 #endif

@@ -25,7 +25,7 @@ typedef enum acn_source { ACN_FROM_TENSOR, ACN_FROM_ATTR, ACN_FROM_CONST } acn_s
 typedef struct acn_tile_load {
     uint8_t source, klass;
     acn_reg reg;
-    uint8_t index;   /* operand number or attr slot */
+    uint8_t index; /* operand number or attr slot */
     double constant[2];
 } acn_tile_load;
 
@@ -33,13 +33,16 @@ typedef struct acn_program {
     int load_count, micro_count, store_count;
     acn_tile_load load[ACN_TILE_OPERANDS];
     acn_micro micro[ACN_PROGRAM_MICROS];
-    struct { acn_reg reg; uint8_t klass, index; } store[ACN_MAX_OUTPUTS];
+    struct {
+        acn_reg reg;
+        uint8_t klass, index;
+    } store[ACN_MAX_OUTPUTS];
     int next_reg;
     uint8_t reg_class[ACN_TILE_REGISTERS];
 } acn_program;
 
 /* Building, in plan. A register has a class; operands of different classes must be cast first. */
-acn_reg acn_p_input(acn_program *p, int operand, acn_class k); /* tensor operand, loaded as k */
+acn_reg acn_p_input(acn_program *p, int operand, acn_class k);  /* tensor operand, loaded as k */
 acn_reg acn_p_attr(acn_program *p, int attr_slot, acn_class k); /* scalar attribute, at run time */
 acn_reg acn_p_const(acn_program *p, double value, acn_class k);
 acn_reg acn_p(acn_program *p, acn_micro_code code, acn_reg a, acn_reg b, acn_reg c);

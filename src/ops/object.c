@@ -1,0 +1,33 @@
+/* object.c - storage and life of tensor objects. */
+#include "ops/object.h"
+#include "base/slab.h"
+#include <pthread.h>
+
+enum { MAX_TENSORS = 1 << 20 };
+
+static acn_slab *slab;
+static pthread_once_t slab_once = PTHREAD_ONCE_INIT;
+
+static void create_slab(void) {
+    slab = acn_slab_create("aclTensor", sizeof(acn_object_tensor), MAX_TENSORS);
+}
+
+acn_object_tensor *acn_object_tensor_create(void) {
+    pthread_once(&slab_once, create_slab);
+    acn_object_tensor *tensor = slab ? acn_slab_alloc(slab) : NULL;
+    if (tensor) tensor->references = 1;
+    return tensor;
+}
+
+void acn_object_tensor_retain(acn_object_tensor *tensor) {
+    __atomic_add_fetch(&tensor->references, 1, __ATOMIC_RELAXED);
+}
+
+void acn_object_tensor_release(acn_object_tensor *tensor) {
+    if (__atomic_sub_fetch(&tensor->references, 1, __ATOMIC_ACQ_REL) == 0)
+        acn_slab_free(slab, tensor);
+}
+
+bool acn_object_tensor_is_live(const void *handle) {
+    return slab && acn_slab_is_live(slab, handle);
+}
