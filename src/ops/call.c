@@ -4,6 +4,7 @@
  * the client's thread and never touches tensor data; run happens on the stream's thread.
  */
 #include "ops/kernels/kernels.h"
+#include "ops/object.h"
 #include "ops/op.h"
 #include "ops/plan_cache.h"
 #include "ops/precision.h"
@@ -156,6 +157,16 @@ acn_status acn_wrap_dim(const acn_call *c, int slot, int64_t dim, int rank, int 
 }
 
 void *acn_plan_alloc(acn_call *c, size_t bytes) { return acn_arena_alloc(&c->plan->arena, bytes); }
+
+void acn_out_set_shape(acn_call *c, int slot, int rank, const int64_t *dims) {
+    acn_tensor *out = acn_out(c, slot);
+    acn_object_tensor *object = out->object;
+    out->rank = rank;
+    memcpy(out->dims, dims, (size_t)rank * sizeof *dims);
+    if (!object) return;
+    object->view.rank = rank;
+    memcpy(object->view.dims, dims, (size_t)rank * sizeof *dims);
+}
 
 /* ---- checks ---------------------------------------------------------------------------------- */
 

@@ -28,8 +28,7 @@ static int collect_axes(axis *axes, int rank, const int64_t *dims, int count,
             const acn_tensor *t = operands[o];
             int own = d - (rank - t->rank);
             bool repeats = own < 0 || t->dims[own] == 1;
-            a->stride_bytes[o] =
-                repeats ? 0 : t->strides[own] * (int64_t)acn_dtype_bytes(t->dtype);
+            a->stride_bytes[o] = repeats ? 0 : t->strides[own] * (int64_t)acn_dtype_bytes(t->dtype);
         }
     }
     return used;
@@ -87,7 +86,8 @@ void acn_iterator_seek(const acn_iterator *it, int64_t row, int64_t *out_offsets
     acn_iterator_index(it, row, index);
     for (int o = 0; o < it->operand_count; o++) {
         out_offsets[o] = 0;
-        for (int d = 0; d < it->rank; d++) out_offsets[o] += index[d] * it->stride_bytes[d][o];
+        for (int d = 0; d < it->rank; d++)
+            out_offsets[o] += index[d] * it->stride_bytes[d][o];
     }
 }
 
@@ -95,10 +95,12 @@ void acn_iterator_next(const acn_iterator *it, int64_t *index, int64_t *offsets)
     for (int d = it->rank - 1; d >= 0; d--) {
         const int64_t *stride = it->stride_bytes[d];
         if (++index[d] < it->dims[d]) {
-            for (int o = 0; o < it->operand_count; o++) offsets[o] += stride[o];
+            for (int o = 0; o < it->operand_count; o++)
+                offsets[o] += stride[o];
             return;
         }
-        for (int o = 0; o < it->operand_count; o++) offsets[o] -= stride[o] * (it->dims[d] - 1);
+        for (int o = 0; o < it->operand_count; o++)
+            offsets[o] -= stride[o] * (it->dims[d] - 1);
         index[d] = 0;
     }
 }

@@ -13,10 +13,10 @@ enum { ACN_ITERATOR_OPERANDS = 12 };
 
 typedef struct acn_iterator {
     int operand_count;
-    int rank;                    /* outer dimensions */
-    int64_t inner;               /* elements of the inner dimension, at least 1 unless empty */
-    int64_t rows;                /* product of the outer dimensions */
-    int64_t dims[ACN_MAX_DIMS];  /* outer, slowest first */
+    int rank;                   /* outer dimensions */
+    int64_t inner;              /* elements of the inner dimension, at least 1 unless empty */
+    int64_t rows;               /* product of the outer dimensions */
+    int64_t dims[ACN_MAX_DIMS]; /* outer, slowest first */
     int64_t stride_bytes[ACN_MAX_DIMS][ACN_ITERATOR_OPERANDS];
     int64_t inner_bytes[ACN_ITERATOR_OPERANDS]; /* 0 repeats; element size: contiguous */
 } acn_iterator;

@@ -5,11 +5,11 @@
 #include "ops/tensor.h"
 
 typedef struct acn_object_tensor {
-    acn_tensor view;      /* data already includes the offset */
-    int64_t offset;       /* elements from the storage's base */
+    acn_tensor view; /* data already includes the offset */
+    int64_t offset;  /* elements from the storage's base */
     int32_t storage_rank;
     int64_t storage_dims[ACN_MAX_DIMS];
-    uint32_t references;  /* the client's, plus one for each queued call that reports a shape */
+    uint32_t references; /* the client's, plus one for each queued call that reports a shape */
 } acn_object_tensor;
 
 acn_object_tensor *acn_object_tensor_create(void);

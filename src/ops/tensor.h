@@ -16,7 +16,7 @@ typedef struct acn_tensor {
     int64_t dims[ACN_MAX_DIMS];
     int64_t strides[ACN_MAX_DIMS]; /* in elements; 0 repeats; never negative */
     /* The aclTensor behind the view, when a data-dependent output must tell its true shape. */
-    struct acn_object_tensor *object;
+    struct acn_object_tensor *object; /* ops/object.h */
 } acn_tensor;
 
 /* A scalar argument keeps its value in the widest type of its category. */

@@ -7,17 +7,24 @@
 #ifndef ACN_OPS_TILE_H
 #define ACN_OPS_TILE_H
 
+#include "ops/iterator.h"
 #include "ops/kernels/kernels.h"
 #include "ops/op.h"
 
-enum { ACN_TILE = 512, ACN_TILE_REGISTERS = 16, ACN_PROGRAM_MICROS = 48, ACN_TILE_OPERANDS = 12 };
+enum {
+    ACN_TILE = 512,
+    ACN_TILE_REGISTERS = 16,
+    ACN_PROGRAM_MICROS = 32,
+    ACN_PROGRAM_LOADS = 10,
+};
 
 typedef uint8_t acn_reg;
 
 typedef struct acn_micro {
-    uint8_t code, klass; /* klass: class of operand a */
+    uint8_t code;  /* acn_micro_code, or ACN_MICRO_COUNT for a cast to class |to| */
+    uint8_t klass; /* of operand a */
+    uint8_t to;
     acn_reg d, a, b, c;
-    uint8_t to; /* class, for casts (code == ACN_MICRO_COUNT) */
 } acn_micro;
 
 typedef enum acn_source { ACN_FROM_TENSOR, ACN_FROM_ATTR, ACN_FROM_CONST } acn_source;
@@ -25,34 +32,51 @@ typedef enum acn_source { ACN_FROM_TENSOR, ACN_FROM_ATTR, ACN_FROM_CONST } acn_s
 typedef struct acn_tile_load {
     uint8_t source, klass;
     acn_reg reg;
-    uint8_t index; /* operand number or attr slot */
-    double constant[2];
+    uint8_t index; /* tensor operand, or attribute slot */
+    int32_t item;  /* of a list attribute; -1 for a single one */
+    double constant;
 } acn_tile_load;
 
+typedef struct acn_tile_store {
+    acn_reg reg;
+    uint8_t klass;
+} acn_tile_store;
+
 typedef struct acn_program {
-    int load_count, micro_count, store_count;
-    acn_tile_load load[ACN_TILE_OPERANDS];
+    int load_count, micro_count, store_count, register_count;
+    bool is_broken; /* too long, or a class lacks a micro-op: acn_tile_bind fails */
+    acn_tile_load load[ACN_PROGRAM_LOADS];
     acn_micro micro[ACN_PROGRAM_MICROS];
-    struct {
-        acn_reg reg;
-        uint8_t klass, index;
-    } store[ACN_MAX_OUTPUTS];
-    int next_reg;
-    uint8_t reg_class[ACN_TILE_REGISTERS];
+    acn_tile_store store[ACN_MAX_OUTPUTS];
+    uint8_t register_class[ACN_TILE_REGISTERS];
 } acn_program;
 
-/* Building, in plan. A register has a class; operands of different classes must be cast first. */
-acn_reg acn_p_input(acn_program *p, int operand, acn_class k);  /* tensor operand, loaded as k */
-acn_reg acn_p_attr(acn_program *p, int attr_slot, acn_class k); /* scalar attribute, at run time */
+/* Building, in plan, on a zeroed program. Operand numbers are the program's own: acn_tile_bind says
+ * which tensors they are. A register keeps its class; operands of one micro-op must share it. */
+acn_reg acn_p_input(acn_program *p, int operand, acn_class k);
+acn_reg acn_p_attr(acn_program *p, int attr_slot, acn_class k); /* scalar, read at run time */
+acn_reg acn_p_attr_item(acn_program *p, int attr_slot, int item, acn_class k);
 acn_reg acn_p_const(acn_program *p, double value, acn_class k);
-acn_reg acn_p(acn_program *p, acn_micro_code code, acn_reg a, acn_reg b, acn_reg c);
+acn_reg acn_p3(acn_program *p, acn_micro_code code, acn_reg a, acn_reg b, acn_reg c);
 acn_reg acn_p_cast(acn_program *p, acn_reg a, acn_class to);
-void acn_p_store(acn_program *p, acn_reg reg, int output);
-static inline acn_reg acn_p1(acn_program *p, acn_micro_code code, acn_reg a) {
-    return acn_p(p, code, a, 0, 0);
-}
+/* Stores to the program's next output. */
+void acn_p_store(acn_program *p, acn_reg reg);
+
 static inline acn_reg acn_p2(acn_program *p, acn_micro_code code, acn_reg a, acn_reg b) {
-    return acn_p(p, code, a, b, 0);
+    return acn_p3(p, code, a, b, a);
 }
+static inline acn_reg acn_p1(acn_program *p, acn_micro_code code, acn_reg a) {
+    return acn_p3(p, code, a, a, a);
+}
+
+typedef struct acn_tile_plan acn_tile_plan;
+
+/* Binds operands to tensors of the call (indices into call->tensors): outputs[i] takes the i-th
+ * store, inputs[i] is operand i. All outputs have one shape; inputs broadcast onto it. Memory comes
+ * from the plan. Adds the estimated time to call->plan->cost_us. */
+acn_status acn_tile_bind(acn_call *c, const acn_program *p, const int *outputs, const int *inputs,
+                         int input_count, acn_tile_plan **out_plan);
+/* Runs on the pool when it is worth it. Scalars and addresses are the call's. */
+void acn_tile_run(const acn_tile_plan *plan, const acn_call *c);
 
 #endif

@@ -1,0 +1,157 @@
+/* elementwise.c - see elementwise.h. */
+#include "ops/elementwise.h"
+#include <stdio.h>
+#include <string.h>
+
+bool acn_can_cast(acn_dtype from, acn_dtype to) {
+    return acn_dtype_category(from) <= acn_dtype_category(to);
+}
+
+static int input_slots(const acn_call *c) {
+    int count = 0;
+    while (count < ACN_MAX_INPUTS && c->op->in[count].name)
+        count++;
+    return count;
+}
+
+acn_dtype acn_promote_inputs(const acn_call *c) {
+    acn_dtype dtype = ACN_UNDEFINED;
+    int count = input_slots(c);
+    for (int s = 0; s < count; s++)
+        if (c->in_count[s] && !acn_is_weak(c, s))
+            dtype = dtype == ACN_UNDEFINED ? acn_in(c, s)->dtype
+                                           : acn_dtype_promote(dtype, acn_in(c, s)->dtype);
+    for (int s = 0; s < count; s++) {
+        if (!acn_is_weak(c, s)) continue;
+        acn_dtype weak = acn_in(c, s)->dtype;
+        if (dtype != ACN_UNDEFINED && acn_dtype_category(weak) <= acn_dtype_category(dtype))
+            continue;
+        dtype = acn_dtype_is_float(weak) ? ACN_F32 : weak;
+    }
+    return dtype;
+}
+
+static acn_dtype compute_dtype(const acn_call *c) {
+    const acn_elementwise *e = c->op->family;
+    acn_dtype dtype = acn_promote_inputs(c);
+    if (e->compute == ACN_COMPUTE_FLOAT && acn_dtype_category(dtype) < 2) return ACN_F32;
+    return dtype;
+}
+
+acn_status acn_elementwise_infer(acn_call *c) {
+    const acn_elementwise *e = c->op->family;
+    int rank = 0;
+    int64_t dims[ACN_MAX_DIMS];
+    for (int s = 0; s < input_slots(c); s++) {
+        const acn_tensor *t = acn_in(c, s);
+        if (!t) continue;
+        if (!acn_shape_broadcast(&rank, dims, t->rank, t->dims)) {
+            char first[160];
+            return acn_bad_input(c, s, "its shape does not broadcast with %s",
+                                 acn_tensor_describe(acn_in(c, 0), first, sizeof first));
+        }
+    }
+    acn_dtype result = e->gives_bool ? ACN_BOOL : compute_dtype(c);
+    if (result == ACN_UNDEFINED || result == ACN_C128)
+        return acn_bad_input(c, 0, "the inputs' types do not promote to a supported one");
+    const acn_tensor *out = acn_out(c, 0);
+    if (out && !acn_can_cast(result, out->dtype))
+        return acn_bad_output(c, 0,
+                              "the result is %s, which is not cast to it; give a tensor of %s",
+                              acn_dtype_name(result), acn_dtype_name(result));
+    acn_out_is(c, 0, out ? ACN_UNDEFINED : result, rank, dims);
+    return ACN_OK;
+}
+
+acn_status acn_elementwise_plan(acn_call *c) {
+    const acn_elementwise *e = c->op->family;
+    acn_class k = acn_class_of(compute_dtype(c));
+    acn_program p = {0};
+    acn_reg in[ACN_MAX_INPUTS] = {0};
+    int inputs[ACN_MAX_INPUTS], count = input_slots(c), used = 0;
+    for (int s = 0; s < count; s++) {
+        if (!c->in_count[s]) continue;
+        inputs[used] = c->in_first[s];
+        in[s] = acn_p_input(&p, used++, k);
+    }
+    acn_reg result;
+    if (e->body)
+        result = e->body(&p, c, in, k);
+    else
+        result = acn_p3(&p, e->micro, in[0], in[count > 1 ? 1 : 0], in[count > 2 ? 2 : 0]);
+    acn_p_store(&p, acn_p_cast(&p, result, acn_class_of(acn_out(c, 0)->dtype)));
+    acn_tile_plan *plan;
+    ACN_TRY(acn_tile_bind(c, &p, &c->out_first[0], inputs, used, &plan));
+    c->plan->data = plan;
+    return ACN_OK;
+}
+
+acn_status acn_elementwise_run(acn_call *c) {
+    acn_tile_run(c->plan->data, c);
+    return ACN_OK;
+}
+
+/* ---- level 0 --------------------------------------------------------------------------------- */
+
+static acn_value scalar_value(const acn_scalar *s) {
+    return (acn_value){.f = acn_scalar_f64(s), .im = acn_scalar_imag(s), .i = acn_scalar_i64(s)};
+}
+
+/* An f32 class computes from f32 values: scalars are rounded to it first, as in the tile machine.
+ */
+static acn_value in_class(acn_value v, acn_class k) {
+    if (k == ACN_K_F32) v.f = (float)v.f;
+    if (k == ACN_K_C64) v.f = (float)v.f, v.im = (float)v.im;
+    if (k == ACN_K_B8) v.i = v.f != 0 || v.i != 0 || v.im != 0;
+    return v;
+}
+
+/* A reference fills what its class uses; this fills the rest, for outputs of another category. */
+static acn_value complete(acn_value v, acn_class k) {
+    if (acn_is_float_class(k) || k == ACN_K_C64) return v;
+    v.f = (double)v.i;
+    v.im = 0;
+    return v;
+}
+
+/* Linear index in the output -> element of a broadcast input. */
+static char *broadcast_at(const acn_tensor *t, const acn_tensor *out, int64_t linear) {
+    int64_t offset = 0;
+    for (int d = out->rank - 1; d >= 0; d--) {
+        int own = d - (out->rank - t->rank);
+        int64_t index = linear % out->dims[d];
+        linear /= out->dims[d];
+        if (own >= 0 && t->dims[own] != 1) offset += index * t->strides[own];
+    }
+    return (char *)t->data + offset * (int64_t)acn_dtype_bytes(t->dtype);
+}
+
+acn_status acn_elementwise_run0(acn_call *c) {
+    const acn_elementwise *e = c->op->family;
+    const acn_tensor *out = acn_out(c, 0);
+    acn_class k = acn_class_of(compute_dtype(c)), result = e->gives_bool ? ACN_K_B8 : k;
+    acn_value attr[ACN_MAX_ATTRS] = {{0}}, in[ACN_MAX_INPUTS] = {{0}};
+    for (int a = 0; a < ACN_MAX_ATTRS && c->op->attr[a].name; a++) {
+        if (c->op->attr[a].kind == ACN_ATTR_FLOAT) {
+            attr[a] = in_class(acn_value_f(acn_attr_float(c, a)), k);
+        } else if (c->op->attr[a].kind == ACN_ATTR_SCALAR) {
+            acn_scalar s = acn_attr_scalar(c, a);
+            attr[a] = in_class(scalar_value(&s), k);
+        } else {
+            attr[a].i = acn_attr_int(c, a);
+            attr[a].f = (double)attr[a].i;
+        }
+    }
+    int64_t count = acn_tensor_count(out);
+    for (int64_t i = 0; i < count; i++) {
+        for (int s = 0; s < input_slots(c); s++)
+            if (c->in_count[s])
+                in[s] = in_class(
+                    acn_load_value(broadcast_at(acn_in(c, s), out, i), acn_in(c, s)->dtype), k);
+        acn_value v = complete(e->ref(k, in, attr), result);
+        /* Integers of the class's width wrap before they become something wider. */
+        if (result == ACN_K_I32 && out->dtype != ACN_I64) v.i = (int32_t)v.i;
+        acn_store_value(acn_tensor_at(out, i), out->dtype, v);
+    }
+    return ACN_OK;
+}

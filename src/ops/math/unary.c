@@ -1,0 +1,122 @@
+/* unary.c - elementwise operators of one input that are a single micro-op: one row each.
+ *
+ * An operator whose formula takes several micro-ops has its own file (see sigmoid.c). */
+#include "ops/elementwise.h"
+#include <stdlib.h>
+
+#define UNARY(id, ge_name, about, in_types, out_types, how, truth, code, cases_text)               \
+    static const acn_elementwise id##_definition = {                                               \
+        .compute = how, .gives_bool = truth, .micro = code, .ref = id##_ref};                      \
+    ACN_OP(id) = {                                                                                 \
+        .name = ge_name,                                                                           \
+        .doc = about,                                                                              \
+        .in = {{"x", in_types, ACN_SCALARISH}},                                                    \
+        .out = {{"y", out_types, 0}},                                                              \
+        ACN_ELEMENTWISE(id##_definition),                                                          \
+        .cases = cases_text,                                                                       \
+    }
+
+#define REF(id) static acn_value id##_ref(acn_class k, const acn_value *in, const acn_value *attr)
+#define FLOAT_REF(id, formula)                                                                     \
+    REF(id) {                                                                                      \
+        double x = in->f;                                                                          \
+        return acn_value_f(formula);                                                               \
+    }
+#define CASES "[2,3] [5,7]:strided [3,1,4]:broadcast [0,3] [] [1030]"
+
+REF(abs) {
+    if (acn_is_float_class(k)) return acn_value_f(fabs(in->f));
+    return acn_value_i(in->i < 0 ? (int64_t)(0 - (uint64_t)in->i) : in->i);
+}
+UNARY(abs, "Abs", "y = |x|", ACN_REALS, ACN_REALS, ACN_COMPUTE_PROMOTED, false, ACN_U_ABS, CASES);
+
+REF(neg) {
+    if (acn_is_float_class(k)) return acn_value_f(-in->f);
+    if (k == ACN_K_C64) return acn_value_c(-in->f, -in->im);
+    return acn_value_i((int64_t)(0 - (uint64_t)in->i));
+}
+UNARY(neg, "Neg", "y = -x", ACN_NUMBERS, ACN_NUMBERS, ACN_COMPUTE_PROMOTED, false, ACN_U_NEG,
+      CASES);
+
+REF(relu) {
+    if (acn_is_float_class(k)) return acn_value_f(in->f > 0 || isnan(in->f) ? in->f : 0.0);
+    return acn_value_i(in->i > 0 ? in->i : 0);
+}
+UNARY(relu, "Relu", "y = max(x, 0); NaN stays NaN", ACN_REALS, ACN_REALS, ACN_COMPUTE_PROMOTED,
+      false, ACN_U_RELU, CASES);
+
+REF(is_finite) { return acn_value_i(acn_is_float_class(k) ? isfinite(in->f) != 0 : 1); }
+static acn_reg is_finite_body(acn_program *p, const acn_call *c, const acn_reg *in, acn_class k) {
+    if (acn_is_float_class(k)) return acn_p1(p, ACN_U_IS_FINITE, in[0]);
+    return acn_p2(p, ACN_U_EQ, in[0], in[0]); /* integers always are */
+}
+static const acn_elementwise is_finite_definition = {
+    .gives_bool = true, .body = is_finite_body, .ref = is_finite_ref};
+ACN_OP(is_finite) = {
+    .name = "IsFinite",
+    .doc = "y = neither infinite nor NaN",
+    .in = {{"x", ACN_REALS | ACN_BOOLS, 0}},
+    .out = {{"y", ACN_ALL, 0}},
+    ACN_ELEMENTWISE(is_finite_definition),
+    .cases = CASES,
+};
+
+REF(logical_not) {
+    if (acn_is_float_class(k)) return acn_value_i(in->f == 0);
+    if (k == ACN_K_C64) return acn_value_i(in->f == 0 && in->im == 0);
+    return acn_value_i(in->i == 0);
+}
+static acn_reg logical_not_body(acn_program *p, const acn_call *c, const acn_reg *in, acn_class k) {
+    if (k == ACN_K_B8) return acn_p1(p, ACN_U_NOT, in[0]);
+    return acn_p2(p, ACN_U_EQ, in[0], acn_p_const(p, 0, k));
+}
+static const acn_elementwise logical_not_definition = {
+    .gives_bool = true, .body = logical_not_body, .ref = logical_not_ref};
+ACN_OP(logical_not) = {
+    .name = "LogicalNot",
+    .doc = "y = (x == 0)",
+    .in = {{"x", ACN_ALL, 0}},
+    .out = {{"y", ACN_ALL, 0}},
+    ACN_ELEMENTWISE(logical_not_definition),
+    .cases = CASES,
+};
+
+REF(bitwise_not) { return acn_value_i(k == ACN_K_B8 ? !in->i : ~in->i); }
+UNARY(bitwise_not, "Invert", "y = ~x; of bool: not x", ACN_INTS | ACN_BOOLS, ACN_INTS | ACN_BOOLS,
+      ACN_COMPUTE_PROMOTED, false, ACN_U_NOT, CASES);
+
+/* Rounding leaves integers as they are. */
+#define ROUNDING(id, ge_name, about, code, formula)                                                \
+    REF(id) {                                                                                      \
+        double x = in->f;                                                                          \
+        return acn_is_float_class(k) ? acn_value_f(formula) : *in;                                 \
+    }                                                                                              \
+    static acn_reg id##_body(acn_program *p, const acn_call *c, const acn_reg *in, acn_class k) {  \
+        return acn_is_float_class(k) ? acn_p1(p, code, in[0]) : acn_p1(p, ACN_U_COPY, in[0]);      \
+    }                                                                                              \
+    static const acn_elementwise id##_definition = {.body = id##_body, .ref = id##_ref};           \
+    ACN_OP(id) = {                                                                                 \
+        .name = ge_name,                                                                           \
+        .doc = about,                                                                              \
+        .in = {{"x", ACN_REALS, 0}},                                                               \
+        .out = {{"y", ACN_REALS, 0}},                                                              \
+        ACN_ELEMENTWISE(id##_definition),                                                          \
+        .cases = CASES,                                                                            \
+    }
+ROUNDING(ceil, "Ceil", "y = smallest integer not below x", ACN_U_CEIL, ceil(x));
+ROUNDING(floor, "Floor", "y = largest integer not above x", ACN_U_FLOOR, floor(x));
+ROUNDING(trunc, "Trunc", "y = x without its fraction", ACN_U_TRUNC, trunc(x));
+
+#define FLOAT_UNARY(id, ge_name, about, code, formula)                                             \
+    FLOAT_REF(id, formula)                                                                         \
+    UNARY(id, ge_name, about, ACN_REALS | ACN_BOOLS, ACN_FLOATS, ACN_COMPUTE_FLOAT, false, code,   \
+          CASES)
+FLOAT_UNARY(sqrt, "Sqrt", "y = square root of x", ACN_U_SQRT, sqrt(x));
+FLOAT_UNARY(rsqrt, "Rsqrt", "y = 1 / sqrt(x)", ACN_U_RSQRT, 1.0 / sqrt(x));
+FLOAT_UNARY(reciprocal, "Reciprocal", "y = 1 / x", ACN_U_RECIP, 1.0 / x);
+FLOAT_UNARY(exp, "Exp", "y = e^x", ACN_U_EXP, exp(x));
+FLOAT_UNARY(log, "Log", "y = natural logarithm of x", ACN_U_LOG, log(x));
+FLOAT_UNARY(tanh, "Tanh", "y = tanh(x)", ACN_U_TANH, tanh(x));
+FLOAT_UNARY(sin, "Sin", "y = sin(x)", ACN_U_SIN, sin(x));
+FLOAT_UNARY(cos, "Cos", "y = cos(x)", ACN_U_COS, cos(x));
+FLOAT_UNARY(erf, "Erf", "y = erf(x)", ACN_U_ERF, erf(x));
