@@ -1,0 +1,62 @@
+#!/usr/bin/env python3
+"""Makes everything that follows from the tables in this folder.
+
+gen.py headers --include DIR --aclnn FILE    public headers and the aclnn pairs
+gen.py list-headers                          their paths, for the build
+gen.py doors --out DIR --objects FILE ...    libraries of CANN's names, from what is defined
+gen.py ge --out DIR ...                      the same for the graph engine's C++ names
+gen.py coverage --done FILE ...              who needs what, and what of it is done
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from generator import aclnn, coverage, doors, ge, headers, tables
+
+
+def parser():
+    top = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    verbs = top.add_subparsers(dest="verb", required=True)
+    verb = verbs.add_parser("headers", help="public headers and the aclnn pairs")
+    verb.add_argument("--include", type=Path, required=True)
+    verb.add_argument("--aclnn", type=Path, required=True)
+    verbs.add_parser("list-headers", help="paths of the public headers")
+    verb = verbs.add_parser("doors", help="libraries of CANN's names")
+    verb.add_argument("--out", type=Path, required=True)
+    verb.add_argument("--objects", type=Path, required=True, help="file with a path a line")
+    verb.add_argument("--nm", default="nm")
+    verb.add_argument("--processor", default="x86_64")
+    verb = verbs.add_parser("ge", help="libraries of the graph engine's C++ names")
+    verb.add_argument("--out", type=Path, required=True)
+    verb.add_argument("--processor", default="x86_64")
+    verb = verbs.add_parser("coverage", help="coverage table and reference page")
+    verb.add_argument("--done", type=Path, required=True)
+    verb.add_argument("--table", type=Path, required=True)
+    verb.add_argument("--page", type=Path, required=True)
+    return top
+
+
+def main():
+    options = parser().parse_args()
+    try:
+        if options.verb == "headers":
+            headers.generate(options.include)
+            aclnn.generate(options.aclnn)
+        elif options.verb == "list-headers":
+            print("\n".join(headers.paths()))
+        elif options.verb == "doors":
+            objects = doors.read_objects(options.objects)
+            doors.generate(options.out, options.nm, objects, options.processor)
+        elif options.verb == "ge":
+            ge.generate(options.out, options.processor)
+        else:
+            coverage.generate(options.done, options.table, options.page)
+    except tables.TableError as error:
+        print(f"gen.py: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The parts of api/gen.py, one subject a file."""

@@ -1,0 +1,65 @@
+"""Who needs which name, and what of it is done: the data of `anycann coverage`, and a page."""
+
+from pathlib import Path
+
+from . import tables
+
+STATES = ("done", "unsupported", "absent")
+
+
+def state_of(symbol, library, exported, done):
+    """An aclnn name stands for both calls of its pair."""
+    if symbol in done:
+        return "done"
+    return "unsupported" if symbol in exported else "absent"
+
+
+def rows_of(client, exported, done):
+    for row in tables.read(f"clients/{client}.tsv"):
+        library = row["library"].removeprefix("lib").removesuffix(".so")
+        state = state_of(row["symbol"], library, exported, done)
+        yield client, row["library"], row["symbol"], row["kind"], state
+
+
+def clients():
+    return sorted(path.stem for path in (tables.API / "clients").glob("*.tsv"))
+
+
+def generate(done_path, table_path, page_path):
+    done = set(Path(done_path).read_text().split())
+    exported = done | {f.name for f in tables.functions() if not f.is_probed}
+    exported |= {row["symbol"] for row in tables.read("cxx_symbols.tsv")}
+    rows = sorted({r for client in clients() for r in rows_of(client, exported, done)})
+    lines = ["client\tlibrary\tsymbol\tkind\tstate\n"]
+    lines += ["\t".join(row) + "\n" for row in rows]
+    tables.write(table_path, "".join(lines))
+    tables.write(page_path, page(rows, exported, done))
+
+
+def page(rows, exported, done):
+    out = [
+        "# The interface, name by name\n\n"
+        "Made from the tables in `api/` and from what this build defines. *done*: works; "
+        "*unsupported*: exists, fails with its own name and the code for an unsupported "
+        "feature; *absent*: not exported, since clients take its presence as a promise.\n\n"
+        "| client | " + " | ".join(STATES) + " |\n| --- |" + " ---: |" * len(STATES) + "\n"
+    ]
+    for client in clients():
+        counts = [sum(r[0] == client and r[4] == state for r in rows) for state in STATES]
+        out.append(f"| {client} | " + " | ".join(map(str, counts)) + " |\n")
+    by_header = {}
+    for function in tables.functions():
+        by_header.setdefault(function.header, []).append(function)
+    for header, functions in sorted(by_header.items()):
+        out.append(
+            f"\n## {header if header != '-' else 'Without a public header'}\n\n"
+            "| function | state | |\n| --- | --- | --- |\n"
+        )
+        for f in functions:
+            state = state_of(f.name, "", exported, done)
+            out.append(f"| `{f.prototype}` | {state} | {f.doc} |\n".replace("||", "\\|\\|"))
+    out.append("\n## aclnn operators\n\n| function | operator | arguments |\n| --- | --- | --- |\n")
+    for row in tables.aclnn_rows():
+        arguments = ", ".join(a.declaration for a in row.arguments)
+        out.append(f"| `{row.name}` | {row.op} | `{arguments}` |\n")
+    return "".join(out)

@@ -1,0 +1,30 @@
+/* unsupported.cpp - see unsupported.h. The text also goes to standard error once for each name,
+ * since most callers of a failing status print only its number. */
+#include "doors/ge/unsupported.h"
+#include <cstdio>
+#include <mutex>
+#include <set>
+#include <stdexcept>
+#include <string>
+
+namespace {
+
+constexpr uint32_t kFailed = 0xFFFFFFFFu;
+
+std::string text_of(const char *declaration) {
+    return std::string(declaration) +
+           " is not supported yet by AnyCANN (graph mode). Use eager mode or single operators.";
+}
+
+} // namespace
+
+uint32_t acn_ge_status(const char *declaration) {
+    static std::mutex mutex;
+    static std::set<const char *> said;
+    std::lock_guard<std::mutex> lock(mutex);
+    if (said.insert(declaration).second)
+        std::fprintf(stderr, "anycann: %s\n", text_of(declaration).c_str());
+    return kFailed;
+}
+
+void acn_ge_throw(const char *declaration) { throw std::runtime_error(text_of(declaration)); }
