@@ -4,7 +4,7 @@
 #   acn_core     OBJECT library of everything in C but the kernels
 #   acn_objects  INTERFACE library with all objects of libanycann.so, for C programs and tests that
 #                call acn_* functions (registration needs objects: never an archive)
-#   anycann      libanycann.so
+#   acn_shared   libanycann.so
 #   acn_doors    all libraries of CANN's names
 
 set(ACN_GEN ${CMAKE_BINARY_DIR}/gen)
@@ -91,26 +91,26 @@ target_link_libraries(acn_objects INTERFACE Threads::Threads m ${CMAKE_DL_LIBS})
 
 file(CONFIGURE OUTPUT ${ACN_GEN}/core.map @ONLY
     CONTENT "{ global: acn_door_*; acn_ge_*; local: *; };\n")
-add_library(anycann SHARED)
-target_link_libraries(anycann PRIVATE acn_objects)
-target_link_options(anycann PRIVATE
+add_library(acn_shared SHARED)
+target_link_libraries(acn_shared PRIVATE acn_objects)
+target_link_options(acn_shared PRIVATE
     -Wl,-z,nodelete -Wl,-z,now -Wl,--version-script=${ACN_GEN}/core.map)
 if(NOT ACN_SANITIZE)
-    target_link_options(anycann PRIVATE -Wl,--no-undefined)
+    target_link_options(acn_shared PRIVATE -Wl,--no-undefined)
 endif()
-acn_toolkit_library(anycann anycann)
-set_target_properties(anycann PROPERTIES LINKER_LANGUAGE C)
+acn_toolkit_library(acn_shared anycann)
+set_target_properties(acn_shared PROPERTIES LINKER_LANGUAGE C)
 
 file(GLOB ACN_GE_SOURCES CONFIGURE_DEPENDS src/doors/ge/*.cpp)
-add_library(anycann_ge SHARED ${ACN_GE_SOURCES} ${ACN_GEN}/ge.cpp)
-target_include_directories(anycann_ge PRIVATE src)
-target_link_options(anycann_ge PRIVATE
+add_library(acn_shared_ge SHARED ${ACN_GE_SOURCES} ${ACN_GEN}/ge.cpp)
+target_include_directories(acn_shared_ge PRIVATE src)
+target_link_options(acn_shared_ge PRIVATE
     -Wl,-z,nodelete -Wl,-z,now -Wl,--version-script=${ACN_GEN}/core.map)
-acn_toolkit_library(anycann_ge anycann_ge)
+acn_toolkit_library(acn_shared_ge anycann_ge)
 
 # A door has no code but its jumps: neither start files nor libc.
-set(ACN_CORE_OF_c anycann)
-set(ACN_CORE_OF_ge anycann_ge)
+set(ACN_CORE_OF_c acn_shared)
+set(ACN_CORE_OF_ge acn_shared_ge)
 file(CONFIGURE OUTPUT ${ACN_GEN}/empty.S @ONLY
     CONTENT "    .section .note.GNU-stack,\"\",%progbits\n")
 add_custom_target(acn_doors ALL)
