@@ -1,0 +1,333 @@
+/* matmul.c - the matrix product operators: MatMul, MatMulV2, BatchMatMul, BatchMatMulV2, GEMM, Dot.
+ *
+ * They share infer, plan, run and run0 and differ in an acn_matmul_form: slot names and ranks.
+ * f32, f16 and bf16 go to the GEMM core with the addend (bias, or beta * self) as its epilogue;
+ * everything else goes to plain.c. */
+#include "ops/matmul/matmul.h"
+#include "base/pool.h"
+#include "ops/kernels/gemm.h"
+#include <string.h>
+
+/* What a plan keeps: the shapes, and the GEMM core's descriptor when that one is used. */
+typedef struct product {
+    acn_matmul view;
+    bool uses_gemm;
+    acn_gemm gemm;             /* of one batch; scales and epilogue are set at each run */
+    uint64_t bytes_per_worker; /* packing buffers */
+    int workers;               /* batches in flight that the workspace has room for */
+} product;
+
+static const acn_matmul_form *form_of(const acn_call *call) { return call->op->family; }
+
+static bool overlaps(const acn_tensor *x, const acn_tensor *y) {
+    const char *x_low, *x_high, *y_low, *y_high;
+    acn_tensor_extent(x, &x_low, &x_high);
+    acn_tensor_extent(y, &y_low, &y_high);
+    return x_low < y_high && y_low < x_high;
+}
+
+static acn_status infer(acn_call *call) {
+    int rank;
+    int64_t dims[ACN_MAX_DIMS];
+    ACN_TRY(acn_matmul_shape(call, form_of(call), &rank, dims));
+    for (int slot = 0; slot < 2; slot++) /* C's blocks are written while A and B are still read */
+        if (acn_out(call, 0) && overlaps(acn_in(call, slot), acn_out(call, 0)))
+            return acn_bad_input(call, slot,
+                                 "it shares memory with the output; give the product "
+                                 "a tensor of its own");
+    acn_out_is(call, 0, ACN_UNDEFINED, rank, dims);
+    return ACN_OK;
+}
+
+static bool is_gemm_type(acn_dtype dtype) {
+    return dtype == ACN_F32 || dtype == ACN_F16 || dtype == ACN_BF16;
+}
+
+static bool fits_gemm(const acn_matmul *v) {
+    return v->a.dtype == v->b.dtype && is_gemm_type(v->a.dtype) && is_gemm_type(v->c.dtype) &&
+           (!v->has_addend || is_gemm_type(v->d.dtype)) && v->m && v->n && v->k;
+}
+
+static uint64_t align64(uint64_t bytes) { return (bytes + 63) & ~(uint64_t)63; }
+
+static acn_status plan(acn_call *call) {
+    product *p = acn_plan_alloc(call, sizeof *p);
+    if (!p) return acn_fail(ACN_BAD_ALLOC, "no memory for the plan of a matrix product");
+    acn_matmul_view(call, form_of(call), &p->view);
+    const acn_matmul *v = &p->view;
+    call->plan->data = p;
+    p->uses_gemm = fits_gemm(v);
+    if (!p->uses_gemm) {
+        double steps = (double)v->batches * (double)v->m * (double)v->n * (double)(v->k + 1);
+        call->plan->cost_us = steps / 500 < 1e9 ? (uint32_t)(steps / 500) : 1000000000u;
+        return ACN_OK;
+    }
+    p->gemm = (acn_gemm){.m = v->m,
+                         .n = v->n,
+                         .k = v->k,
+                         .dtype = v->a.dtype,
+                         .c_dtype = v->c.dtype,
+                         .a = {v->a.row, v->a.col},
+                         .b = {v->b.row, v->b.col},
+                         .c = {v->c.row, v->c.col},
+                         .alpha = 1};
+    p->bytes_per_worker = align64(acn_gemm_workspace_bytes(&p->gemm));
+    p->workers = v->batches < 4 * acn_pool_size() ? 1 : acn_pool_size();
+    call->plan->workspace_bytes = p->bytes_per_worker * (uint64_t)p->workers;
+    uint64_t cost_us = (uint64_t)acn_gemm_cost_us(&p->gemm) * (uint64_t)v->batches;
+    call->plan->cost_us = cost_us < 1000000000u ? (uint32_t)cost_us : 1000000000u;
+    return ACN_OK;
+}
+
+/* ---- the GEMM core's epilogue: C += beta * D ------------------------------------------------- */
+
+typedef struct addend {
+    const char *data;
+    acn_matmul_side side;
+    float beta;
+} addend;
+
+static void add_row_f32(float *c, const float *d, int64_t stride, float beta, int64_t n) {
+    if (stride == 1)
+        for (int64_t j = 0; j < n; j++)
+            c[j] += beta * d[j];
+    else
+        for (int64_t j = 0; j < n; j++)
+            c[j] += beta * d[j * stride];
+}
+
+static void add_addend(void *context, float *c, int64_t c_stride, int64_t row, int64_t col,
+                       int64_t rows, int64_t cols) {
+    const addend *d = context;
+    int64_t bytes = (int64_t)acn_dtype_bytes(d->side.dtype);
+    for (int64_t i = 0; i < rows; i++) {
+        const char *from = d->data + ((row + i) * d->side.row + col * d->side.col) * bytes;
+        float *to = c + i * c_stride;
+        if (d->side.dtype == ACN_F32) {
+            add_row_f32(to, (const float *)from, d->side.col, d->beta, cols);
+            continue;
+        }
+        for (int64_t j = 0; j < cols; j++)
+            to[j] +=
+                d->beta * (float)acn_load_value(from + j * d->side.col * bytes, d->side.dtype).f;
+    }
+}
+
+typedef struct batch_job {
+    const product *p;
+    const acn_call *call;
+    acn_matmul_scales scales;
+} batch_job;
+
+static bool is_same_matrix(const acn_matmul *v, const acn_matmul_item *item) {
+    return item->d == item->c && v->d.dtype == v->c.dtype && v->d.row == v->c.row &&
+           v->d.col == v->c.col;
+}
+
+static void run_batch(void *context, int64_t index, int worker) {
+    const batch_job *job = context;
+    const product *p = job->p;
+    acn_matmul_item item = acn_matmul_at(&p->view, job->call, index);
+    acn_gemm gemm = p->gemm;
+    addend d = {item.d, p->view.d, (float)job->scales.beta.f};
+    gemm.alpha = (float)job->scales.alpha.f;
+    if (p->view.has_addend && d.beta != 0) {
+        if (is_same_matrix(&p->view, &item)) { /* in place: only the core may read C before it */
+            gemm.beta = d.beta;
+        } else {
+            gemm.epilogue = add_addend;
+            gemm.epilogue_context = &d;
+        }
+    }
+    char *workspace = (char *)job->call->workspace + (uint64_t)worker * p->bytes_per_worker;
+    acn_gemm_run(&gemm, item.a, item.b, item.c, workspace);
+}
+
+static acn_status run(acn_call *call) {
+    const product *p = call->plan->data;
+    acn_matmul_scales scales = acn_matmul_read_scales(call, form_of(call));
+    if (!p->uses_gemm) {
+        acn_matmul_plain(&p->view, call, &scales);
+        return ACN_OK;
+    }
+    batch_job job = {p, call, scales};
+    if (p->workers >= acn_pool_size() && p->workers > 1) {
+        acn_pool_run(p->view.batches, run_batch, &job);
+    } else { /* few batches: the threads share each one */
+        for (int64_t i = 0; i < p->view.batches; i++)
+            run_batch(&job, i, 0);
+    }
+    return ACN_OK;
+}
+
+/* ---- level 0 --------------------------------------------------------------------------------- */
+
+static acn_value element(const char *origin, const acn_matmul_side *side, int64_t i, int64_t j) {
+    return acn_load_value(origin + (i * side->row + j * side->col) *
+                                       (int64_t)acn_dtype_bytes(side->dtype),
+                          side->dtype);
+}
+
+static acn_value dot(const acn_matmul *v, const acn_matmul_item *item, int64_t i, int64_t j) {
+    double re = 0, im = 0;
+    uint64_t whole = 0;
+    for (int64_t p = 0; p < v->k; p++) {
+        acn_value x = element(item->a, &v->a, i, p), y = element(item->b, &v->b, p, j);
+        whole += (uint64_t)x.i * (uint64_t)y.i;
+        if (v->compute == ACN_F64)
+            re += x.f * y.f;
+        else if (v->compute == ACN_C128) {
+            re += x.f * y.f - x.im * y.im;
+            im += x.f * y.im + x.im * y.f;
+        }
+    }
+    return (acn_value){re, im, (int64_t)whole};
+}
+
+static acn_value scaled(const acn_matmul *v, acn_value x, acn_value by) {
+    if (v->compute == ACN_I64) return (acn_value){.i = (int64_t)((uint64_t)x.i * (uint64_t)by.i)};
+    if (v->compute == ACN_F64) return (acn_value){.f = x.f * by.f};
+    return (acn_value){.f = x.f * by.f - x.im * by.im, .im = x.f * by.im + x.im * by.f};
+}
+
+static acn_status run0(acn_call *call) {
+    acn_matmul v;
+    acn_matmul_view(call, form_of(call), &v);
+    acn_matmul_scales s = acn_matmul_read_scales(call, form_of(call));
+    bool adds = v.has_addend && (s.beta.f != 0 || s.beta.im != 0);
+    for (int64_t index = 0; index < v.batches; index++) {
+        acn_matmul_item item = acn_matmul_at(&v, call, index);
+        for (int64_t at = 0; at < v.m * v.n; at++) {
+            int64_t i = at / v.n, j = at % v.n;
+            acn_value sum = scaled(&v, dot(&v, &item, i, j), s.alpha);
+            if (adds) {
+                acn_value more = scaled(&v, element(item.d, &v.d, i, j), s.beta);
+                sum.f += more.f, sum.im += more.im;
+                sum.i = (int64_t)((uint64_t)sum.i + (uint64_t)more.i);
+            }
+            acn_store_value(item.c +
+                                (i * v.c.row + j * v.c.col) * (int64_t)acn_dtype_bytes(v.c.dtype),
+                            v.c.dtype, sum);
+        }
+    }
+    return ACN_OK;
+}
+
+/* ---- the operators --------------------------------------------------------------------------- */
+
+#define SCALAR_TYPES (ACN_ALL | ACN_T(ACN_C128))
+#define SHARED       .infer = infer, .plan = plan, .run = run, .run0 = run0
+/* cubeMathType lets a client ask for lower precision. It allows, it never demands: f32 stays f32.
+ */
+#define CUBE_MATH_TYPE                                                                             \
+    { "cube_math_type", ACN_ATTR_INT }
+
+static const acn_matmul_form matmul_form = {2, -1, -1, 0, 1, 1, ACN_MAX_DIMS};
+static const acn_matmul_form matmul_2d_form = {2, -1, -1, 0, 1, 2, 2};
+static const acn_matmul_form batch_form = {2, -1, -1, 0, 1, 2, ACN_MAX_DIMS};
+static const acn_matmul_form gemm_form = {2, 3, 4, 0, 1, 1, ACN_MAX_DIMS};
+static const acn_matmul_form dot_form = {-1, -1, -1, -1, -1, 1, 1};
+
+ACN_OP(MatMul) = {
+    .name = "MatMul",
+    .doc = "Matrix product by torch.matmul's rules: vectors, matrices, broadcast batches.",
+    .in = {{"x1", ACN_NUMBERS}, {"x2", ACN_NUMBERS}, {"bias", ACN_NUMBERS, ACN_OPTIONAL}},
+    .out = {{"y", ACN_NUMBERS}},
+    .attr = {{"transpose_x1", ACN_ATTR_BOOL}, {"transpose_x2", ACN_ATTR_BOOL}, CUBE_MATH_TYPE},
+    SHARED,
+    .family = &matmul_form,
+    .cases = "tolerance contraction\n"
+             "f32,f16,bf16,f64,i8,u8,i16,i32,i64,c64: [7] [7]\n"
+             "f32,f16,bf16,f64,i8,u8,i16,i32,i64,c64: [5,7] [7,3]\n"
+             "f32,bf16,i64: [7] [7,3]\n"
+             "f32,f16,i32: [5,7] [7]\n"
+             "f32,bf16,f64,i16,c64: [2,1,5,7] [3,7,4]\n"
+             "f32,f16: [65,130] [130,70]\n"
+             "f32,i64: [4,6,5,7] [7,3]\n"
+             "f32,f64,i32,c64: [3,0] [0,4]\n"
+             "f32: [0,4] [4,3]\n"
+             "f32,f16: [2,2,1,1,2,1,3,5] [5,3]\n"
+             "f32,f64,i8: [7,5] [7,3] | transpose_x1=1\n"
+             "f32,f64,i8: [5,7] [3,7] | transpose_x2=1\n"
+             "f32,f16,bf16,f64,i32: [33,7] [7,3] [3]\n",
+};
+
+ACN_OP(MatMulV2) = {
+    .name = "MatMulV2",
+    .doc = "Product of two matrices, and a bias for each column.",
+    .in = {{"x1", ACN_NUMBERS}, {"x2", ACN_NUMBERS}, {"bias", ACN_NUMBERS, ACN_OPTIONAL}},
+    .out = {{"y", ACN_NUMBERS}},
+    .attr = {{"transpose_x1", ACN_ATTR_BOOL}, {"transpose_x2", ACN_ATTR_BOOL}, CUBE_MATH_TYPE},
+    SHARED,
+    .family = &matmul_2d_form,
+    .cases = "tolerance contraction\n"
+             "f32,f16,bf16,f64,i8,u8,i16,i32,i64,c64: [5,7] [7,3]\n"
+             "f32,bf16: [130,65] [65,33] [33]\n"
+             "f32: [1,1] [1,1]\n"
+             "f32,i32: [3,0] [0,4]\n",
+};
+
+ACN_OP(BatchMatMul) = {
+    .name = "BatchMatMul",
+    .doc = "Matrix products of equal or broadcast batches.",
+    .in = {{"x1", ACN_NUMBERS}, {"x2", ACN_NUMBERS}},
+    .out = {{"y", ACN_NUMBERS}},
+    .attr = {{"adj_x1", ACN_ATTR_BOOL}, {"adj_x2", ACN_ATTR_BOOL}, CUBE_MATH_TYPE},
+    SHARED,
+    .family = &batch_form,
+    .cases = "tolerance contraction\n"
+             "f32,f16,bf16,f64,i8,u8,i16,i32,i64,c64: [3,5,7] [3,7,4]\n"
+             "f32,f16: [9,17,33] [9,33,20]\n"
+             "f32,i32: [0,5,7] [0,7,4]\n"
+             "f32,f64: [2,5,0] [2,0,4]\n"
+             "f32: [2,7,5] [2,4,7] | adj_x1=1 adj_x2=1\n",
+};
+
+ACN_OP(BatchMatMulV2) = {
+    .name = "BatchMatMulV2",
+    .doc = "Matrix products of equal or broadcast batches, and a bias.",
+    .in = {{"x1", ACN_NUMBERS}, {"x2", ACN_NUMBERS}, {"bias", ACN_NUMBERS, ACN_OPTIONAL}},
+    .out = {{"y", ACN_NUMBERS}},
+    .attr = {{"adj_x1", ACN_ATTR_BOOL}, {"adj_x2", ACN_ATTR_BOOL}, CUBE_MATH_TYPE},
+    SHARED,
+    .family = &batch_form,
+    .cases = "tolerance contraction\n"
+             "f32,f16,bf16,f64,i8,u8,i16,i32,i64,c64: [3,5,7] [3,7,4]\n"
+             "f32,f16: [3,5,7] [1,7,4] [4]\n",
+};
+
+ACN_OP(GEMM) = {
+    .name = "GEMM",
+    .doc = "alpha * a * b + beta * c, with c broadcast; a and b as in MatMul.",
+    .in = {{"a", ACN_NUMBERS},
+           {"b", ACN_NUMBERS},
+           {"c", ACN_NUMBERS},
+           {"alpha", SCALAR_TYPES, ACN_OPTIONAL | ACN_SCALARISH},
+           {"beta", SCALAR_TYPES, ACN_OPTIONAL | ACN_SCALARISH}},
+    .out = {{"y", ACN_NUMBERS}},
+    .attr = {{"transpose_a", ACN_ATTR_BOOL}, {"transpose_b", ACN_ATTR_BOOL}, CUBE_MATH_TYPE},
+    SHARED,
+    .family = &gemm_form,
+    .cases = "tolerance contraction\n"
+             "f32,f16,bf16,f64,i8,u8,i16,i32,i64,c64: [5,7] [7,3] [5,3] 1 1\n"
+             "f32,f16,bf16,f64,c64: [5,7] [7,3] [3] 0.5 -2\n"
+             "i8,u8,i16,i32,i64: [5,7] [7,3] [5,1] 3 -2\n"
+             "f32,f16: [65,34] [34,20] [20] 1 1\n"
+             "f32,bf16: [4,5,7] [4,7,3] [4,5,3] 2 0.25\n"
+             "f32,f64: [5,7] [7] [5] 2 3\n"
+             "f32,i32: [5,0] [0,3] [3] 2 3\n"
+             "f32: [5,7] [7,3] [3] 1 0\n",
+};
+
+ACN_OP(Dot) = {
+    .name = "Dot",
+    .doc = "Inner product of two vectors.",
+    .in = {{"input_x", ACN_NUMBERS}, {"input_y", ACN_NUMBERS}},
+    .out = {{"output", ACN_NUMBERS}},
+    SHARED,
+    .family = &dot_form,
+    .cases = "tolerance contraction\n"
+             "f32,f16,bf16,f64,i8,u8,i16,i32,i64,c64: [7] [7]\n"
+             "f32: [1000] [1000]\n"
+             "f32,i32: [0] [0]\n",
+};
