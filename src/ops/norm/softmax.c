@@ -151,15 +151,9 @@ ACN_OP(SoftmaxV2) = {
     .plan = plan,
     .run = run_softmax,
     .run0 = run0_softmax,
-    .cases = "tolerance reduction\n"
-             "f32,f16,bf16,f64: [5,7] | dim=1\n"
-             "f32,f16,bf16,f64: [5,7,3] | dim=-2\n"
-             "f32: [3,2000] | axes=-1\n"
-             "f32,f16: [2,1500,2] | dim=1\n"
-             "f32: [] | dim=0\n"
-             "f32: [0,4] | dim=1\n"
-             "f32: [4,0] | dim=1\n"
-             "f32: [2,1,2,1,2,1,2,3] | dim=4\n",
+    .cases = "tolerance=reduction [5,7]|dim=1 [5,7,3]|dim=-2 f32[3,2000]|axes=[-1] "
+             "f32+f16[2,1500,2]|dim=1 f32[]|dim=0 f32[0,4]|dim=1 f32[4,0]|dim=1 "
+             "f32[2,1,2,1,2,1,2,3]|dim=4",
 };
 
 ACN_OP(LogSoftmaxV2) = {
@@ -172,12 +166,6 @@ ACN_OP(LogSoftmaxV2) = {
     .plan = plan,
     .run = run_log_softmax,
     .run0 = run0_log_softmax,
-    .cases = "tolerance reduction\n"
-             "f32,f16,bf16,f64: [5,7] | dim=1\n"
-             "f32,f16,bf16,f64: [5,7,3] | dim=0\n"
-             "f32: [3,2000] | axes=-1\n"
-             "f32,f16: [2,1500,2] | dim=1\n"
-             "f32: [] | dim=0\n"
-             "f32: [0,4] | dim=1\n"
-             "f32: [4,0] | dim=1\n",
+    .cases = "tolerance=reduction [5,7]|dim=1 [5,7,3]|dim=0 f32[3,2000]|axes=[-1] "
+             "f32+f16[2,1500,2]|dim=1 f32[]|dim=0 f32[0,4]|dim=1 f32[4,0]|dim=1",
 };

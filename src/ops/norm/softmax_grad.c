@@ -153,13 +153,9 @@ ACN_OP(SoftmaxGrad) = {
     .run = run,
     .run0 = run0,
     .family = &softmax_form,
-    .cases = "tolerance reduction\n"
-             "f32,f16,bf16,f64: [5,7]@0:1 [5,7] | dim=1\n"
-             "f32,f16,bf16,f64: [5,7,3]@0:1 [5,7,3] | dim=1\n"
-             "f32: [3,2000]@0:1 [3,2000] | axes=-1\n"
-             "f32: []@0:1 [] | dim=0\n"
-             "f32: [0,4] [0,4] | dim=1\n"
-             "f32: [4,0] [4,0] | dim=1\n",
+    .cases = "tolerance=reduction [5,7]@0..1,[5,7]|dim=1 [5,7,3]@0..1,[5,7,3]|dim=1 "
+             "f32[3,2000]@0..1,[3,2000]|axes=[-1] f32[]@0..1,[]|dim=0 f32[0,4],[0,4]|dim=1 "
+             "f32[4,0],[4,0]|dim=1",
 };
 
 ACN_OP(LogSoftmaxGrad) = {
@@ -173,11 +169,7 @@ ACN_OP(LogSoftmaxGrad) = {
     .run = run,
     .run0 = run0,
     .family = &log_softmax_form,
-    .cases = "tolerance reduction\n"
-             "f32,f16,bf16,f64: [5,7] [5,7]@-4:0 | dim=1\n"
-             "f32,f16,bf16,f64: [5,7,3] [5,7,3]@-4:0 | dim=0\n"
-             "f32: [3,2000] [3,2000]@-4:0 | axis=-1\n"
-             "f32: [] []@-4:0 | dim=0\n"
-             "f32: [0,4] [0,4] | dim=1\n"
-             "f32: [4,0] [4,0] | dim=1\n",
+    .cases = "tolerance=reduction [5,7],[5,7]@-4..0|dim=1 [5,7,3],[5,7,3]@-4..0|dim=0 "
+             "f32[3,2000],[3,2000]@-4..0|axis=[-1] f32[],[]@-4..0|dim=0 f32[0,4],[0,4]|dim=1 "
+             "f32[4,0],[4,0]|dim=1",
 };
