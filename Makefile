@@ -24,7 +24,7 @@ VENV := .venv
 VENV_ORT := .venv-ort
 TOOLKIT := $(abspath $(BUILD))/toolkit
 PIP_INSTALL = bin/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS)
-export ANYCANN_TOOLKIT := $(TOOLKIT)
+export TOOLKIT
 
 .PHONY: all build deps venv venv-ort demo check check-all style test-c test-python sanitize bench \
         install clean

@@ -3,11 +3,11 @@
 set(ACN_CANN_VERSION 9.1.0) # the release whose interface this is; env.def has the same default
 
 file(GLOB ACN_TOOL_SOURCES CONFIGURE_DEPENDS src/tools/*.c)
-add_executable(anycann ${ACN_TOOL_SOURCES})
+add_executable(anycann ${ACN_TOOL_SOURCES} src/base/env.c src/base/report.c)
 target_include_directories(anycann PRIVATE src)
 target_compile_definitions(anycann PRIVATE
     ACN_VERSION="${PROJECT_VERSION}" ACN_CANN_VERSION="${ACN_CANN_VERSION}")
-target_link_libraries(anycann PRIVATE ${CMAKE_DL_LIBS})
+target_link_libraries(anycann PRIVATE ${CMAKE_DL_LIBS} Threads::Threads)
 set_target_properties(anycann PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${ACN_TOOLKIT}/bin")
 
 configure_file(packaging/toolkit/set_env.sh "${ACN_TOOLKIT}/set_env.sh" COPYONLY)

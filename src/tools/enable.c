@@ -25,14 +25,14 @@ static void target_free(target *t) {
 static char *site_packages(const char *python) {
     char *command = NULL, *line = NULL;
     size_t capacity = 0;
-    if (setenv("ANYCANN_ASK_PYTHON", python, 1) != 0 ||
-        asprintf(&command, "exec \"$ANYCANN_ASK_PYTHON\" -I -S -c "
+    if (setenv("ACN_ASK_PYTHON", python, 1) != 0 ||
+        asprintf(&command, "exec \"$ACN_ASK_PYTHON\" -I -S -c "
                            "'import sysconfig; print(sysconfig.get_path(\"purelib\"))'") < 0) {
         abort();
     }
     FILE *answer = popen(command, "r");
     free(command);
-    unsetenv("ANYCANN_ASK_PYTHON");
+    unsetenv("ACN_ASK_PYTHON");
     if (!answer) return NULL;
     ssize_t length = getline(&line, &capacity, answer);
     if (pclose(answer) != 0 || length <= 1) {

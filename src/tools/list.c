@@ -1,5 +1,6 @@
 /* list.c - the verbs that print what there is: env, home, coverage. */
 #define _GNU_SOURCE
+#include "base/env.h"
 #include "tools/tool.h"
 #include <getopt.h>
 #include <stdlib.h>
@@ -26,18 +27,12 @@ static int print_exports(void) {
 
 static int print_settings(bool is_json) {
     static const char *const headings[] = {"variable", "value", "default", "meaning"};
-    static const struct {
-        const char *name, *fallback, *doc;
-    } settings[] = {
-#define ACN_ENV(id, name, kind, fallback, doc) {name, fallback, doc},
-#include "base/env.def"
-#undef ACN_ENV
-    };
+    const acn_env_row *rows = acn_env_table();
     acn_table *table = acn_table_new(4, headings);
-    for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++) {
-        const char *value = getenv(settings[i].name);
-        acn_table_row(table, (const char *[]){settings[i].name, value ? value : "",
-                                              settings[i].fallback, settings[i].doc});
+    for (int i = 0; i < ACN_ENV_COUNT; i++) {
+        const char *value = getenv(rows[i].name);
+        acn_table_row(table, (const char *[]){rows[i].name, value ? value : "", rows[i].fallback,
+                                              rows[i].doc});
     }
     acn_table_print(table, stdout, is_json);
     acn_table_free(table);

@@ -1,6 +1,6 @@
 /* tool.h - what the verbs of the `anycann` program share. A verb is one function and one row of the
- * table in anycann.c. The program links nothing of the core: `run` must start in no time, and must
- * work where the core does not load. */
+ * table in anycann.c. The program does not link the core, so that `run` starts in no time and works
+ * where the core does not load; of its sources it only has those that read what processes leave. */
 #ifndef ACN_TOOLS_TOOL_H
 #define ACN_TOOLS_TOOL_H
 
