@@ -63,6 +63,14 @@ static bool is_numeric(const acn_table *table, int column) {
     return table->rows > 0;
 }
 
+static void print_json_cell(const char *text, bool is_bare, FILE *out) {
+    if (is_bare) {
+        fputs(text, out);
+    } else {
+        acn_json_text(out, text);
+    }
+}
+
 static void print_json(const acn_table *table, FILE *out) {
     fputs("[", out);
     for (int r = 0; r < table->rows; r++) {
@@ -71,11 +79,7 @@ static void print_json(const acn_table *table, FILE *out) {
             if (c) fputs(", ", out);
             acn_json_text(out, table->headings[c]);
             fputs(": ", out);
-            if (is_numeric(table, c)) {
-                fputs(cell(table, r, c), out);
-            } else {
-                acn_json_text(out, cell(table, r, c));
-            }
+            print_json_cell(cell(table, r, c), is_numeric(table, c), out);
         }
         fputs("}", out);
     }
@@ -109,6 +113,16 @@ static void print_columns(const acn_table *table, FILE *out) {
 
 void acn_table_print(const acn_table *table, FILE *out, bool is_json) {
     (is_json ? print_json : print_columns)(table, out);
+}
+
+void acn_table_print_object(const acn_table *table, FILE *out) {
+    for (int r = 0; r < table->rows; r++) {
+        fputs(r ? ",\n " : "{", out);
+        acn_json_text(out, cell(table, r, 0));
+        fputs(": ", out);
+        print_json_cell(cell(table, r, 1), is_number(cell(table, r, 1)), out);
+    }
+    fputs("}\n", out);
 }
 
 int acn_table_rows(const acn_table *table) { return table->rows; }

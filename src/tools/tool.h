@@ -61,6 +61,8 @@ acn_table *acn_table_new(int columns, const char *const *headings);
 /* Texts are copied. Columns that hold only numbers are printed as numbers and aligned right. */
 void acn_table_row(acn_table *table, const char *const *cells);
 void acn_table_print(const acn_table *table, FILE *out, bool is_json);
+/* A table of two columns as one JSON object. */
+void acn_table_print_object(const acn_table *table, FILE *out);
 int acn_table_rows(const acn_table *table);
 void acn_table_free(acn_table *table);
 
