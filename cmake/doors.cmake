@@ -90,7 +90,7 @@ target_compile_definitions(acn_objects INTERFACE _GNU_SOURCE)
 target_link_libraries(acn_objects INTERFACE Threads::Threads m ${CMAKE_DL_LIBS})
 
 file(CONFIGURE OUTPUT ${ACN_GEN}/core.map @ONLY
-    CONTENT "{ global: acn_door_*; acn_ge_*; local: *; };\n")
+    CONTENT "{ global: acn_door_*; acn_ge_*; acn_tool_*; local: *; };\n")
 add_library(acn_shared SHARED)
 target_link_libraries(acn_shared PRIVATE acn_objects)
 target_link_options(acn_shared PRIVATE
