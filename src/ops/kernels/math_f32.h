@@ -1,0 +1,212 @@
+/* math_f32.h - f32 functions without branches, so that loops over them vectorise.
+ *
+ * Polynomials are minimax fits (Lawson's algorithm) of the functions named at each one. Where a
+ * float cannot carry the intermediate (argument reduction of sin, logarithm inside pow) the work is
+ * done in double, which costs half the lanes and saves double-float tricks that would depend on a
+ * fused multiply-add. Errors are asserted by tests/unit/test_kernels.c. Private to this folder.
+ */
+#ifndef ACN_OPS_KERNELS_MATH_F32_H
+#define ACN_OPS_KERNELS_MATH_F32_H
+
+#include "base/half.h"
+#include <math.h>
+
+static inline uint64_t f64_bits(double x) {
+    uint64_t u;
+    memcpy(&u, &x, sizeof u);
+    return u;
+}
+
+static inline double f64_from_bits(uint64_t u) {
+    double x;
+    memcpy(&x, &u, sizeof x);
+    return x;
+}
+
+/* Adding 1.5 * 2^23 (2^52) leaves the nearest integer in the low bits of the sum. */
+#define ACN_ROUNDER_F32 0x1.8p23f
+#define ACN_ROUNDER_F64 0x1.8p52
+
+/* e^x = y * 2^n with y near 1; |x| <= 104. */
+static inline float exp_parts(float x, uint32_t *n) {
+    float k = x * 0x1.715476p0f + ACN_ROUNDER_F32;
+    *n = acn_f32_bits(k) - acn_f32_bits(ACN_ROUNDER_F32);
+    k -= ACN_ROUNDER_F32;
+    float r = x - k * 0x1.62e4p-1f; /* ln 2 in two parts; k times the first is exact */
+    r -= k * 0x1.7f7d1cp-20f;
+    float q = 0x1.6db42ap-10f; /* (e^r - 1 - r) / r^2 */
+    q = q * r + 0x1.123b56p-7f;
+    q = q * r + 0x1.55545ep-5f;
+    q = q * r + 0x1.55548ep-3f;
+    q = q * r + 0x1p-1f;
+    return (q * r * r + r) + 1.0f;
+}
+
+/* For |x| <= 87, where the result is a normal number. */
+static inline float exp_bounded(float x) {
+    uint32_t n;
+    float y = exp_parts(x, &n);
+    return y * acn_f32_from_bits((n + 127u) << 23);
+}
+
+static inline float exp_f32(float x) {
+    x = x > 89.0f ? 89.0f : x; /* NaN passes */
+    x = x < -104.0f ? -104.0f : x;
+    uint32_t n;
+    float y = exp_parts(x, &n);
+    /* 2^n in two factors: n reaches 128 and, for subnormal results, -150. */
+    uint32_t half = (n + 256u) / 2 - 128u;
+    return y * acn_f32_from_bits((half + 127u) << 23) * acn_f32_from_bits((n - half + 127u) << 23);
+}
+
+static inline float log_f32(float x) {
+    int is_tiny = x < 0x1p-126f;
+    float s = is_tiny ? x * 0x1p23f : x;
+    int32_t shifted = (int32_t)(acn_f32_bits(s) - 0x3f3504f3u); /* bits of sqrt(1/2) */
+    float k = (float)(shifted >> 23) - (is_tiny ? 23.0f : 0.0f);
+    float f = acn_f32_from_bits(((uint32_t)shifted & 0x7fffffu) + 0x3f3504f3u) - 1.0f;
+    float q = 0x1.145024p-4f; /* (log(1 + f) - f + f^2 / 2) / f^3 */
+    q = q * f - 0x1.de39aap-4f;
+    q = q * f + 0x1.e6f252p-4f;
+    q = q * f - 0x1.fc228ep-4f;
+    q = q * f + 0x1.233754p-3f;
+    q = q * f - 0x1.555c48p-3f;
+    q = q * f + 0x1.99a4b6p-3f;
+    q = q * f - 0x1.000006p-2f;
+    q = q * f + 0x1.555548p-2f;
+    float z = f * f;
+    float tail = f * z * q + k * 0x1.7f7d1cp-20f - 0.5f * z;
+    float y = (f + tail) + k * 0x1.62e4p-1f;
+    y = x == INFINITY ? INFINITY : y;
+    y = x > 0.0f ? y : -INFINITY;
+    return x >= 0.0f ? y : NAN;
+}
+
+static inline float tanh_f32(float x) {
+    float t = fabsf(x), z = x * x;
+    float q = 0x1.197b7cp-9f; /* (tanh(t) / t - 1) / t^2, t < 0.625 */
+    q = q * z - 0x1.0c2146p-7f;
+    q = q * z + 0x1.6394dap-6f;
+    q = q * z - 0x1.b9ef7cp-5f;
+    q = q * z + 0x1.11106cp-3f;
+    q = q * z - 0x1.555554p-2f;
+    float small = x + x * (z * q);
+    float bounded = t > 10.0f ? 10.0f : t;
+    float large = copysignf(1.0f - 2.0f / (exp_bounded(2.0f * bounded) + 1.0f), x);
+    return t < 0.625f ? small : large;
+}
+
+static inline float erf_f32(float x) {
+    float t = fabsf(x), z = x * x;
+    float q = 0x1.496a32p-14f; /* erf(t) / t - 1, t < 1 */
+    q = q * z - 0x1.a3f700p-11f;
+    q = q * z + 0x1.5405b2p-8f;
+    q = q * z - 0x1.b7f90ep-6f;
+    q = q * z + 0x1.ce2cf8p-4f;
+    q = q * z - 0x1.81273ep-2f;
+    q = q * z + 0.12837917f;
+    float small = x + x * q;
+    float u = t > 4.0f ? 4.0f : t;
+    float p = 0x1.6c0696p-16f; /* -log(1 - erf(t)), 1 <= t <= 4 */
+    p = p * u - 0x1.ceeaf4p-12f;
+    p = p * u + 0x1.1398fcp-8f;
+    p = p * u - 0x1.9d0bd6p-6f;
+    p = p * u + 0x1.bc18d0p-4f;
+    p = p * u + 0x1.4434f0p-1f;
+    p = p * u + 0x1.212c2cp+0f;
+    p = p * u - 0x1.8b3f3ep-13f;
+    float large = copysignf(1.0f - exp_bounded(-p), x);
+    return t < 1.0f ? small : large;
+}
+
+/* sin(x + quadrants * pi / 2) for |x| <= ACN_SIN_LIMIT, where the two-part reduction is exact. */
+#define ACN_SIN_LIMIT 1e6f
+static inline float sin_f32(float x, uint64_t quadrants) {
+    double k = (double)x * 0x1.45f306dc9c883p-1 + ACN_ROUNDER_F64;
+    uint64_t quadrant = f64_bits(k) + quadrants;
+    k -= ACN_ROUNDER_F64;
+    double r = (double)x - k * 0x1.921fb544p0; /* pi / 2 in two parts */
+    r -= k * 0x1.0b4611a626331p-34;
+    double z = r * r;
+    double s = -2.4761069148687662e-08; /* (sin(r) / r - 1) / r^2 */
+    s = s * z + 2.7555349851985135e-06;
+    s = s * z - 1.9841263786601253e-04;
+    s = s * z + 8.3333333252072275e-03;
+    s = s * z - 1.6666666666631250e-01;
+    s = r + r * (z * s);
+    double c = 2.0647232142610554e-09; /* (cos(r) - 1 + r^2 / 2) / r^4 */
+    c = c * z - 2.7555559703110292e-07;
+    c = c * z + 2.4801580933493207e-05;
+    c = c * z - 1.3888888878194499e-03;
+    c = c * z + 4.1666666666601702e-02;
+    c = (c * z - 0.5) * z + 1.0;
+    uint64_t odd = 0 - (quadrant & 1u); /* all ones or none: a blend that needs no compare */
+    uint64_t bits = (f64_bits(c) & odd) | (f64_bits(s) & ~odd);
+    return (float)f64_from_bits(bits ^ (quadrant & 2u) << 62);
+}
+
+/* log2(x) for a positive normal x, to about 50 bits. */
+static inline double log2_positive(double x) {
+    /* The exponent field, biased so that a logical shift will do (AVX2 has no arithmetic one). */
+    uint64_t shifted = f64_bits(x) - 0x3fe6a09e667f3bcdu + (UINT64_C(1024) << 52);
+    double k = f64_from_bits((shifted >> 52) | 0x4330000000000000u) - (0x1p52 + 1024.0);
+    double f = f64_from_bits((shifted & 0x000fffffffffffffu) + 0x3fe6a09e667f3bcdu) - 1.0;
+    double q = -0.059133135848028415; /* log2(1 + f) / f */
+    q = q * f + 0.11709648786226011;
+    q = q * f - 0.11873963552722389;
+    q = q * f + 0.11025777906870207;
+    q = q * f - 0.11793443135774792;
+    q = q * f + 0.13098689777975492;
+    q = q * f - 0.14443098312953628;
+    q = q * f + 0.16031787847142676;
+    q = q * f - 0.18033080975159566;
+    q = q * f + 0.2060985507379379;
+    q = q * f - 0.24044929287605402;
+    q = q * f + 0.28853902093131267;
+    q = q * f - 0.36067375914758254;
+    q = q * f + 0.48089834688496008;
+    q = q * f - 0.72134752044742567;
+    q = q * f + 1.4426950408890382;
+    return q * f + k;
+}
+
+/* 2^x for |x| <= 1000. */
+static inline double exp2_bounded(double x) {
+    double k = x + ACN_ROUNDER_F64;
+    uint64_t scale = (f64_bits(k) + 1023u) << 52;
+    double r = x - (k - ACN_ROUNDER_F64);
+    double q = 1.0211387828398021e-07; /* (2^r - 1) / r */
+    q = q * r + 1.3258714269795144e-06;
+    q = q * r + 1.5252642238356837e-05;
+    q = q * r + 0.00015403439178716155;
+    q = q * r + 0.0013333558257538646;
+    q = q * r + 0.0096181291834635356;
+    q = q * r + 0.055504108664272661;
+    q = q * r + 0.24022650695714107;
+    q = q * r + 0.69314718055995228;
+    return (q * r + 1.0) * f64_from_bits(scale);
+}
+
+/* C's pow, with its special values. */
+static inline float pow_f32(float x_, float y_) {
+    double x = x_, y = y_, magnitude = fabs(x);
+    double l = log2_positive(magnitude);
+    l = magnitude == 0.0 ? -INFINITY : l;
+    l = magnitude < INFINITY ? l : magnitude; /* infinity and NaN */
+    double e = y * l;
+    e = e > 200.0 ? 200.0 : e;
+    e = e < -200.0 ? -200.0 : e;
+    double p = exp2_bounded(e);
+    p = e != e ? e : p;
+    double whole = fabs(y) < 0x1p52 ? (fabs(y) + 0x1p52) - 0x1p52 : fabs(y);
+    int is_whole = whole == fabs(y);
+    double half = whole * 0.5;
+    int is_odd = is_whole && ((half + 0x1p52) - 0x1p52 != half) && half < 0x1p52;
+    p = (x < 0.0 && magnitude < INFINITY && !is_whole) ? NAN : p;
+    double negated = is_odd ? -p : p;
+    p = f64_bits(x) >> 63 ? negated : p;
+    int is_one = x == 1.0 || y == 0.0 || (x == -1.0 && fabs(y) == INFINITY);
+    return (float)(is_one ? 1.0 : p);
+}
+
+#endif

@@ -1,0 +1,61 @@
+/* micro_complex.c - micro-ops of class C64. Products and quotients are written out, since the
+ * language's own re-examine every NaN; the rest is the C library's. ABS gives |x| + 0i. */
+#include "ops/kernels/loops.h"
+#include "ops/kernels/pair.h"
+#include <complex.h>
+#include <math.h>
+
+static inline acn_pair pair_divide(acn_pair x, acn_pair y) {
+    /* In double nothing overflows or underflows, so no scaling is needed. */
+    double norm = (double)y.re * y.re + (double)y.im * y.im;
+    double re = (double)x.re * y.re + (double)x.im * y.im;
+    double im = (double)x.im * y.re - (double)x.re * y.im;
+    bool is_zero = norm == 0.0; /* x / 0 is infinite or NaN part by part, as PyTorch's */
+    return (acn_pair){is_zero ? x.re / fabsf(y.re) : (float)(re / norm),
+                      is_zero ? x.im / fabsf(y.im) : (float)(im / norm)};
+}
+
+static inline float complex to_c(acn_pair x) {
+    float complex c;
+    memcpy(&c, &x, sizeof c);
+    return c;
+}
+
+static inline acn_pair from_c(float complex c) {
+    acn_pair x;
+    memcpy(&x, &c, sizeof x);
+    return x;
+}
+
+static inline acn_pair pair_power(acn_pair x, acn_pair y) {
+    if (y.re == 0.0f && y.im == 0.0f) return (acn_pair){1.0f, 0.0f};
+    if (x.re == 0.0f && x.im == 0.0f && y.re > 0.0f) return (acn_pair){0.0f, 0.0f};
+    double complex r = cpow(to_c(x), to_c(y));
+    return (acn_pair){(float)creal(r), (float)cimag(r)};
+}
+
+#define ONE        ((acn_pair){1.0f, 0.0f})
+#define MODULUS(x) sqrt((double)x.re *x.re + (double)x.im * x.im)
+
+ACN_MICRO_2(c64, ADD, acn_pair, acn_pair, pair_add(x, y))
+ACN_MICRO_2(c64, SUB, acn_pair, acn_pair, ((acn_pair){x.re - y.re, x.im - y.im}))
+ACN_MICRO_2(c64, MUL, acn_pair, acn_pair, pair_multiply(x, y))
+ACN_MICRO_2(c64, DIV, acn_pair, acn_pair, pair_divide(x, y))
+ACN_MICRO_3(c64, FMA, acn_pair, acn_pair, pair_add(pair_multiply(x, y), z))
+ACN_MICRO_1(c64, NEG, acn_pair, acn_pair, ((acn_pair){-x.re, -x.im}))
+ACN_MICRO_1(c64, ABS, acn_pair, acn_pair, ((acn_pair){(float)MODULUS(x), 0.0f}))
+ACN_MICRO_1(c64, SQRT, acn_pair, acn_pair, from_c(csqrtf(to_c(x))))
+ACN_MICRO_1(c64, RSQRT, acn_pair, acn_pair, pair_divide(ONE, from_c(csqrtf(to_c(x)))))
+ACN_MICRO_1(c64, RECIP, acn_pair, acn_pair, pair_divide(ONE, x))
+ACN_MICRO_1(c64, EXP, acn_pair, acn_pair, from_c(cexpf(to_c(x))))
+ACN_MICRO_1(c64, LOG, acn_pair, acn_pair, from_c(clogf(to_c(x))))
+ACN_MICRO_1(c64, TANH, acn_pair, acn_pair, from_c(ctanhf(to_c(x))))
+ACN_MICRO_1(c64, SIN, acn_pair, acn_pair, from_c(csinf(to_c(x))))
+ACN_MICRO_1(c64, COS, acn_pair, acn_pair, from_c(ccosf(to_c(x))))
+ACN_MICRO_2(c64, POW, acn_pair, acn_pair, pair_power(x, y))
+ACN_MICRO_2(c64, EQ, acn_pair, uint8_t, (x.re == y.re) & (x.im == y.im))
+ACN_MICRO_2(c64, NE, acn_pair, uint8_t, (x.re != y.re) | (x.im != y.im))
+ACN_MICRO_1(c64, IS_FINITE, acn_pair, uint8_t, (fabsf(x.re) < INFINITY) & (fabsf(x.im) < INFINITY))
+ACN_MICRO_1(c64, IS_NAN, acn_pair, uint8_t, (x.re != x.re) | (x.im != x.im))
+ACN_MICRO_SELECT(c64, acn_pair)
+ACN_MICRO_COPY(c64, acn_pair)

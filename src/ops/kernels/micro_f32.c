@@ -1,0 +1,69 @@
+/* micro_f32.c - micro-ops of class F32. */
+#include "ops/kernels/loops.h"
+#include "ops/kernels/math_f32.h"
+
+ACN_MICRO_2(f32, ADD, float, float, x + y)
+ACN_MICRO_2(f32, SUB, float, float, x - y)
+ACN_MICRO_2(f32, MUL, float, float, x *y)
+ACN_MICRO_2(f32, DIV, float, float, x / y)
+ACN_MICRO_3(f32, FMA, float, float, x *y + z)
+ACN_MICRO_2(f32, MAX, float, float, (x > y) | (x != x) ? x : y)
+ACN_MICRO_2(f32, MIN, float, float, (x < y) | (x != x) ? x : y)
+ACN_MICRO_1(f32, NEG, float, float, -x)
+ACN_MICRO_1(f32, ABS, float, float, fabsf(x))
+ACN_MICRO_1(f32, SQRT, float, float, sqrtf(x))
+ACN_MICRO_1(f32, RSQRT, float, float, 1.0f / sqrtf(x))
+ACN_MICRO_1(f32, RECIP, float, float, 1.0f / x)
+ACN_MICRO_1(f32, FLOOR, float, float, floorf(x))
+ACN_MICRO_1(f32, CEIL, float, float, ceilf(x))
+ACN_MICRO_1(f32, TRUNC, float, float, truncf(x))
+ACN_MICRO_1(f32, ROUND, float, float, rintf(x))
+ACN_MICRO_1(f32, EXP, float, float, exp_f32(x))
+ACN_MICRO_1(f32, LOG, float, float, log_f32(x))
+ACN_MICRO_1(f32, TANH, float, float, tanh_f32(x))
+ACN_MICRO_1(f32, ERF, float, float, erf_f32(x))
+ACN_MICRO_2(f32, POW, float, float, pow_f32(x, y))
+ACN_MICRO_1(f32, RELU, float, float, x > 0.0f ? x : (x != x ? x : 0.0f))
+ACN_MICRO_COMPARISONS(f32, float)
+ACN_MICRO_1(f32, IS_FINITE, float, uint8_t, fabsf(x) < INFINITY)
+ACN_MICRO_1(f32, IS_NAN, float, uint8_t, x != x)
+ACN_MICRO_SELECT(f32, float)
+ACN_MICRO_COPY(f32, float)
+
+/* Large arguments need some 200 bits of pi: a block that holds one goes through the C library. */
+enum { SIN_BLOCK = 256 };
+
+static bool has_large(const float *a, int64_t n) {
+    int large = 0;
+    for (int64_t i = 0; i < n; i++)
+        large |= !(fabsf(a[i]) <= ACN_SIN_LIMIT);
+    return large;
+}
+
+void ACN_KERNEL(f32_SIN)(void *d_, const void *a_, const void *b_, const void *c_, int64_t n) {
+    float *d = d_;
+    const float *a = a_;
+    for (; n > 0; n -= SIN_BLOCK, d += SIN_BLOCK, a += SIN_BLOCK) {
+        int64_t m = n < SIN_BLOCK ? n : SIN_BLOCK;
+        if (has_large(a, m)) {
+            for (int64_t i = 0; i < m; i++)
+                d[i] = sinf(a[i]);
+        } else {
+            ACN_LOOP(i, m) d[i] = sin_f32(a[i], 0);
+        }
+    }
+}
+
+void ACN_KERNEL(f32_COS)(void *d_, const void *a_, const void *b_, const void *c_, int64_t n) {
+    float *d = d_;
+    const float *a = a_;
+    for (; n > 0; n -= SIN_BLOCK, d += SIN_BLOCK, a += SIN_BLOCK) {
+        int64_t m = n < SIN_BLOCK ? n : SIN_BLOCK;
+        if (has_large(a, m)) {
+            for (int64_t i = 0; i < m; i++)
+                d[i] = cosf(a[i]);
+        } else {
+            ACN_LOOP(i, m) d[i] = sin_f32(a[i], 1);
+        }
+    }
+}

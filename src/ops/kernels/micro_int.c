@@ -1,0 +1,49 @@
+/* micro_int.c - micro-ops of classes I32 and I64: exact, wrapping around, never undefined. */
+#include "ops/kernels/loops.h"
+
+#define DEFINE_HELPERS(klass, type, unsigned_type)                                                 \
+    static inline type negate_##klass(type x) { return (type)(0 - (unsigned_type)x); }             \
+    /* x / 0 = 0; the smallest number divided by -1 wraps to itself. */                            \
+    static inline type divide_##klass(type x, type y) {                                            \
+        if (y == -1) return negate_##klass(x);                                                     \
+        return y == 0 ? 0 : x / y;                                                                 \
+    }                                                                                              \
+    /* As PyTorch: a negative exponent truncates to 0 unless the base is 1 or -1. */               \
+    static inline type power_##klass(type base, type exponent) {                                   \
+        if (exponent < 0) return base == 1 || (base == -1 && !(exponent & 1)) ? 1 : -(base == -1); \
+        unsigned_type result = 1, square = (unsigned_type)base;                                    \
+        for (; exponent; exponent >>= 1, square *= square)                                         \
+            if (exponent & 1) result *= square;                                                    \
+        return (type)result;                                                                       \
+    }
+
+#define DEFINE_MICROS(klass, type, unsigned_type)                                                  \
+    ACN_MICRO_2(klass, ADD, unsigned_type, unsigned_type, x + y)                                   \
+    ACN_MICRO_2(klass, SUB, unsigned_type, unsigned_type, x - y)                                   \
+    ACN_MICRO_2(klass, MUL, unsigned_type, unsigned_type, (x) * (y))                               \
+    ACN_MICRO_2(klass, DIV, type, type, divide_##klass(x, y))                                      \
+    ACN_MICRO_3(klass, FMA, unsigned_type, unsigned_type, (x) * (y) + z)                           \
+    ACN_MICRO_2(klass, MAX, type, type, x > y ? x : y)                                             \
+    ACN_MICRO_2(klass, MIN, type, type, x < y ? x : y)                                             \
+    ACN_MICRO_2(klass, AND, unsigned_type, unsigned_type, (x) & (y))                               \
+    ACN_MICRO_2(klass, OR, unsigned_type, unsigned_type, x | y)                                    \
+    ACN_MICRO_2(klass, XOR, unsigned_type, unsigned_type, x ^ y)                                   \
+    ACN_MICRO_1(klass, NOT, unsigned_type, unsigned_type, ~x)                                      \
+    ACN_MICRO_1(klass, NEG, type, type, negate_##klass(x))                                         \
+    ACN_MICRO_1(klass, ABS, type, type, x < 0 ? negate_##klass(x) : x)                             \
+    ACN_MICRO_2(klass, POW, type, type, power_##klass(x, y))                                       \
+    ACN_MICRO_1(klass, RELU, type, type, x > 0 ? x : 0)                                            \
+    ACN_MICRO_COMPARISONS(klass, type)                                                             \
+    ACN_MICRO_1(klass, IS_FINITE, type, uint8_t, ((void)x, 1))                                     \
+    ACN_MICRO_1(klass, IS_NAN, type, uint8_t, ((void)x, 0))                                        \
+    ACN_MICRO_SELECT(klass, type)                                                                  \
+    ACN_MICRO_COPY(klass, type)                                                                    \
+    ACN_MICRO_1(klass, FLOOR, type, type, x)                                                       \
+    ACN_MICRO_1(klass, CEIL, type, type, x)                                                        \
+    ACN_MICRO_1(klass, TRUNC, type, type, x)                                                       \
+    ACN_MICRO_1(klass, ROUND, type, type, x)
+
+DEFINE_HELPERS(i32, int32_t, uint32_t)
+DEFINE_HELPERS(i64, int64_t, uint64_t)
+DEFINE_MICROS(i32, int32_t, uint32_t)
+DEFINE_MICROS(i64, int64_t, uint64_t)
