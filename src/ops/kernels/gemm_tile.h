@@ -1,0 +1,100 @@
+/* gemm_tile.h - template: the register tile of one arithmetic class. Included once per class with
+ *   GEMM(name)  name made unique to the class
+ *   GEMM_T      element type of panels and accumulators
+ *   GEMM_V      elements in a vector; a tile is GEMM_MR rows of two vectors
+ * All loops over rows have constant bounds, so that the accumulators live in registers.
+ */
+#define GEMM_NR      (2 * GEMM_V)
+#define GEMM_A_WIDTH ((GEMM_MR + GEMM_V - 1) / GEMM_V * GEMM_V)
+
+typedef GEMM_T GEMM(vec) __attribute__((vector_size(sizeof(GEMM_T) * GEMM_V)));
+/* The same in memory: any address of an element, any effective type. */
+typedef GEMM_T GEMM(memory)
+    __attribute__((vector_size(sizeof(GEMM_T) * GEMM_V), aligned(sizeof(GEMM_T)), may_alias));
+
+static inline __attribute__((always_inline)) void GEMM(accumulate)(const int rows,
+                                                                   const acn_gemm_tile *t,
+                                                                   int64_t a_row, int64_t a_col,
+                                                                   GEMM(vec) acc[][2]) {
+    const GEMM_T *a = t->a, *b = t->b;
+    for (int i = 0; i < rows; i++)
+        acc[i][0] = acc[i][1] = (GEMM(vec)){0};
+    for (int64_t p = 0; p < t->k; p++) {
+        GEMM(vec) b0 = *(const GEMM(memory) *)b, b1 = *(const GEMM(memory) *)(b + GEMM_V);
+        for (int i = 0; i < rows; i++) {
+            GEMM(vec) ai = a[i * a_row] - (GEMM(vec)){0};
+            acc[i][0] += ai * b0;
+            acc[i][1] += ai * b1;
+        }
+        a += a_col;
+        b += t->b_row;
+    }
+}
+
+static inline __attribute__((always_inline)) void
+GEMM(write_full)(const int rows, const acn_gemm_tile *t, GEMM(vec) acc[][2]) {
+    const GEMM_T alpha = *(const GEMM_T *)t->alpha, beta = *(const GEMM_T *)t->beta;
+    GEMM_T *c = t->c;
+    for (int i = 0; i < rows; i++, c += t->c_row) {
+        GEMM(memory) *d = (GEMM(memory) *)c;
+        for (int v = 0; v < 2; v++) {
+            GEMM(vec) x = acc[i][v] * alpha;
+            d[v] = t->is_beta_zero ? x : x + d[v] * beta;
+        }
+    }
+}
+
+static __attribute__((noinline)) void GEMM(write_part)(const acn_gemm_tile *t, const GEMM_T *acc) {
+    const GEMM_T alpha = *(const GEMM_T *)t->alpha, beta = *(const GEMM_T *)t->beta;
+    GEMM_T *c = t->c;
+    for (int i = 0; i < t->rows; i++, c += t->c_row, acc += GEMM_NR)
+        for (int j = 0; j < t->cols; j++) {
+            GEMM_T x = acc[j] * alpha;
+            c[j] = t->is_beta_zero ? x : x + c[j] * beta;
+        }
+}
+
+static inline __attribute__((always_inline)) void GEMM(rows)(const int rows,
+                                                             const acn_gemm_tile *t) {
+    GEMM(vec) acc[GEMM_MR][2];
+    if (t->a_row == 1 && t->a_col == GEMM_A_WIDTH)
+        GEMM(accumulate)(rows, t, 1, GEMM_A_WIDTH, acc);
+    else
+        GEMM(accumulate)(rows, t, t->a_row, t->a_col, acc);
+    if (t->cols == GEMM_NR)
+        GEMM(write_full)(rows, t, acc);
+    else {
+        GEMM_T copy[GEMM_MR * GEMM_NR];
+        for (int i = 0; i < rows; i++)
+            for (int v = 0; v < 2; v++)
+                *(GEMM(memory) *)(copy + i * GEMM_NR + v * GEMM_V) = acc[i][v];
+        GEMM(write_part)(t, copy);
+    }
+}
+
+#define GEMM_CASE(r)                                                                               \
+    case r:                                                                                        \
+        GEMM(rows)(r < GEMM_MR ? r : GEMM_MR, t);                                                  \
+        break;
+
+static void GEMM(tile)(const acn_gemm_tile *t) {
+    switch (t->rows) {
+        GEMM_CASE(1)
+        GEMM_CASE(2)
+        GEMM_CASE(3) GEMM_CASE(4)
+#if GEMM_MR > 4
+            GEMM_CASE(5) GEMM_CASE(6)
+#endif
+#if GEMM_MR > 6
+                GEMM_CASE(7) GEMM_CASE(8)
+#endif
+#if GEMM_MR > 8
+                    GEMM_CASE(9) GEMM_CASE(10) GEMM_CASE(11) GEMM_CASE(12)
+#endif
+#if GEMM_MR > 12
+                        GEMM_CASE(13) GEMM_CASE(14)
+#endif
+    }
+}
+
+#undef GEMM_CASE

@@ -1,0 +1,35 @@
+/* gemm_transpose.h - template: GEMM_V x GEMM_V transpose in registers, after gemm_tile.h.
+ * log2(V) rounds, each of which interleaves row i with row i + V/2. */
+#if GEMM_V == 2
+#define GEMM_LOW    0, 2
+#define GEMM_HIGH   1, 3
+#define GEMM_ROUNDS 1
+#elif GEMM_V == 4
+#define GEMM_LOW    0, 4, 1, 5
+#define GEMM_HIGH   2, 6, 3, 7
+#define GEMM_ROUNDS 2
+#elif GEMM_V == 8
+#define GEMM_LOW    0, 8, 1, 9, 2, 10, 3, 11
+#define GEMM_HIGH   4, 12, 5, 13, 6, 14, 7, 15
+#define GEMM_ROUNDS 3
+#else
+#define GEMM_LOW    0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
+#define GEMM_HIGH   8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
+#define GEMM_ROUNDS 4
+#endif
+
+static inline __attribute__((always_inline)) void GEMM(transpose)(GEMM(vec) r[GEMM_V]) {
+    GEMM(vec) t[GEMM_V];
+    for (int round = 0; round < GEMM_ROUNDS; round++) {
+        for (int i = 0; i < GEMM_V / 2; i++) {
+            t[2 * i] = __builtin_shufflevector(r[i], r[i + GEMM_V / 2], GEMM_LOW);
+            t[2 * i + 1] = __builtin_shufflevector(r[i], r[i + GEMM_V / 2], GEMM_HIGH);
+        }
+        for (int i = 0; i < GEMM_V; i++)
+            r[i] = t[i];
+    }
+}
+
+#undef GEMM_LOW
+#undef GEMM_HIGH
+#undef GEMM_ROUNDS
