@@ -1,0 +1,37 @@
+/* executor.h - what an aclOpExecutor is: a call between phase 1 and phase 2. */
+#ifndef ACN_DOORS_NNOPBASE_EXECUTOR_H
+#define ACN_DOORS_NNOPBASE_EXECUTOR_H
+
+#include "base/report.h"
+#include "ops/op.h"
+#include "runtime/stream.h"
+
+enum { ACN_EXECUTOR_PARAMETERS = 20, ACN_EXECUTOR_SCRATCH_BYTES = 256 };
+
+typedef struct acn_executor {
+    acn_call call;
+    const void *entry; /* the public function that made it */
+    acn_report_slot *counter;
+    bool is_repeatable;
+    /* The public call's tensor parameters in order, as indices into call.tensors: for the address
+     * setters. A list is one parameter. first -1: not a tensor parameter. */
+    int32_t parameter_count;
+    struct {
+        int16_t first, count;
+        int16_t twin; /* an in-place parameter's output tensor; -1 otherwise */
+        bool is_output;
+    } parameter[ACN_EXECUTOR_PARAMETERS];
+    size_t scratch_used;
+    _Alignas(16) char scratch[ACN_EXECUTOR_SCRATCH_BYTES]; /* short copies of arrays */
+} acn_executor;
+
+/* NULL when there is no room; the call in it is not initialised. */
+acn_executor *acn_executor_create(void);
+void acn_executor_destroy(acn_executor *executor);
+bool acn_executor_is_live(const void *handle);
+
+/* Queues the executor's call. It is consumed whatever happens, unless it is repeatable. */
+acn_status acn_executor_launch(acn_executor *executor, void *workspace, uint64_t workspace_bytes,
+                               void *stream);
+
+#endif
