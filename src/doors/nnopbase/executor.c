@@ -131,7 +131,7 @@ static acn_status resolve(const void *handle, acn_executor **out) {
 }
 
 aclnnStatus aclSetAclOpExecutorRepeatable(aclOpExecutor *executor) {
-    acn_executor *e;
+    acn_executor *e = NULL;
     acn_status status = resolve(executor, &e);
     if (status != ACN_OK) return ACN_ACLNN(status);
     e->is_repeatable = true;
@@ -139,7 +139,7 @@ aclnnStatus aclSetAclOpExecutorRepeatable(aclOpExecutor *executor) {
 }
 
 aclnnStatus aclDestroyAclOpExecutor(aclOpExecutor *executor) {
-    acn_executor *e;
+    acn_executor *e = NULL;
     if (!executor) return 0;
     acn_status status = resolve(executor, &e);
     if (status != ACN_OK) return ACN_ACLNN(status);
@@ -151,7 +151,7 @@ typedef enum which { INPUTS, OUTPUTS, ALL } which;
 
 static acn_status set_address(aclOpExecutor *handle, which kind, size_t index, size_t member,
                               bool is_list, const void *object, void *address) {
-    acn_executor *e;
+    acn_executor *e = NULL;
     ACN_TRY(resolve(handle, &e));
     if (!object)
         return acn_fail(ACN_INVALID_HANDLE, "the tensor is NULL; expected the one of phase 1");
