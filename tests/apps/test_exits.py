@@ -1,0 +1,230 @@
+"""Every way a program can end, forks, threads, and a second client in the process."""
+
+import json
+import signal
+import sys
+import time
+
+import pytest
+from conftest import crashed, succeeded
+
+BUSY = """
+import torch
+a = torch.randn(64, 64).npu()
+for _ in range(100):
+    a = a + a
+"""
+
+
+@pytest.mark.parametrize(
+    "end, code",
+    [
+        ("", 0),
+        ("raise ValueError('mine')", 1),
+        ("import sys; sys.exit(3)", 3),
+        ("import os; os._exit(5)", 5),
+        ("del a; torch.npu.empty_cache()", 0),
+        ("torch.npu.synchronize(); torch.npu.empty_cache(); a = None", 0),
+        ("import threading; threading.Thread(target=lambda: a + a).start()", 0),
+    ],
+)
+def test_ends(toolkit, end, code):
+    result = toolkit.python(BUSY + end)
+    assert result.returncode == code, result.stderr
+    assert "terminate called" not in result.stderr
+
+
+@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_signals(toolkit, kind):
+    code = BUSY + "print('busy', flush=True)\nwhile True: a = a * 0.5 + a * 0.5"
+    process = toolkit.start(toolkit.command, "run", sys.executable, "-c", code)
+    assert process.stdout.readline() == "busy\n", process.communicate()
+    time.sleep(0.3)
+    process.send_signal(kind)
+    _, err = process.communicate(timeout=60)
+    if kind == signal.SIGINT:
+        assert "KeyboardInterrupt" in err
+        assert process.returncode in (1, 130, -signal.SIGINT)
+    else:
+        assert process.returncode == -kind
+    # The counts survive any end, kill -9 too.
+    report = json.loads(succeeded(toolkit.anycann("report", process.pid, "--json")))
+    calls = {row["name"]: row["calls"] for row in report["counts"]}
+    assert calls["Add"] >= 100
+
+
+def test_calls_after_the_end_fail_softly(toolkit):
+    """This handler runs after torch_npu's own, which has finalised everything."""
+    code = """
+import atexit, sys
+def late():
+    try:
+        print((a + a).cpu().sum().item())
+    except Exception as error:
+        print("late:", type(error).__name__)
+atexit.register(late)
+import torch
+a = torch.ones(8).npu()
+(a + a).cpu()
+"""
+    result = toolkit.python(code)
+    assert not crashed(result), result.stderr
+    assert result.stdout.strip()
+
+
+def test_fork_leaves_the_parent_alone(toolkit):
+    code = """
+import os, torch
+a = torch.ones(1000).npu()
+child = os.fork()
+if child == 0:
+    os._exit(7)
+for _ in range(200):
+    a = a + 1
+_, status = os.waitpid(child, 0)
+assert os.waitstatus_to_exitcode(status) == 7
+assert a.cpu().eq(201).all()
+"""
+    succeeded(toolkit.python(code))
+
+
+def test_the_device_in_a_forked_child_is_a_clear_error(toolkit):
+    code = """
+import os, sys, torch
+a = torch.ones(10).npu()
+(a + a).cpu()
+child = os.fork()
+if child == 0:
+    try:
+        (a + a).cpu()
+    except RuntimeError as error:
+        print(error, flush=True)
+        os._exit(7)
+    os._exit(0)
+_, status = os.waitpid(child, 0)
+assert os.waitstatus_to_exitcode(status) == 7, status
+"""
+    assert "fork" in succeeded(toolkit.python(code))
+
+
+def test_data_loader_workers(toolkit):
+    code = """
+import torch
+from torch.utils.data import DataLoader, TensorDataset
+x = torch.arange(64.0).reshape(32, 2)
+a = torch.ones(2).npu()
+total = torch.zeros(2).npu()
+for (batch,) in DataLoader(TensorDataset(x), batch_size=4, num_workers=2):
+    for row in batch.npu():
+        total = total + row * a
+assert torch.equal(total.cpu(), x.sum(0)), total
+"""
+    succeeded(toolkit.python(code))
+
+
+def test_spawned_processes(toolkit, tmp_path):
+    script = tmp_path / "spawn.py"
+    script.write_text(
+        """
+import torch
+import torch.multiprocessing as mp
+
+def work(rank):
+    a = torch.full((4,), float(rank)).npu(rank)
+    assert torch.equal((a + a).cpu(), torch.full((4,), 2.0 * rank))
+
+if __name__ == "__main__":
+    mp.spawn(work, nprocs=2)
+"""
+    )
+    succeeded(toolkit.anycann("run", "--devices", "2", sys.executable, script))
+
+
+@pytest.mark.parametrize("mode", ["0", "1", "2"])
+def test_threads_with_streams_of_their_own(toolkit, mode):
+    code = """
+import threading, torch
+torch.zeros(1).npu()
+wrong = []
+def work(seed):
+    stream = torch.npu.Stream()
+    with torch.npu.stream(stream):
+        a = torch.full((1000,), float(seed)).npu()
+        b = a
+        for _ in range(100):
+            b = b + a
+        stream.synchronize()
+    if not b.cpu().eq(101.0 * seed).all():
+        wrong.append(seed)
+threads = [threading.Thread(target=work, args=(i + 1,)) for i in range(4)]
+for t in threads: t.start()
+for t in threads: t.join()
+assert not wrong, wrong
+"""
+    succeeded(toolkit.python(code, TASK_QUEUE_ENABLE=mode))
+
+
+def test_streams_and_events(toolkit):
+    code = """
+import torch
+side = torch.npu.Stream()
+begin, end = torch.npu.Event(enable_timing=True), torch.npu.Event(enable_timing=True)
+a = torch.ones(1 << 16).npu()
+begin.record()
+for _ in range(20):
+    a = a + a * 0
+end.record()
+side.wait_event(end)
+with torch.npu.stream(side):
+    b = a + a
+side.synchronize()
+assert end.query()
+assert begin.elapsed_time(end) > 0
+assert b.cpu().eq(2).all()
+"""
+    succeeded(toolkit.python(code))
+
+
+def test_two_clients_in_one_process(toolkit):
+    """A second aclInit is told so; the second client's end leaves the first alive."""
+    code = """
+import ctypes, torch
+a = torch.ones(4).npu()
+acl = ctypes.CDLL("libascendcl.so")
+assert acl.aclInit(None) == 100002
+stream = ctypes.c_void_p()
+assert acl.aclrtSetDevice(0) == 0
+assert acl.aclrtCreateStream(ctypes.byref(stream)) == 0
+assert acl.aclrtSynchronizeStream(stream) == 0
+assert acl.aclrtDestroyStream(stream) == 0
+acl.aclFinalize()
+assert torch.equal((a + a).cpu(), torch.full((4,), 2.0))
+"""
+    succeeded(toolkit.python(code))
+
+
+def test_abandoned_executors(toolkit):
+    """Phase 1 without phase 2, a thousand times: a leak of nothing that stops the process."""
+    code = """
+import ctypes, torch
+torch.ones(1).npu()
+acl, base = ctypes.CDLL("libascendcl.so"), ctypes.CDLL("libnnopbase.so")
+ops = ctypes.CDLL("libopapi.so")
+base.aclCreateTensor.restype = base.aclCreateScalar.restype = ctypes.c_void_p
+data = torch.ones(4).npu()
+shape = (ctypes.c_int64 * 1)(4)
+def tensor():
+    return ctypes.c_void_p(base.aclCreateTensor(shape, ctypes.c_uint64(1), 0, None,
+        ctypes.c_int64(0), 2, shape, ctypes.c_uint64(1), ctypes.c_void_p(data.data_ptr())))
+one = ctypes.c_float(1)
+alpha = ctypes.c_void_p(base.aclCreateScalar(ctypes.byref(one), 0))
+for _ in range(1000):
+    size, executor = ctypes.c_uint64(), ctypes.c_void_p()
+    a, b, y = tensor(), tensor(), tensor()
+    code = ops.aclnnAddGetWorkspaceSize(a, b, alpha, y, ctypes.byref(size), ctypes.byref(executor))
+    assert code == 0, code
+    for t in (a, b, y):
+        assert base.aclDestroyTensor(t) == 0
+assert (data + data).cpu().eq(2).all()
+"""
+    succeeded(toolkit.python(code))
