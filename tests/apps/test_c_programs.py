@@ -1,4 +1,4 @@
-"""The C examples as a user builds them: one line of gcc, and CMake; and the headers they include."""
+"""The C examples as a user builds them: one line of gcc, and CMake; and the headers they need."""
 
 import re
 import subprocess
