@@ -1,0 +1,26 @@
+/* sign.c - y = -1, 0 or 1: the sign of x. Both zeros and NaN give 0. */
+#include "ops/elementwise.h"
+
+static acn_reg body(acn_program *p, const acn_call *c, const acn_reg *in, acn_class k) {
+    acn_reg zero = acn_p_const(p, 0, k);
+    acn_reg is_negative = acn_p2(p, ACN_U_LT, in[0], zero);
+    acn_reg is_positive = acn_p2(p, ACN_U_GT, in[0], zero);
+    acn_reg sign = acn_p3(p, ACN_U_SELECT, acn_p_const(p, -1, k), zero, is_negative);
+    return acn_p3(p, ACN_U_SELECT, acn_p_const(p, 1, k), sign, is_positive);
+}
+
+static acn_value ref(acn_class k, const acn_value *in, const acn_value *attr) {
+    if (acn_is_float_class(k)) return acn_value_f((in->f > 0) - (in->f < 0));
+    return acn_value_i((in->i > 0) - (in->i < 0));
+}
+
+static const acn_elementwise definition = {.body = body, .ref = ref};
+
+ACN_OP(sign) = {
+    .name = "Sign",
+    .doc = "y = -1, 0 or 1: the sign of x",
+    .in = {{"x", ACN_REALS, 0}},
+    .out = {{"y", ACN_REALS, 0}},
+    ACN_ELEMENTWISE(definition),
+    .cases = "[2,3] [5,7]:strided [3,1,4]:broadcast [0,3] [] [1030]",
+};
