@@ -43,6 +43,10 @@ acn_reg acn_p_attr(acn_program *p, int attr_slot, acn_class k) {
 }
 
 acn_reg acn_p_const(acn_program *p, double value, acn_class k) {
+    for (int i = 0; i < p->load_count; i++)
+        if (p->load[i].source == ACN_FROM_CONST && p->load[i].klass == k &&
+            p->load[i].constant == value)
+            return p->load[i].reg;
     return add_load(
         p, (acn_tile_load){.source = ACN_FROM_CONST, .klass = (uint8_t)k, .constant = value});
 }

@@ -1,20 +1,22 @@
 /* matmul.c - the matrix product operators: MatMul, MatMulV2, BatchMatMul, BatchMatMulV2, GEMM, Dot.
  *
- * They share infer, plan, run and run0 and differ in an acn_matmul_form: slot names and ranks.
- * f32, f16 and bf16 go to the GEMM core with the addend (bias, or beta * self) as its epilogue;
- * everything else goes to plain.c. */
-#include "ops/matmul/matmul.h"
-#include "base/pool.h"
+ * They share infer, plan, run and run0 and differ in an acn_matmul_form: slot names and ranks. The
+ * GEMM core does the work; an addend (bias, or beta * self) is its epilogue where the core sums in
+ * f32, and is copied to C first otherwise. Operands of different types go to plain.c. */
 #include "ops/kernels/gemm.h"
+#include "ops/matmul/matmul.h"
+#include "ops/tile.h"
 #include <string.h>
 
-/* What a plan keeps: the shapes, and the GEMM core's descriptor when that one is used. */
+/* How D gets into C = alpha * A * B + beta * D. */
+typedef enum addition { NO_ADDEND, BY_EPILOGUE, BY_COPY } addition;
+
 typedef struct product {
     acn_matmul view;
     bool uses_gemm;
-    acn_gemm gemm;             /* of one batch; scales and epilogue are set at each run */
-    uint64_t bytes_per_worker; /* packing buffers */
-    int workers;               /* batches in flight that the workspace has room for */
+    addition addition;
+    acn_gemm gemm;         /* scales and epilogue are set at each run */
+    acn_tile_plan *copy_d; /* D, broadcast, to C */
 } product;
 
 static const acn_matmul_form *form_of(const acn_call *call) { return call->op->family; }
@@ -27,16 +29,46 @@ static acn_status infer(acn_call *call) {
     return ACN_OK;
 }
 
-static bool is_gemm_type(acn_dtype dtype) {
+static bool sums_in_f32(acn_dtype dtype) {
     return dtype == ACN_F32 || dtype == ACN_F16 || dtype == ACN_BF16;
 }
 
 static bool fits_gemm(const acn_matmul *v) {
-    return v->a.dtype == v->b.dtype && is_gemm_type(v->a.dtype) && is_gemm_type(v->c.dtype) &&
-           (!v->has_addend || is_gemm_type(v->d.dtype)) && v->m && v->n && v->k;
+    if (v->a.dtype != v->b.dtype || v->batch_rank > ACN_GEMM_MAX_BATCH_DIMS) return false;
+    if (!acn_gemm_supports(v->a.dtype, v->c.dtype)) return false;
+    if (!v->has_addend) return true;
+    return sums_in_f32(v->a.dtype) ? sums_in_f32(v->d.dtype) : v->d.dtype == v->c.dtype;
 }
 
-static uint64_t align64(uint64_t bytes) { return (bytes + 63) & ~(uint64_t)63; }
+static acn_gemm_matrix matrix_of(const acn_matmul *v, const acn_matmul_side *side) {
+    acn_gemm_matrix m = {.row_stride = side->row, .col_stride = side->col};
+    for (int i = 0; i < v->batch_rank; i++)
+        m.batch_stride[i] = side->batch[i];
+    return m;
+}
+
+static acn_gemm describe(const acn_matmul *v) {
+    acn_gemm g = {.m = v->m,
+                  .n = v->n,
+                  .k = v->k,
+                  .dtype = v->a.dtype,
+                  .c_dtype = v->c.dtype,
+                  .a = matrix_of(v, &v->a),
+                  .b = matrix_of(v, &v->b),
+                  .c = matrix_of(v, &v->c),
+                  .alpha = 1,
+                  .batch_rank = v->batch_rank};
+    memcpy(g.batch_dims, v->batch_dims, sizeof(int64_t) * (size_t)v->batch_rank);
+    return g;
+}
+
+static acn_status plan_copy_of_addend(acn_call *call, product *p) {
+    acn_program program = {0};
+    acn_class k = acn_class_of(p->view.c.dtype);
+    acn_p_store(&program, acn_p1(&program, ACN_U_COPY, acn_p_input(&program, 0, k)));
+    return acn_tile_bind(call, &program, &call->out_first[0],
+                         &call->in_first[form_of(call)->addend], 1, &p->copy_d);
+}
 
 static acn_status plan(acn_call *call) {
     product *p = acn_plan_alloc(call, sizeof *p);
@@ -46,89 +78,55 @@ static acn_status plan(acn_call *call) {
     call->plan->data = p;
     p->uses_gemm = fits_gemm(v);
     if (!p->uses_gemm) {
-        double steps = (double)v->batches * (double)v->m * (double)v->n * (double)(v->k + 1);
-        call->plan->cost_us = steps / 500 < 1e9 ? (uint32_t)(steps / 500) : 1000000000u;
+        double us = (double)v->batches * (double)v->m * (double)v->n * (double)(v->k + 1) / 500;
+        call->plan->cost_us = us < 1e9 ? (uint32_t)us : 1000000000u;
         return ACN_OK;
     }
-    p->gemm = (acn_gemm){.m = v->m,
-                         .n = v->n,
-                         .k = v->k,
-                         .dtype = v->a.dtype,
-                         .c_dtype = v->c.dtype,
-                         .a = {v->a.row, v->a.col},
-                         .b = {v->b.row, v->b.col},
-                         .c = {v->c.row, v->c.col},
-                         .alpha = 1};
-    p->bytes_per_worker = align64(acn_gemm_workspace_bytes(&p->gemm));
-    p->workers = v->batches < 4 * acn_pool_size() ? 1 : acn_pool_size();
-    call->plan->workspace_bytes = p->bytes_per_worker * (uint64_t)p->workers;
-    uint64_t cost_us = (uint64_t)acn_gemm_cost_us(&p->gemm) * (uint64_t)v->batches;
-    call->plan->cost_us = cost_us < 1000000000u ? (uint32_t)cost_us : 1000000000u;
-    return ACN_OK;
+    p->gemm = describe(v);
+    call->plan->workspace_bytes = acn_gemm_workspace_bytes(&p->gemm);
+    call->plan->cost_us = acn_gemm_cost_us(&p->gemm);
+    if (!v->has_addend) return ACN_OK;
+    p->addition = sums_in_f32(v->a.dtype) ? BY_EPILOGUE : BY_COPY;
+    return p->addition == BY_COPY ? plan_copy_of_addend(call, p) : ACN_OK;
 }
 
 /* ---- the GEMM core's epilogue: C += beta * D ------------------------------------------------- */
 
 typedef struct addend {
-    const char *data;
-    acn_matmul_side side;
+    const acn_matmul *view;
+    const acn_call *call;
+    const char *data; /* when there is one matrix; else found for each row */
     float beta;
 } addend;
 
-static void add_row_f32(float *c, const float *d, int64_t stride, float beta, int64_t n) {
-    if (stride == 1)
+static void add_row(float *c, const char *d, const acn_matmul_side *side, float beta, int64_t n) {
+    int64_t bytes = (int64_t)acn_dtype_bytes(side->dtype);
+    if (side->dtype == ACN_F32 && side->col == 1) {
         for (int64_t j = 0; j < n; j++)
-            c[j] += beta * d[j];
-    else
-        for (int64_t j = 0; j < n; j++)
-            c[j] += beta * d[j * stride];
+            c[j] += beta * ((const float *)d)[j];
+        return;
+    }
+    for (int64_t j = 0; j < n; j++)
+        c[j] += beta * (float)acn_load_value(d + j * side->col * bytes, side->dtype).f;
 }
 
 static void add_addend(void *context, float *c, int64_t c_stride, int64_t row, int64_t col,
                        int64_t rows, int64_t cols) {
     const addend *d = context;
-    int64_t bytes = (int64_t)acn_dtype_bytes(d->side.dtype);
-    for (int64_t i = 0; i < rows; i++) {
-        const char *from = d->data + ((row + i) * d->side.row + col * d->side.col) * bytes;
-        float *to = c + i * c_stride;
-        if (d->side.dtype == ACN_F32) {
-            add_row_f32(to, (const float *)from, d->side.col, d->beta, cols);
-            continue;
-        }
-        for (int64_t j = 0; j < cols; j++)
-            to[j] +=
-                d->beta * (float)acn_load_value(from + j * d->side.col * bytes, d->side.dtype).f;
+    const acn_matmul_side *side = &d->view->d;
+    int64_t bytes = (int64_t)acn_dtype_bytes(side->dtype);
+    for (int64_t i = row; i < row + rows; i++) {
+        const char *matrix = d->data ? d->data : acn_matmul_at(d->view, d->call, i / d->view->m).d;
+        add_row(c + (i - row) * c_stride,
+                matrix + (i % d->view->m * side->row + col * side->col) * bytes, side, d->beta,
+                cols);
     }
 }
 
-typedef struct batch_job {
-    const product *p;
-    const acn_call *call;
-    acn_matmul_scales scales;
-} batch_job;
-
-static bool is_same_matrix(const acn_matmul *v, const acn_matmul_item *item) {
-    return item->d == item->c && v->d.dtype == v->c.dtype && v->d.row == v->c.row &&
-           v->d.col == v->c.col;
-}
-
-static void run_batch(void *context, int64_t index, int worker) {
-    const batch_job *job = context;
-    const product *p = job->p;
-    acn_matmul_item item = acn_matmul_at(&p->view, job->call, index);
-    acn_gemm gemm = p->gemm;
-    addend d = {item.d, p->view.d, (float)job->scales.beta.f};
-    gemm.alpha = (float)job->scales.alpha.f;
-    if (p->view.has_addend && d.beta != 0) {
-        if (is_same_matrix(&p->view, &item)) { /* in place: only the core may read C before it */
-            gemm.beta = d.beta;
-        } else {
-            gemm.epilogue = add_addend;
-            gemm.epilogue_context = &d;
-        }
-    }
-    char *workspace = (char *)job->call->workspace + (uint64_t)worker * p->bytes_per_worker;
-    acn_gemm_run(&gemm, item.a, item.b, item.c, workspace);
+/* In place: only the core may read C before it writes it. */
+static bool is_in_place(const acn_call *call) {
+    const acn_tensor *d = acn_in(call, form_of(call)->addend), *c = acn_out(call, 0);
+    return d->data == c->data && d->dtype == c->dtype && acn_tensor_same_shape(d, c);
 }
 
 /* Blocks of C are written while A and B are still read. Partial overlap was refused before; the
@@ -151,13 +149,22 @@ static acn_status run(acn_call *call) {
         acn_matmul_plain(&p->view, call, &scales);
         return ACN_OK;
     }
-    batch_job job = {p, call, scales};
-    if (p->workers >= acn_pool_size() && p->workers > 1) {
-        acn_pool_run(p->view.batches, run_batch, &job);
-    } else { /* few batches: the threads share each one */
-        for (int64_t i = 0; i < p->view.batches; i++)
-            run_batch(&job, i, 0);
+    acn_gemm g = p->gemm;
+    addend d = {.view = &p->view, .call = call, .beta = (float)scales.beta.f};
+    g.alpha = scales.alpha.f, g.alpha_im = scales.alpha.im, g.alpha_int = scales.alpha.i;
+    if (p->addition != NO_ADDEND && (scales.beta.f != 0 || scales.beta.im != 0)) {
+        bool in_place = is_in_place(call);
+        if (p->addition == BY_COPY && !in_place) acn_tile_run(p->copy_d, call);
+        if (p->addition == BY_COPY || in_place) {
+            g.beta = scales.beta.f, g.beta_im = scales.beta.im, g.beta_int = scales.beta.i;
+        } else {
+            if (p->view.batch_rank == 0) d.data = acn_in(call, form_of(call)->addend)->data;
+            g.epilogue = add_addend;
+            g.epilogue_context = &d;
+        }
     }
+    acn_gemm_run(&g, acn_in(call, 0)->data, acn_in(call, 1)->data, acn_out(call, 0)->data,
+                 call->workspace);
     return ACN_OK;
 }
 

@@ -3,7 +3,7 @@
  *   C[b] = alpha * A[b] * B[b] + beta * D[b]      (D optional, broadcast onto C)
  *
  * Operators differ in slot names and in which ranks they take; view.c turns their tensors into one
- * acn_matmul, and the cores (the GEMM core, or plain.c for the types that it does not take) see
+ * acn_matmul, and the cores (the GEMM core, or plain.c for the operands that it does not take) see
  * only that. Transposed and sliced operands are strides here, never copies.
  */
 #ifndef ACN_OPS_MATMUL_MATMUL_H

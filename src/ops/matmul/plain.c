@@ -1,9 +1,9 @@
-/* plain.c - the matrix product in double, complex double and wrapping 64-bit integers.
+/* plain.c - the matrix product in double, complex double and wrapping 64-bit integers, for operands
+ * of different types, which the GEMM core does not take.
  *
- * For the types that the GEMM core does not take (f64, integers, complex, mixed operands) and for
- * empty inner sizes. Blocks of C are the unit of work, so that the result does not depend on the
- * number of threads; the blocks of A and B are unpacked to the compute class first, which makes
- * strides and storage types cost one conversion each instead of one per multiplication. */
+ * Blocks of C are the unit of work, so that the result does not depend on the number of threads;
+ * blocks of A and B are unpacked to the compute class first, which makes strides and storage types
+ * cost one conversion each instead of one per multiplication. */
 #include "base/pool.h"
 #include "ops/matmul/matmul.h"
 #include <string.h>
