@@ -351,6 +351,7 @@ static void run_range(const acn_tile_plan *plan, const acn_call *c, int64_t begi
         at = 0;
         if (left > 0) acn_iterator_next(it, index, offsets);
     }
+    if (plan->streams) plan->kernels->stream_end();
 }
 
 typedef struct chunk_context {

@@ -6,11 +6,10 @@
  * undefined; PyTorch's CPU code gives INT_MIN on x86 and this on Arm, the NPU this); to bool is
  * x != 0; complex to real drops the imaginary part. U64 is carried in I64, bits unchanged.
  */
-#include "base/half.h"
 #include "ops/kernels/converts.h"
 #include "ops/kernels/loops.h"
+#include "ops/kernels/math_f32.h"
 #include "ops/kernels/pair.h"
-#include <math.h>
 #ifdef __F16C__
 #include <immintrin.h>
 #endif
@@ -105,7 +104,6 @@ DEFINE_CONVERT(store_U16_I32, uint16_t, uint32_t, x)
 DEFINE_CONVERT(store_U32_I64, uint32_t, uint64_t, x)
 DEFINE_COPY_CAST(store_U64_I64, int64_t)
 DEFINE_COPY_CAST(store_BOOL_B8, uint8_t)
-DEFINE_CONVERT(store_BF16_F32, uint16_t, float, acn_f32_to_bf16(x))
 
 typedef struct wide_pair {
     double re, im;
@@ -123,6 +121,33 @@ void ACN_KERNEL(store_C128_C64)(void *d_, const void *s_, int64_t n) {
     ACN_LOOP(i, n) d[i] = (wide_pair){s[i].re, s[i].im};
 }
 
+/* base/half.h's conversions without branches, so that loops over them vectorise. */
+static inline float f16_to_f32(uint16_t h) {
+    float magnitude = acn_f32_from_bits((uint32_t)(h & 0x7fffu) << 13) * 0x1p112f;
+    uint32_t special = (h & 0x7c00u) == 0x7c00u ? 0x7f800000u : 0; /* infinity and NaN */
+    uint32_t sign = (uint32_t)(h & 0x8000u) << 16;
+    return acn_f32_from_bits(acn_f32_bits(magnitude) | special | sign);
+}
+
+static inline uint16_t f32_to_f16(float x) {
+    uint32_t u = acn_f32_bits(x), a = u & 0x7fffffffu;
+    uint32_t normal = (a - 0x38000000u + 0xfffu + ((a >> 13) & 1u)) >> 13;
+    uint32_t subnormal = acn_f32_bits(acn_f32_from_bits(a) + 0.5f) - 0x3f000000u;
+    uint32_t nan = 0x7e00u | ((a >> 13) & 0x1ffu);
+    uint32_t y = a < 0x38800000u ? subnormal : normal;
+    y = a >= 0x477ff000u ? 0x7c00u : y;
+    y = a > 0x7f800000u ? nan : y;
+    return (uint16_t)(y | (u >> 16 & 0x8000u));
+}
+
+static inline uint16_t f32_to_bf16(float x) {
+    uint32_t u = acn_f32_bits(x);
+    uint32_t y = x != x ? u | 0x400000u : u + 0x7fffu + (u >> 16 & 1u);
+    return (uint16_t)(y >> 16);
+}
+
+DEFINE_CONVERT(store_BF16_F32, uint16_t, float, f32_to_bf16(x))
+
 void ACN_KERNEL(load_F16_F32)(void *d_, const void *s_, int64_t n) {
     float *d = d_;
     const uint16_t *s = s_;
@@ -136,7 +161,7 @@ void ACN_KERNEL(load_F16_F32)(void *d_, const void *s_, int64_t n) {
         _mm256_storeu_ps(d + i, _mm256_cvtph_ps(_mm_loadu_si128((const void *)(s + i))));
 #endif
     for (; i < n; i++)
-        d[i] = acn_f16_to_f32(s[i]);
+        d[i] = f16_to_f32(s[i]);
 }
 
 void ACN_KERNEL(store_F16_F32)(void *d_, const void *s_, int64_t n) {
@@ -152,7 +177,7 @@ void ACN_KERNEL(store_F16_F32)(void *d_, const void *s_, int64_t n) {
         _mm_storeu_si128((void *)(d + i), _mm256_cvtps_ph(_mm256_loadu_ps(s + i), 0));
 #endif
     for (; i < n; i++)
-        d[i] = acn_f32_to_f16(s[i]);
+        d[i] = f32_to_f16(s[i]);
 }
 
 /* ---- pairs that would round twice ----------------------------------------------------------- */
@@ -161,21 +186,22 @@ void ACN_KERNEL(store_F16_F32)(void *d_, const void *s_, int64_t n) {
 static inline float to_odd(double x) {
     float y = (float)x;
     uint32_t u = acn_f32_bits(y);
-    if (x != x || (double)y == x) return y;
-    u -= fabs((double)y) > fabs(x); /* toward zero; infinity becomes the largest float */
-    return acn_f32_from_bits(u | 1u);
+    uint32_t odd = (u - (fabs((double)y) > fabs(x))) | 1u; /* infinity becomes the largest float */
+    return (double)y < x || (double)y > x ? acn_f32_from_bits(odd) : y;
 }
 
-/* Exact in double, but for a sticky last bit below all bits that a bf16 keeps. */
-static inline double to_sticky(int64_t x) {
-    if (x < (INT64_C(1) << 40) && x > -(INT64_C(1) << 40)) return (double)x;
-    return (double)((x >> 16) | ((x & 0xffff) != 0)) * 0x1p16;
+/* x with at most 48 significant bits, exact in a double: in large numbers one bit, far below the
+ * last that a float keeps, says that bits were set below it. Then rounding twice is rounding once.
+ */
+static inline int64_t sticky(int64_t x) {
+    uint64_t u = (uint64_t)x, shortened = (u & ~UINT64_C(0xffff)) | ((u & 0xffff) != 0) << 15;
+    return (int64_t)(u + (UINT64_C(1) << 40) < UINT64_C(1) << 41 ? u : shortened);
 }
 
-DEFINE_CONVERT(store_F16_F64, uint16_t, double, acn_f32_to_f16(to_odd(x)))
-DEFINE_CONVERT(store_BF16_F64, uint16_t, double, acn_f32_to_bf16(to_odd(x)))
-DEFINE_CONVERT(store_BF16_I32, uint16_t, int32_t, acn_f32_to_bf16(to_odd((double)x)))
-DEFINE_CONVERT(store_BF16_I64, uint16_t, int64_t, acn_f32_to_bf16(to_odd(to_sticky(x))))
+DEFINE_CONVERT(store_F16_F64, uint16_t, double, f32_to_f16(to_odd(x)))
+DEFINE_CONVERT(store_BF16_F64, uint16_t, double, f32_to_bf16(to_odd(x)))
+DEFINE_CONVERT(store_BF16_I32, uint16_t, int32_t, f32_to_bf16(to_odd((double)x)))
+DEFINE_CONVERT(store_BF16_I64, uint16_t, int64_t, f32_to_bf16(to_odd((double)sticky(x))))
 
 /* ---- all other pairs: two steps ------------------------------------------------------------- */
 

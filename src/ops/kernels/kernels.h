@@ -74,9 +74,11 @@ typedef struct acn_kernels {
     /* between classes: cast[from][to] */
     acn_convert_fn cast[ACN_CLASS_COUNT][ACN_CLASS_COUNT];
     acn_reduce_fn reduce[ACN_REDUCE_COUNT][ACN_CLASS_COUNT];
-    /* memcpy; and with non-temporal stores, for outputs that will not fit in the cache. */
+    /* memcpy; and with non-temporal stores, for outputs that will not fit in the cache: after the
+     * last of these, and before another thread may look, comes stream_end. */
     void (*copy)(void *d, const void *s, size_t bytes);
     void (*copy_stream)(void *d, const void *s, size_t bytes);
+    void (*stream_end)(void);
     void (*fill)(void *d, const void *pattern, size_t pattern_bytes, size_t count);
     const acn_gemm_kernels *gemm;
 } acn_kernels;

@@ -43,8 +43,9 @@ ACN_REDUCES(DECLARE_REDUCE)
 
 void ACN_KERNEL(copy)(void *, const void *, size_t);
 void ACN_KERNEL(copy_stream)(void *, const void *, size_t);
+void ACN_KERNEL(stream_end)(void);
 void ACN_KERNEL(fill)(void *, const void *, size_t, size_t);
-extern const acn_gemm_kernels ACN_KERNEL(gemm) __attribute__((weak));
+extern const acn_gemm_kernels ACN_KERNEL(gemm);
 
 #define ROW_F32(name) [ACN_U_##name][ACN_K_F32] = ACN_KERNEL(f32_##name),
 #define ROW_F64(name) [ACN_U_##name][ACN_K_F64] = ACN_KERNEL(f64_##name),
@@ -86,6 +87,7 @@ const acn_kernels ACN_KERNEL(table) = {
     .reduce = {ACN_REDUCES(ROW_REDUCE)},
     .copy = ACN_KERNEL(copy),
     .copy_stream = ACN_KERNEL(copy_stream),
+    .stream_end = ACN_KERNEL(stream_end),
     .fill = ACN_KERNEL(fill),
     .gemm = &ACN_KERNEL(gemm),
 };
