@@ -13,9 +13,10 @@ BUILD ?= build
 JOBS ?= $(shell nproc)
 # Python of the test clients; torch_npu 2.13.0 exists for 3.10 to 3.13.
 PYTHON ?= python3
-# Further arguments of pip, such as --extra-index-url URL. Without any, pip takes from the
-# machine's configured index whatever build of torch that offers first; on PyPI itself that is the
-# CUDA build, so name the index of PyTorch's CPU builds there.
+# URL of the package index (default: what pip is configured for), and further arguments of pip. On
+# PyPI itself torch is the CUDA build, several GB: there, name the index of PyTorch's CPU builds by
+# PIP_ARGS="--extra-index-url URL".
+PIP_INDEX ?=
 PIP_ARGS ?=
 CMAKE_ARGS ?=
 PREFIX ?= /opt/anycann
@@ -23,7 +24,8 @@ PREFIX ?= /opt/anycann
 VENV := .venv
 VENV_ORT := .venv-ort
 TOOLKIT := $(abspath $(BUILD))/toolkit
-PIP_INSTALL = bin/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS)
+PIP_INSTALL = bin/python -m pip install --quiet --disable-pip-version-check \
+    $(if $(PIP_INDEX),--index-url $(PIP_INDEX)) $(PIP_ARGS)
 export TOOLKIT
 
 .PHONY: all build deps venv venv-ort demo check check-all style test-c test-python sanitize bench \
