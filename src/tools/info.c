@@ -27,7 +27,7 @@ int acn_verb_info(int argc, char **argv) {
     char reports[1024] = "";
     acn_report_folder(reports, sizeof reports);
     acn_table *table = acn_table_new(2, headings);
-    acn_table_row(table, (const char *[]){"AnyCANN version", ACN_VERSION});
+    acn_table_row(table, (const char *[]){"version", ACN_VERSION});
     info(add_row, table);
     acn_table_row(table, (const char *[]){"toolkit", acn_toolkit_home()});
     acn_table_row(table, (const char *[]){"reports", reports});
@@ -41,7 +41,7 @@ int acn_verb_info(int argc, char **argv) {
 }
 
 int acn_verb_ops(int argc, char **argv) {
-    static const char *const all[] = {"operator", "types", "aclnn", "meaning"};
+    static const char *const all[] = {"operator", "types", "meaning", "aclnn"};
     static const char *const one[] = {"part", "name", "types", "note"};
     bool is_json;
     const char *word;

@@ -54,7 +54,7 @@ int acn_verb_env(int argc, char **argv) {
 /* share/anycann/coverage.tsv is written by api/gen.py: a heading, then
  * client, library, symbol, kind, state. */
 int acn_verb_coverage(int argc, char **argv) {
-    static const char *const headings[] = {"client", "library", "symbol", "kind", "state"};
+    static const char *const headings[] = {"client", "library", "kind", "state", "symbol"};
     static const struct option options[] = {
         {"json", no_argument, NULL, 'j'}, {"client", required_argument, NULL, 'c'}, {0}};
     bool is_json = false;
@@ -78,7 +78,7 @@ int acn_verb_coverage(int argc, char **argv) {
         for (int i = 0; i < 5; i++)
             cells[i] = rest ? strsep(&rest, "\t") : NULL;
         if (!cells[4] || (client && strcmp(client, cells[0]) != 0)) continue;
-        acn_table_row(table, (const char *const *)cells);
+        acn_table_row(table, (const char *[]){cells[0], cells[1], cells[3], cells[4], cells[2]});
         done += strcmp(cells[4], "done") == 0;
     }
     fclose(file);

@@ -95,6 +95,13 @@ static int width_of(const acn_table *table, int column) {
     return (int)width;
 }
 
+/* Nothing but empty cells from |column| on: the line may end before. */
+static bool is_empty_from(const acn_table *table, int row, int column) {
+    while (column < table->columns && !*cell(table, row, column))
+        column++;
+    return column == table->columns;
+}
+
 static void print_columns(const acn_table *table, FILE *out) {
     int widths[ACN_TABLE_COLUMNS];
     for (int c = 0; c < table->columns; c++) {
@@ -105,7 +112,9 @@ static void print_columns(const acn_table *table, FILE *out) {
     for (int r = -1; r < table->rows; r++) {
         for (int c = 0; c < table->columns; c++) {
             const char *text = r < 0 ? table->headings[c] : cell(table, r, c);
-            fprintf(out, "%s%*s", c ? "  " : "", widths[c], text);
+            bool ends = c + 1 == table->columns || (r >= 0 && is_empty_from(table, r, c + 1));
+            fprintf(out, "%s%*s", c ? "  " : "", ends && widths[c] < 0 ? 0 : widths[c], text);
+            if (ends) break;
         }
         fputc('\n', out);
     }

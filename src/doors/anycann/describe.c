@@ -40,7 +40,7 @@ void acn_tool_ops(acn_tool_row row, void *context) {
         words types = {0}, names = {0};
         add_types(&types, op->in[0].name ? op->in[0].dtypes : op->out[0].dtypes);
         add_public_names(&names, op);
-        row(context, (const char *[]){op->name, types.text, names.text, op->doc ? op->doc : ""});
+        row(context, (const char *[]){op->name, types.text, op->doc ? op->doc : "", names.text});
     }
 }
 
@@ -74,8 +74,6 @@ int acn_tool_op(const char *name, acn_tool_row row, void *context) {
     };
     const acn_op *op = find_op(name);
     if (!op) return 0;
-    words names = {0};
-    add_public_names(&names, op);
     row(context, (const char *[]){"operator", op->name, "", op->doc ? op->doc : ""});
     list_params("input", op->in, ACN_MAX_INPUTS, row, context);
     list_params("output", op->out, ACN_MAX_OUTPUTS, row, context);
@@ -85,7 +83,12 @@ int acn_tool_op(const char *name, acn_tool_row row, void *context) {
         if (!attr->is_required) snprintf(note, sizeof note, "default %g", attr->fallback);
         row(context, (const char *[]){"attribute", attr->name, kinds[attr->kind], note});
     }
-    row(context, (const char *[]){"public", names.text, "", ""});
+    for (int i = 0; i < acn_aclnn_entry_count; i++) {
+        const acn_aclnn_row *public = acn_aclnn_entries[i]->row;
+        if (strcmp(public->op, op->name) == 0) {
+            row(context, (const char *[]){"aclnn", public->name, "", ""});
+        }
+    }
     return 1;
 }
 
@@ -97,16 +100,16 @@ void acn_tool_info(acn_tool_row row, void *context) {
     for (int i = 0; i < level_count; i++)
         add_word(&isas, levels[i]->isa);
 
-    row(context, (const char *[]){"CANN version", acn_env_text(ACN_ENV_CANN_VERSION)});
-    row(context, (const char *[]){"SoC", acn_env_text(ACN_ENV_SOC)});
+    row(context, (const char *[]){"cann_version", acn_env_text(ACN_ENV_CANN_VERSION)});
+    row(context, (const char *[]){"soc", acn_env_text(ACN_ENV_SOC)});
     snprintf(number, sizeof number, "%lld", (long long)acn_env_int(ACN_ENV_DEVICES));
     row(context, (const char *[]){"devices", number});
-    row(context, (const char *[]){"instruction set", acn_kernels_get()->isa});
-    row(context, (const char *[]){"instruction sets here", isas.text});
+    row(context, (const char *[]){"isa", acn_kernels_get()->isa});
+    row(context, (const char *[]){"isa_levels", isas.text});
     snprintf(number, sizeof number, "%d", acn_pool_size());
-    row(context, (const char *[]){"kernel threads", number});
+    row(context, (const char *[]){"threads", number});
     snprintf(number, sizeof number, "%d", acn_op_count());
     row(context, (const char *[]){"operators", number});
     snprintf(number, sizeof number, "%d", acn_aclnn_entry_count);
-    row(context, (const char *[]){"aclnn functions", number});
+    row(context, (const char *[]){"aclnn_functions", number});
 }

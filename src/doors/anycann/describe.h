@@ -6,7 +6,7 @@
 /* |cells| is valid during the call. */
 typedef void (*acn_tool_row)(void *context, const char *const *cells);
 
-/* Rows of 4: operator, types, public names, doc. */
+/* Rows of 4: operator, types, meaning, public names. */
 typedef void acn_tool_ops_fn(acn_tool_row row, void *context);
 /* The parts of one operator, found by GE's name or a public one; rows of 4: part, name, types,
  * note. Returns 0 when there is no such operator. */
