@@ -1,0 +1,295 @@
+/* copy.c - see copy.h. */
+#include "ops/layout/copy.h"
+#include "base/pool.h"
+#include <math.h>
+#include <string.h>
+
+enum {
+    CHUNK_BYTES = 256 << 10,   /* of work for one claim from the pool */
+    STREAM_BYTES = 16 << 20,   /* more than a core's share of the last cache level */
+    TILE = 512,                /* elements of a conversion at a time */
+    BLOCK = 32                 /* a transpose's block is BLOCK x BLOCK elements */
+};
+
+/* ---- planning ------------------------------------------------------------------------------ */
+
+bool acn_route_find(acn_route *route, acn_dtype to, acn_dtype from) {
+    *route = (acn_route){.to_bytes = (int64_t)acn_dtype_bytes(to),
+                         .from_bytes = (int64_t)acn_dtype_bytes(from)};
+    if (!ACN_HAS(ACN_ALL, to) || !ACN_HAS(ACN_ALL, from)) return false;
+    const acn_kernels *k = acn_kernels_get();
+    acn_class from_class = acn_class_of(from), to_class = acn_class_of(to);
+    route->load = k->load[from][from_class];
+    route->store = k->store[to][to_class];
+    if (from_class == to_class) return route->load && route->store;
+    if (k->load[from][to_class] && route->store) {
+        route->load = k->load[from][to_class]; /* to bool, this is the test against zero */
+        return true;
+    }
+    if (to != ACN_BOOL && k->store[to][from_class] && route->load) {
+        route->store = k->store[to][from_class];
+        return true;
+    }
+    route->cast = k->cast[from_class][to_class];
+    return route->load && route->cast && route->store;
+}
+
+void acn_route_run(const acn_route *route, void *to, const void *from, int64_t n) {
+    _Alignas(64) char wide[TILE * 8], cast[TILE * 8];
+    for (int64_t i = 0; i < n; i += TILE) {
+        int64_t m = n - i < TILE ? n - i : TILE;
+        route->load(wide, (const char *)from + i * route->from_bytes, m);
+        if (route->cast) route->cast(cast, wide, m);
+        route->store((char *)to + i * route->to_bytes, route->cast ? cast : wide, m);
+    }
+}
+
+/* The dimension along which the source runs contiguously, when the innermost does not. */
+static int transposed_dim(const acn_copy *copy) {
+    const acn_walk *w = &copy->walk;
+    int last = w->rank - 1;
+    if (w->strides[0][last] != copy->to_bytes || w->dims[last] < 4) return -1;
+    for (int d = 0; d < last; d++)
+        if (w->strides[1][d] == copy->from_bytes && w->dims[d] >= 4) return d;
+    return -1;
+}
+
+static void rotate_to_second(acn_walk *w, int d) {
+    int64_t dim = w->dims[d], stride[2] = {w->strides[0][d], w->strides[1][d]};
+    int second = w->rank - 2;
+    for (; d < second; d++) {
+        w->dims[d] = w->dims[d + 1];
+        for (int k = 0; k < 2; k++) w->strides[k][d] = w->strides[k][d + 1];
+    }
+    w->dims[second] = dim;
+    for (int k = 0; k < 2; k++) w->strides[k][second] = stride[k];
+}
+
+/* Borders of chunks depend on the shape alone. */
+static void split(acn_copy *copy) {
+    const acn_walk *w = &copy->walk;
+    int last = w->rank - 1;
+    int64_t wide = copy->to_bytes > copy->from_bytes ? copy->to_bytes : copy->from_bytes;
+    int64_t unit_bytes, units = 1;
+    if (copy->mode == ACN_COPY_TRANSPOSE) {
+        copy->levels = w->rank - 2;
+        copy->segment = 2 * BLOCK;
+        copy->segments = (w->dims[last - 1] + copy->segment - 1) / copy->segment;
+        unit_bytes = copy->segment * w->dims[last] * wide;
+    } else {
+        copy->levels = last;
+        copy->segment = CHUNK_BYTES / wide;
+        if (copy->segment > w->dims[last]) copy->segment = w->dims[last];
+        copy->segments = (w->dims[last] + copy->segment - 1) / copy->segment;
+        unit_bytes = copy->segment * wide;
+    }
+    for (int d = 0; d < copy->levels; d++) units *= w->dims[d];
+    units *= copy->segments;
+    copy->units_per_chunk = CHUNK_BYTES / unit_bytes > 1 ? CHUNK_BYTES / unit_bytes : 1;
+    copy->chunks = (units + copy->units_per_chunk - 1) / copy->units_per_chunk;
+}
+
+acn_status acn_copy_plan_walk(acn_copy *copy, const acn_walk *walk, acn_dtype to, acn_dtype from) {
+    *copy = (acn_copy){.walk = *walk, .to = to, .from = from};
+    copy->to_bytes = (int64_t)acn_dtype_bytes(to);
+    copy->from_bytes = (int64_t)acn_dtype_bytes(from);
+    acn_route route;
+    if (to != from && !acn_route_find(&route, to, from))
+        return acn_fail(ACN_UNSUPPORTED_DATA_TYPE, "no conversion from %s to %s",
+                        acn_dtype_name(from), acn_dtype_name(to));
+    if (acn_walk_count(walk) == 0) return ACN_OK;
+    acn_walk *w = &copy->walk;
+    acn_walk_sort(w, 0);
+    acn_walk_merge(w);
+    int last = w->rank - 1, other;
+    if (to != from) {
+        copy->mode = ACN_COPY_CONVERT;
+    } else if (w->strides[0][last] == copy->to_bytes && w->strides[1][last] == copy->to_bytes) {
+        copy->mode = ACN_COPY_RUNS;
+        copy->streams = acn_walk_count(w) * copy->to_bytes >= STREAM_BYTES;
+    } else if (w->strides[0][last] == copy->to_bytes && w->strides[1][last] == 0) {
+        copy->mode = ACN_COPY_FILL;
+    } else if ((other = transposed_dim(copy)) >= 0) {
+        copy->mode = ACN_COPY_TRANSPOSE;
+        rotate_to_second(w, other);
+    } else {
+        copy->mode = ACN_COPY_STRIDED;
+    }
+    split(copy);
+    return ACN_OK;
+}
+
+acn_status acn_copy_plan(acn_copy *copy, const acn_tensor *to, const acn_tensor *from) {
+    acn_walk walk;
+    acn_walk_init(&walk, 2, to->rank, to->dims);
+    acn_walk_set(&walk, 0, to);
+    acn_walk_set(&walk, 1, from);
+    return acn_copy_plan_walk(copy, &walk, to->dtype, from->dtype);
+}
+
+uint32_t acn_copy_cost_us(const acn_copy *copy) {
+    if (copy->mode == ACN_COPY_NOTHING) return 0;
+    int64_t bytes = acn_walk_count(&copy->walk) * copy->to_bytes;
+    int64_t bytes_per_us = copy->mode == ACN_COPY_RUNS ? 8192 : 2048;
+    return (uint32_t)(bytes / bytes_per_us);
+}
+
+/* ---- running ------------------------------------------------------------------------------- */
+
+typedef struct task {
+    const acn_copy *copy;
+    char *to;
+    const char *from;
+    const acn_kernels *kernels;
+    acn_route route;
+} task;
+
+static void copy_strided(char *to, const char *from, int64_t bytes, int64_t to_stride,
+                         int64_t from_stride, int64_t n) {
+    ACN_BY_BYTES(bytes, T, {
+        for (int64_t i = 0; i < n; i++)
+            *(T *)(to + i * to_stride) = *(const T *)(from + i * from_stride);
+    });
+}
+
+/* to[r][c] = from[r][c]; rows are contiguous in |from|, columns in |to|. */
+static void transpose(char *to, const char *from, int64_t bytes, int64_t rows, int64_t cols,
+                      int64_t to_row, int64_t from_col) {
+    for (int64_t c0 = 0; c0 < cols; c0 += BLOCK)
+        for (int64_t r0 = 0; r0 < rows; r0 += BLOCK) {
+            int64_t c1 = c0 + BLOCK < cols ? c0 + BLOCK : cols;
+            int64_t r1 = r0 + BLOCK < rows ? r0 + BLOCK : rows;
+            ACN_BY_BYTES(bytes, T, {
+                for (int64_t r = r0; r < r1; r++) {
+                    T *d = (T *)(to + r * to_row);
+                    const char *s = from + r * (int64_t)sizeof(T);
+                    for (int64_t c = c0; c < c1; c++) d[c] = *(const T *)(s + c * from_col);
+                }
+            });
+        }
+}
+
+static void convert_run(const task *t, char *to, const char *from, int64_t n) {
+    const acn_copy *copy = t->copy;
+    int last = copy->walk.rank - 1;
+    int64_t to_stride = copy->walk.strides[0][last], from_stride = copy->walk.strides[1][last];
+    bool to_direct = to_stride == copy->to_bytes, from_direct = from_stride == copy->from_bytes;
+    if (to_direct && from_direct) {
+        acn_route_run(&t->route, to, from, n);
+        return;
+    }
+    _Alignas(64) char gathered[TILE * 8], result[TILE * 8];
+    for (int64_t i = 0; i < n; i += TILE) {
+        int64_t m = n - i < TILE ? n - i : TILE;
+        const char *source = from + i * from_stride;
+        char *target = to + i * to_stride;
+        if (!from_direct)
+            copy_strided(gathered, source, copy->from_bytes, copy->from_bytes, from_stride, m);
+        acn_route_run(&t->route, to_direct ? target : result, from_direct ? source : gathered, m);
+        if (!to_direct)
+            copy_strided(target, result, copy->to_bytes, to_stride, copy->to_bytes, m);
+    }
+}
+
+static void run_unit(const task *t, char *to, const char *from, int64_t start) {
+    const acn_copy *copy = t->copy;
+    const acn_walk *w = &copy->walk;
+    int split_dim = copy->mode == ACN_COPY_TRANSPOSE ? w->rank - 2 : w->rank - 1;
+    int64_t n = w->dims[split_dim] - start < copy->segment ? w->dims[split_dim] - start
+                                                           : copy->segment;
+    to += start * w->strides[0][split_dim];
+    from += start * w->strides[1][split_dim];
+    switch (copy->mode) {
+    case ACN_COPY_RUNS:
+        if (copy->streams && n * copy->to_bytes >= CHUNK_BYTES / 4)
+            t->kernels->copy_stream(to, from, (size_t)(n * copy->to_bytes));
+        else
+            memcpy(to, from, (size_t)(n * copy->to_bytes));
+        break;
+    case ACN_COPY_FILL: t->kernels->fill(to, from, (size_t)copy->to_bytes, (size_t)n); break;
+    case ACN_COPY_TRANSPOSE:
+        transpose(to, from, copy->to_bytes, n, w->dims[w->rank - 1], w->strides[0][split_dim],
+                  w->strides[1][w->rank - 1]);
+        break;
+    case ACN_COPY_STRIDED:
+        copy_strided(to, from, copy->to_bytes, w->strides[0][split_dim], w->strides[1][split_dim],
+                     n);
+        break;
+    case ACN_COPY_CONVERT: convert_run(t, to, from, n); break;
+    case ACN_COPY_NOTHING: break;
+    }
+}
+
+static void run_chunk(void *context, int64_t chunk, int worker) {
+    (void)worker;
+    const task *t = context;
+    const acn_copy *copy = t->copy;
+    acn_walk_at at;
+    int64_t unit = chunk * copy->units_per_chunk, end = unit + copy->units_per_chunk;
+    int64_t units = copy->segments;
+    for (int d = 0; d < copy->levels; d++) units *= copy->walk.dims[d];
+    if (end > units) end = units;
+    acn_walk_seek(&copy->walk, copy->levels, unit / copy->segments, &at);
+    int64_t piece = unit % copy->segments;
+    for (; unit < end; unit++) {
+        run_unit(t, t->to + at.offset[0], t->from + at.offset[1], piece * copy->segment);
+        if (++piece < copy->segments) continue;
+        piece = 0;
+        acn_walk_next(&copy->walk, copy->levels, &at);
+    }
+}
+
+void acn_copy_run(const acn_copy *copy, void *to, const void *from) {
+    if (copy->mode == ACN_COPY_NOTHING) return;
+    task t = {.copy = copy, .to = to, .from = from, .kernels = acn_kernels_get()};
+    if (copy->mode == ACN_COPY_CONVERT) acn_route_find(&t.route, copy->to, copy->from);
+    if (copy->chunks == 1)
+        run_chunk(&t, 0, 0);
+    else
+        acn_pool_run(copy->chunks, run_chunk, &t);
+}
+
+/* ---- single elements and views -------------------------------------------------------------- */
+
+void acn_convert_element(void *to, acn_dtype to_dtype, const void *from, acn_dtype from_dtype) {
+    if (to_dtype == from_dtype) {
+        memcpy(to, from, acn_dtype_bytes(to_dtype));
+        return;
+    }
+    acn_value value = acn_load_value(from, from_dtype);
+    bool is_whole = acn_dtype_is_integer(from_dtype) || from_dtype == ACN_BOOL;
+    if (to_dtype == ACN_BOOL)
+        value.i = is_whole ? value.i != 0 : value.f != 0 || value.im != 0;
+    else if (!is_whole && fabs(value.f) < 0x1p63)
+        value.i = (int64_t)value.f;
+    else if (!is_whole)
+        value.i = INT64_MIN;
+    acn_store_value(to, to_dtype, value);
+}
+
+void acn_copy_naive(const acn_tensor *to, const acn_tensor *from) {
+    acn_tensor source = acn_tensor_broadcast(from, to->rank, to->dims);
+    int64_t n = acn_tensor_count(to);
+    for (int64_t i = 0; i < n; i++)
+        acn_convert_element(acn_tensor_at(to, i), to->dtype, acn_tensor_at(&source, i),
+                            from->dtype);
+}
+
+acn_tensor acn_tensor_slice(const acn_tensor *t, int dim, int64_t start, int64_t count) {
+    acn_tensor view = *t;
+    view.dims[dim] = count;
+    view.data = (char *)t->data + start * t->strides[dim] * (int64_t)acn_dtype_bytes(t->dtype);
+    return view;
+}
+
+acn_tensor acn_tensor_broadcast(const acn_tensor *t, int rank, const int64_t *dims) {
+    acn_tensor view = *t;
+    int lead = rank - t->rank;
+    view.rank = rank;
+    for (int d = rank - 1; d >= 0; d--) {
+        bool repeats = d < lead || (t->dims[d - lead] == 1 && dims[d] != 1);
+        view.strides[d] = repeats ? 0 : t->strides[d - lead];
+        view.dims[d] = dims[d];
+    }
+    return view;
+}

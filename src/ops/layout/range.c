@@ -1,0 +1,203 @@
+/* range.c - numbers in equal steps: Range (aclnnArange, aclnnRange) and LinSpace. */
+#include "base/pool.h"
+#include "ops/layout/copy.h"
+#include <math.h>
+#include <string.h>
+
+enum { START, LIMIT, DELTA, CHUNK = 16384, TILE = 512 };
+
+typedef struct numbers {
+    const acn_tensor *y;
+    bool is_whole;
+    int64_t start_i, step_i;
+    double start, limit, step;
+    int64_t count;
+    bool from_both_ends; /* LinSpace: exact at either end */
+    acn_route route;
+} numbers;
+
+static double double_of(const acn_tensor *t) {
+    double x;
+    acn_convert_element(&x, ACN_F64, t->data, t->dtype);
+    return x;
+}
+
+static int64_t whole_of(const acn_tensor *t) {
+    int64_t x;
+    acn_convert_element(&x, ACN_I64, t->data, t->dtype);
+    return x;
+}
+
+static bool is_whole_type(acn_dtype dtype) { return !acn_dtype_is_float(dtype); }
+
+static double number_at(const numbers *s, int64_t i) {
+    if (s->from_both_ends && i >= s->count / 2)
+        return s->limit - s->step * (double)(s->count - 1 - i);
+    return s->start + s->step * (double)i;
+}
+
+static int64_t whole_at(const numbers *s, int64_t i) {
+    return (int64_t)((uint64_t)s->start_i + (uint64_t)s->step_i * (uint64_t)i);
+}
+
+static void fill_chunk(void *context, int64_t chunk, int worker) {
+    (void)worker;
+    const numbers *s = context;
+    int64_t end = (chunk + 1) * CHUNK < s->count ? (chunk + 1) * CHUNK : s->count;
+    int64_t bytes = s->route.to_bytes, stride = s->count > 1 ? s->y->strides[0] * bytes : bytes;
+    _Alignas(64) union {
+        double f[TILE];
+        int64_t i[TILE];
+    } wide;
+    _Alignas(64) char result[TILE * 8];
+    for (int64_t i = chunk * CHUNK; i < end; i += TILE) {
+        int64_t n = end - i < TILE ? end - i : TILE;
+        for (int64_t j = 0; j < n; j++)
+            if (s->is_whole)
+                wide.i[j] = whole_at(s, i + j);
+            else
+                wide.f[j] = number_at(s, i + j);
+        char *to = (char *)s->y->data + i * stride;
+        acn_route_run(&s->route, stride == bytes ? to : result, &wide, n);
+        if (stride == bytes) continue;
+        for (int64_t j = 0; j < n; j++) memcpy(to + j * stride, result + j * bytes, (size_t)bytes);
+    }
+}
+
+static acn_status fill(numbers *s) {
+    acn_dtype from = s->is_whole ? ACN_I64 : ACN_F64;
+    if (!acn_route_find(&s->route, s->y->dtype, from))
+        return acn_fail(ACN_UNSUPPORTED_DATA_TYPE, "no numbers of %s",
+                        acn_dtype_name(s->y->dtype));
+    acn_pool_run((s->count + CHUNK - 1) / CHUNK, fill_chunk, s);
+    return ACN_OK;
+}
+
+static acn_status fill0(const numbers *s) {
+    for (int64_t i = 0; i < s->count; i++) {
+        acn_value value = {.f = s->is_whole ? 0 : number_at(s, i), .i = whole_at(s, i)};
+        if (!s->is_whole) value.i = (int64_t)value.f;
+        acn_store_value(acn_tensor_at(s->y, i), s->y->dtype, value);
+    }
+    return ACN_OK;
+}
+
+static acn_status one_dimension(acn_call *c, int64_t count) {
+    const acn_tensor *y = acn_out(c, 0);
+    if (y && y->rank == 1) count = y->dims[0];
+    acn_out_is(c, 0, y ? y->dtype : acn_in(c, START)->dtype, 1, &count);
+    return ACN_OK;
+}
+
+static acn_status one_element(const acn_call *c, int slot) {
+    if (acn_tensor_count(acn_in(c, slot)) != 1)
+        return acn_bad_input(c, slot, "expected one element");
+    return ACN_OK;
+}
+
+/* ---- Range --------------------------------------------------------------------------------- */
+
+/* How many numbers there are is known to infer only when they come as host scalars. */
+static acn_status count_of(const acn_call *c, int64_t *count) {
+    *count = 0;
+    if (!acn_is_weak(c, START) || !acn_is_weak(c, LIMIT) || !acn_is_weak(c, DELTA)) return ACN_OK;
+    double step = double_of(acn_in(c, DELTA));
+    double span = double_of(acn_in(c, LIMIT)) - double_of(acn_in(c, START));
+    if (step == 0) return acn_bad_input(c, DELTA, "expected another step than 0");
+    if (!isfinite(span) || isnan(step)) return acn_bad_input(c, LIMIT, "expected finite bounds");
+    if (span / step < 0)
+        return acn_bad_input(c, DELTA, "expected a step of the sign that leads from start to end");
+    double steps = acn_attr_int(c, 0) ? floor(span / step) + 1 : ceil(span / step);
+    if (steps >= 0x1p62) return acn_bad_input(c, DELTA, "gives too many elements");
+    *count = (int64_t)steps;
+    return ACN_OK;
+}
+
+static acn_status infer_range(acn_call *c) {
+    int64_t count;
+    for (int slot = START; slot <= DELTA; slot++) ACN_TRY(one_element(c, slot));
+    ACN_TRY(count_of(c, &count));
+    return one_dimension(c, count);
+}
+
+static numbers range_of(const acn_call *c) {
+    const acn_tensor *y = acn_out(c, 0);
+    return (numbers){
+        .y = y,
+        .is_whole = is_whole_type(y->dtype),
+        .start_i = whole_of(acn_in(c, START)),
+        .step_i = whole_of(acn_in(c, DELTA)),
+        .start = double_of(acn_in(c, START)),
+        .step = double_of(acn_in(c, DELTA)),
+        .count = acn_tensor_count(y),
+    };
+}
+
+static acn_status run_range(acn_call *c) {
+    numbers s = range_of(c);
+    return fill(&s);
+}
+
+static acn_status run0_range(acn_call *c) {
+    numbers s = range_of(c);
+    return fill0(&s);
+}
+
+/* ---- LinSpace ------------------------------------------------------------------------------ */
+
+static acn_status infer_linspace(acn_call *c) {
+    ACN_TRY(one_element(c, START));
+    ACN_TRY(one_element(c, LIMIT));
+    int64_t count = acn_attr_int(c, 0);
+    if (count < 0) return acn_bad_attr(c, 0, "expected at least 0");
+    acn_out_is(c, 0, acn_out(c, 0) ? acn_out(c, 0)->dtype : acn_in(c, START)->dtype, 1, &count);
+    return ACN_OK;
+}
+
+static numbers linspace_of(const acn_call *c) {
+    const acn_tensor *y = acn_out(c, 0);
+    numbers s = {.y = y,
+                 .start = double_of(acn_in(c, START)),
+                 .limit = double_of(acn_in(c, LIMIT)),
+                 .count = acn_tensor_count(y)};
+    if (s.count > 1) {
+        s.step = (s.limit - s.start) / (double)(s.count - 1);
+        s.from_both_ends = true;
+    }
+    return s;
+}
+
+static acn_status run_linspace(acn_call *c) {
+    numbers s = linspace_of(c);
+    return fill(&s);
+}
+
+static acn_status run0_linspace(acn_call *c) {
+    numbers s = linspace_of(c);
+    return fill0(&s);
+}
+
+ACN_OP(Range) = {
+    .name = "Range",
+    .doc = "y[i] = start + i * delta, in y's dtype",
+    .in = {{"start", ACN_REALS | ACN_BOOLS, ACN_SCALARISH},
+           {"limit", ACN_REALS | ACN_BOOLS, ACN_SCALARISH},
+           {"delta", ACN_REALS | ACN_BOOLS, ACN_SCALARISH}},
+    .out = {{"y", ACN_REALS}},
+    .attr = {{"is_closed", ACN_ATTR_BOOL}},
+    .infer = infer_range,
+    .run = run_range,
+    .run0 = run0_range,
+};
+
+ACN_OP(LinSpace) = {
+    .name = "LinSpace",
+    .doc = "num numbers from start to stop, both included",
+    .in = {{"start", ACN_REALS | ACN_BOOLS, ACN_SCALARISH},
+           {"stop", ACN_REALS | ACN_BOOLS, ACN_SCALARISH}},
+    .out = {{"output", ACN_REALS}},
+    .attr = {{"num", ACN_ATTR_INT, .is_required = true}},
+    .infer = infer_linspace,
+    .run = run_linspace,
+    .run0 = run0_linspace,
+};
