@@ -32,16 +32,20 @@ static acn_status infer_concat(acn_call *c) {
     ACN_TRY(acn_wrap_dim(c, 0, acn_attr_int(c, 0), like->rank, &dim));
     if (like->rank == 0) return acn_bad_input(c, 0, "expected tensors of at least one dimension");
     int64_t dims[ACN_MAX_DIMS], total = 0;
-    for (int d = 0; d < like->rank; d++) dims[d] = like->dims[d];
+    for (int d = 0; d < like->rank; d++)
+        dims[d] = like->dims[d];
     char text[128];
     for (int i = 0; i < acn_in_count(c, 0); i++) {
         const acn_tensor *t = acn_in_at(c, 0, i);
         if (is_skipped(t)) continue;
         bool fits = t->rank == like->rank;
-        for (int d = 0; fits && d < t->rank; d++) fits = d == dim || t->dims[d] == like->dims[d];
+        for (int d = 0; fits && d < t->rank; d++)
+            fits = d == dim || t->dims[d] == like->dims[d];
         if (!fits)
-            return acn_bad_input(c, 0, "tensor %d is %s; expected the first one's shape except in "
-                                 "dimension %d", i, acn_tensor_describe(t, text, sizeof text), dim);
+            return acn_bad_input(c, 0,
+                                 "tensor %d is %s; expected the first one's shape except in "
+                                 "dimension %d",
+                                 i, acn_tensor_describe(t, text, sizeof text), dim);
         total += t->dims[dim];
     }
     dims[dim] = total;
@@ -71,7 +75,8 @@ static const acn_tensor *concat_origin(const acn_call *c, int output, const int6
     const acn_tensor *like = first_real(c);
     int64_t dim = acn_attr_int(c, 0);
     if (dim < 0) dim += like->rank;
-    for (int d = 0; d < like->rank; d++) from[d] = index[d];
+    for (int d = 0; d < like->rank; d++)
+        from[d] = index[d];
     int i = 0;
     for (;; i++) {
         const acn_tensor *t = acn_in_at(c, 0, i);
@@ -200,8 +205,10 @@ static const acn_tensor *split_origin(const acn_call *c, int output, const int64
     const acn_tensor *x = acn_in(c, 0);
     int64_t dim = acn_attr_int(c, 1);
     if (dim < 0) dim += x->rank;
-    for (int d = 0; d < x->rank; d++) from[d] = index[d];
-    for (int i = 0; i < output; i++) from[dim] += acn_out_at(c, 0, i)->dims[dim];
+    for (int d = 0; d < x->rank; d++)
+        from[d] = index[d];
+    for (int i = 0; i < output; i++)
+        from[dim] += acn_out_at(c, 0, i)->dims[dim];
     return x;
 }
 
@@ -217,7 +224,7 @@ ACN_OP(ConcatD) = {
     .plan = plan_concat,
     .run = acn_moves_run,
     .run0 = run0_concat,
-    .cases = "f32[2,3] concat_dim=0; f32[4,3] concat_dim=-1; i64[0] concat_dim=0",
+    .cases = "[2,3]|concat_dim=0 [4,3]|concat_dim=-1 [0]|concat_dim=0",
 };
 
 ACN_OP(Pack) = {
@@ -230,7 +237,7 @@ ACN_OP(Pack) = {
     .plan = plan_pack,
     .run = acn_moves_run,
     .run0 = run0_pack,
-    .cases = "f32[2,3] axis=0; f32[4,3] axis=-1; i64[] axis=0",
+    .cases = "[2,3]|axis=0 [4,3]|axis=-1 []|axis=0",
 };
 
 ACN_OP(SplitVD) = {

@@ -5,10 +5,10 @@
 #include <string.h>
 
 enum {
-    CHUNK_BYTES = 256 << 10,   /* of work for one claim from the pool */
-    STREAM_BYTES = 16 << 20,   /* more than a core's share of the last cache level */
-    TILE = 512,                /* elements of a conversion at a time */
-    BLOCK = 32                 /* a transpose's block is BLOCK x BLOCK elements */
+    CHUNK_BYTES = 256 << 10, /* of work for one claim from the pool */
+    STREAM_BYTES = 16 << 20, /* more than a core's share of the last cache level */
+    TILE = 512,              /* elements of a conversion at a time */
+    BLOCK = 32               /* a transpose's block is BLOCK x BLOCK elements */
 };
 
 /* ---- planning ------------------------------------------------------------------------------ */
@@ -59,10 +59,12 @@ static void rotate_to_second(acn_walk *w, int d) {
     int second = w->rank - 2;
     for (; d < second; d++) {
         w->dims[d] = w->dims[d + 1];
-        for (int k = 0; k < 2; k++) w->strides[k][d] = w->strides[k][d + 1];
+        for (int k = 0; k < 2; k++)
+            w->strides[k][d] = w->strides[k][d + 1];
     }
     w->dims[second] = dim;
-    for (int k = 0; k < 2; k++) w->strides[k][second] = stride[k];
+    for (int k = 0; k < 2; k++)
+        w->strides[k][second] = stride[k];
 }
 
 /* Borders of chunks depend on the shape alone. */
@@ -83,7 +85,8 @@ static void split(acn_copy *copy) {
         copy->segments = (w->dims[last] + copy->segment - 1) / copy->segment;
         unit_bytes = copy->segment * wide;
     }
-    for (int d = 0; d < copy->levels; d++) units *= w->dims[d];
+    for (int d = 0; d < copy->levels; d++)
+        units *= w->dims[d];
     units *= copy->segments;
     copy->units_per_chunk = CHUNK_BYTES / unit_bytes > 1 ? CHUNK_BYTES / unit_bytes : 1;
     copy->chunks = (units + copy->units_per_chunk - 1) / copy->units_per_chunk;
@@ -163,7 +166,8 @@ static void transpose(char *to, const char *from, int64_t bytes, int64_t rows, i
                 for (int64_t r = r0; r < r1; r++) {
                     T *d = (T *)(to + r * to_row);
                     const char *s = from + r * (int64_t)sizeof(T);
-                    for (int64_t c = c0; c < c1; c++) d[c] = *(const T *)(s + c * from_col);
+                    for (int64_t c = c0; c < c1; c++)
+                        d[c] = *(const T *)(s + c * from_col);
                 }
             });
         }
@@ -186,8 +190,7 @@ static void convert_run(const task *t, char *to, const char *from, int64_t n) {
         if (!from_direct)
             copy_strided(gathered, source, copy->from_bytes, copy->from_bytes, from_stride, m);
         acn_route_run(&t->route, to_direct ? target : result, from_direct ? source : gathered, m);
-        if (!to_direct)
-            copy_strided(target, result, copy->to_bytes, to_stride, copy->to_bytes, m);
+        if (!to_direct) copy_strided(target, result, copy->to_bytes, to_stride, copy->to_bytes, m);
     }
 }
 
@@ -195,8 +198,8 @@ static void run_unit(const task *t, char *to, const char *from, int64_t start) {
     const acn_copy *copy = t->copy;
     const acn_walk *w = &copy->walk;
     int split_dim = copy->mode == ACN_COPY_TRANSPOSE ? w->rank - 2 : w->rank - 1;
-    int64_t n = w->dims[split_dim] - start < copy->segment ? w->dims[split_dim] - start
-                                                           : copy->segment;
+    int64_t n =
+        w->dims[split_dim] - start < copy->segment ? w->dims[split_dim] - start : copy->segment;
     to += start * w->strides[0][split_dim];
     from += start * w->strides[1][split_dim];
     switch (copy->mode) {
@@ -206,7 +209,9 @@ static void run_unit(const task *t, char *to, const char *from, int64_t start) {
         else
             memcpy(to, from, (size_t)(n * copy->to_bytes));
         break;
-    case ACN_COPY_FILL: t->kernels->fill(to, from, (size_t)copy->to_bytes, (size_t)n); break;
+    case ACN_COPY_FILL:
+        t->kernels->fill(to, from, (size_t)copy->to_bytes, (size_t)n);
+        break;
     case ACN_COPY_TRANSPOSE:
         transpose(to, from, copy->to_bytes, n, w->dims[w->rank - 1], w->strides[0][split_dim],
                   w->strides[1][w->rank - 1]);
@@ -215,8 +220,11 @@ static void run_unit(const task *t, char *to, const char *from, int64_t start) {
         copy_strided(to, from, copy->to_bytes, w->strides[0][split_dim], w->strides[1][split_dim],
                      n);
         break;
-    case ACN_COPY_CONVERT: convert_run(t, to, from, n); break;
-    case ACN_COPY_NOTHING: break;
+    case ACN_COPY_CONVERT:
+        convert_run(t, to, from, n);
+        break;
+    case ACN_COPY_NOTHING:
+        break;
     }
 }
 
@@ -227,7 +235,8 @@ static void run_chunk(void *context, int64_t chunk, int worker) {
     acn_walk_at at;
     int64_t unit = chunk * copy->units_per_chunk, end = unit + copy->units_per_chunk;
     int64_t units = copy->segments;
-    for (int d = 0; d < copy->levels; d++) units *= copy->walk.dims[d];
+    for (int d = 0; d < copy->levels; d++)
+        units *= copy->walk.dims[d];
     if (end > units) end = units;
     acn_walk_seek(&copy->walk, copy->levels, unit / copy->segments, &at);
     int64_t piece = unit % copy->segments;

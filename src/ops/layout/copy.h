@@ -8,8 +8,7 @@
 #include "ops/op.h"
 
 /* Types that are only moved, never computed with. */
-#define ACN_MOVABLE                                                                                \
-    (ACN_ALL | ACN_T(ACN_U16) | ACN_T(ACN_U32) | ACN_T(ACN_U64) | ACN_T(ACN_C128))
+#define ACN_MOVABLE (ACN_ALL | ACN_T(ACN_U16) | ACN_T(ACN_U32) | ACN_T(ACN_U64) | ACN_T(ACN_C128))
 
 /* How contiguous elements of one dtype become another's: load as a class, cast, store. */
 typedef struct acn_route {
@@ -22,7 +21,11 @@ bool acn_route_find(acn_route *route, acn_dtype to, acn_dtype from);
 void acn_route_run(const acn_route *route, void *to, const void *from, int64_t n);
 
 typedef enum acn_copy_mode {
-    ACN_COPY_NOTHING, ACN_COPY_RUNS, ACN_COPY_FILL, ACN_COPY_TRANSPOSE, ACN_COPY_STRIDED,
+    ACN_COPY_NOTHING,
+    ACN_COPY_RUNS,
+    ACN_COPY_FILL,
+    ACN_COPY_TRANSPOSE,
+    ACN_COPY_STRIDED,
     ACN_COPY_CONVERT
 } acn_copy_mode;
 
@@ -31,10 +34,10 @@ typedef struct acn_copy {
     acn_copy_mode mode;
     acn_dtype to, from;
     int64_t to_bytes, from_bytes;
-    int levels;                    /* of the walk; the rest is the inner loops' */
-    int64_t segment, segments;     /* the innermost (transpose: second) dimension in pieces */
+    int levels;                /* of the walk; the rest is the inner loops' */
+    int64_t segment, segments; /* the innermost (transpose: second) dimension in pieces */
     int64_t units_per_chunk, chunks;
-    bool streams;                  /* too big for the cache: non-temporal stores */
+    bool streams; /* too big for the cache: non-temporal stores */
 } acn_copy;
 
 /* |from| is broadcast onto |to|'s shape, which the caller has checked. Fails for pairs of dtypes
@@ -59,7 +62,7 @@ acn_tensor acn_tensor_broadcast(const acn_tensor *t, int rank, const int64_t *di
 
 typedef struct acn_move {
     acn_copy copy;
-    int to, from; /* indices of the call's tensors */
+    int to, from;                   /* indices of the call's tensors */
     int64_t to_offset, from_offset; /* in bytes */
 } acn_move;
 
@@ -93,11 +96,26 @@ typedef struct acn_u128 {
 #define ACN_BY_BYTES(bytes, T, ...)                                                                \
     do {                                                                                           \
         switch (bytes) {                                                                           \
-        case 1: { typedef uint8_t T; __VA_ARGS__; } break;                                         \
-        case 2: { typedef uint16_t T; __VA_ARGS__; } break;                                        \
-        case 4: { typedef uint32_t T; __VA_ARGS__; } break;                                        \
-        case 8: { typedef uint64_t T; __VA_ARGS__; } break;                                        \
-        default: { typedef acn_u128 T; __VA_ARGS__; } break;                                       \
+        case 1: {                                                                                  \
+            typedef uint8_t T;                                                                     \
+            __VA_ARGS__;                                                                           \
+        } break;                                                                                   \
+        case 2: {                                                                                  \
+            typedef uint16_t T;                                                                    \
+            __VA_ARGS__;                                                                           \
+        } break;                                                                                   \
+        case 4: {                                                                                  \
+            typedef uint32_t T;                                                                    \
+            __VA_ARGS__;                                                                           \
+        } break;                                                                                   \
+        case 8: {                                                                                  \
+            typedef uint64_t T;                                                                    \
+            __VA_ARGS__;                                                                           \
+        } break;                                                                                   \
+        default: {                                                                                 \
+            typedef acn_u128 T;                                                                    \
+            __VA_ARGS__;                                                                           \
+        } break;                                                                                   \
         }                                                                                          \
     } while (0)
 

@@ -1,4 +1,5 @@
-/* fill.c - one value everywhere: Fill (a scalar or a tensor of one element), ZerosLike, OnesLike. */
+/* fill.c - one value everywhere: Fill (a scalar or a tensor of one element), ZerosLike, OnesLike.
+ */
 #include "ops/layout/copy.h"
 
 static acn_status infer_fill(acn_call *c) {
@@ -64,7 +65,7 @@ ACN_OP(Fill) = {
     .plan = plan,
     .run = run,
     .run0 = run0,
-    .cases = "f32[]",
+    .cases = "[]",
 };
 
 ACN_OP(ZerosLike) = {
@@ -77,7 +78,7 @@ ACN_OP(ZerosLike) = {
     .run = run,
     .run0 = run0,
     .family = &zero,
-    .cases = "f32[2,3] f32[] f32[0,4] f16[1000] i64[7] bool[5] c64[3]",
+    .cases = "[2,3] [] [0,4] [1000]",
 };
 
 ACN_OP(OnesLike) = {
@@ -90,5 +91,5 @@ ACN_OP(OnesLike) = {
     .run = run,
     .run0 = run0,
     .family = &one,
-    .cases = "f32[2,3] f32[] f32[0,4] bf16[1000] i64[7] bool[5] c64[3]",
+    .cases = "[2,3] [] [0,4] [1000]",
 };

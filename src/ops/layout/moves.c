@@ -59,7 +59,8 @@ void acn_index_of(const acn_tensor *t, int64_t linear, int64_t *index) {
 
 char *acn_tensor_at_index(const acn_tensor *t, const int64_t *index) {
     int64_t offset = 0;
-    for (int d = 0; d < t->rank; d++) offset += index[d] * t->strides[d];
+    for (int d = 0; d < t->rank; d++)
+        offset += index[d] * t->strides[d];
     return (char *)t->data + offset * (int64_t)acn_dtype_bytes(t->dtype);
 }
 

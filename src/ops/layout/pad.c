@@ -20,8 +20,8 @@ static acn_status infer(acn_call *c) {
     int64_t count, dims[ACN_MAX_DIMS];
     acn_attr_ints(c, 0, &count);
     if (count % 2 != 0 || count > 2 * x->rank)
-        return acn_bad_attr(c, 0, "has %lld numbers; expected pairs, at most %d",
-                            (long long)count, x->rank);
+        return acn_bad_attr(c, 0, "has %lld numbers; expected pairs, at most %d", (long long)count,
+                            x->rank);
     if (acn_in(c, 1) && acn_tensor_count(acn_in(c, 1)) != 1)
         return acn_bad_input(c, 1, "expected one element");
     for (int d = 0; d < x->rank; d++) {
@@ -109,5 +109,5 @@ ACN_OP(PadV3) = {
     .plan = plan,
     .run = run,
     .run0 = run0,
-    .cases = "f32[2,3] pad=1,2; f32[4,5] pad=1,-2,0,3; i64[3] pad=-1,-1; bool[2,0] pad=1,1",
+    .cases = "[2,3]|pad=[1,2] [4,5]|pad=[1,-2,0,3] [3]|pad=[-1,-1] [2,0]|pad=[1,1]",
 };

@@ -60,15 +60,15 @@ static void fill_chunk(void *context, int64_t chunk, int worker) {
         char *to = (char *)s->y->data + i * stride;
         acn_route_run(&s->route, stride == bytes ? to : result, &wide, n);
         if (stride == bytes) continue;
-        for (int64_t j = 0; j < n; j++) memcpy(to + j * stride, result + j * bytes, (size_t)bytes);
+        for (int64_t j = 0; j < n; j++)
+            memcpy(to + j * stride, result + j * bytes, (size_t)bytes);
     }
 }
 
 static acn_status fill(numbers *s) {
     acn_dtype from = s->is_whole ? ACN_I64 : ACN_F64;
     if (!acn_route_find(&s->route, s->y->dtype, from))
-        return acn_fail(ACN_UNSUPPORTED_DATA_TYPE, "no numbers of %s",
-                        acn_dtype_name(s->y->dtype));
+        return acn_fail(ACN_UNSUPPORTED_DATA_TYPE, "no numbers of %s", acn_dtype_name(s->y->dtype));
     acn_pool_run((s->count + CHUNK - 1) / CHUNK, fill_chunk, s);
     return ACN_OK;
 }
@@ -115,7 +115,8 @@ static acn_status count_of(const acn_call *c, int64_t *count) {
 
 static acn_status infer_range(acn_call *c) {
     int64_t count;
-    for (int slot = START; slot <= DELTA; slot++) ACN_TRY(one_element(c, slot));
+    for (int slot = START; slot <= DELTA; slot++)
+        ACN_TRY(one_element(c, slot));
     ACN_TRY(count_of(c, &count));
     return one_dimension(c, count);
 }

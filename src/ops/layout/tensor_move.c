@@ -66,7 +66,7 @@ ACN_OP(TensorMove) = {
     .plan = plan,
     .run = acn_moves_run,
     .run0 = run0,
-    .cases = "f32[2,3] f32[] f32[0,4] f16[129,65] i64[7] bool[5] c64[3,3]",
+    .cases = "[2,3] [] [0,4] [129,65] [5,7]:strided",
 };
 
 ACN_OP(Cast) = {
@@ -79,8 +79,8 @@ ACN_OP(Cast) = {
     .plan = plan,
     .run = acn_moves_run,
     .run0 = run0,
-    .cases = "f32[2,3] dst_type=f16; f32[700] dst_type=bf16; f64[5] dst_type=i32; "
-             "i64[9] dst_type=f32; bool[4] dst_type=f32; f16[3,5] dst_type=bool; i32[3] dst_type=u8",
+    .cases = "[2,3]|dst_type=f16 [700]|dst_type=bf16 [5]|dst_type=i32 [9]|dst_type=f32 "
+             "[3,5]|dst_type=bool",
 };
 
 ACN_OP(BroadcastTo) = {
@@ -93,5 +93,5 @@ ACN_OP(BroadcastTo) = {
     .plan = plan,
     .run = acn_moves_run,
     .run0 = run0,
-    .cases = "f32[3,1] shape=2,3,4; i64[] shape=5; bool[1,4] shape=0,4",
+    .cases = "[3,1]|shape=[2,3,4] []|shape=[5] [1,4]|shape=[0,4]",
 };

@@ -62,7 +62,8 @@ static void row_zeros(const task *t, char *y, int64_t start, int64_t end) {
     if (stride == p->bytes)
         memset(y + start * stride, 0, (size_t)((end - start) * stride));
     else
-        for (int64_t i = start; i < end; i++) memset(y + i * stride, 0, (size_t)p->bytes);
+        for (int64_t i = start; i < end; i++)
+            memset(y + i * stride, 0, (size_t)p->bytes);
 }
 
 static int64_t clamp(int64_t x, int64_t high) { return x < 0 ? 0 : x > high ? high : x; }
@@ -167,7 +168,7 @@ ACN_OP(Tril) = {
     .run = run_triangle,
     .run0 = run0_triangle,
     .family = &lower,
-    .cases = "f32[4,5] diagonal=0; i64[2,5,3] diagonal=-1; bool[3,3] diagonal=7; f16[0,3]",
+    .cases = "[4,5]|diagonal=0 [2,5,3]|diagonal=-1 [3,3]|diagonal=7 [0,3]",
 };
 
 ACN_OP(Triu) = {
@@ -181,7 +182,7 @@ ACN_OP(Triu) = {
     .run = run_triangle,
     .run0 = run0_triangle,
     .family = &upper,
-    .cases = "f32[4,5] diagonal=0; i64[2,5,3] diagonal=-1; bool[3,3] diagonal=7; f16[0,3]",
+    .cases = "[4,5]|diagonal=0 [2,5,3]|diagonal=-1 [3,3]|diagonal=7 [0,3]",
 };
 
 ACN_OP(Eye) = {

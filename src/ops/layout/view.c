@@ -29,7 +29,8 @@ static acn_status infer_transpose(acn_call *c) {
     int perm[ACN_MAX_DIMS];
     int64_t dims[ACN_MAX_DIMS];
     ACN_TRY(permutation(c, perm));
-    for (int d = 0; d < x->rank; d++) dims[d] = x->dims[perm[d]];
+    for (int d = 0; d < x->rank; d++)
+        dims[d] = x->dims[perm[d]];
     acn_out_is(c, 0, x->dtype, x->rank, dims);
     return ACN_OK;
 }
@@ -54,7 +55,8 @@ static const acn_tensor *transpose_origin(const acn_call *c, int output, const i
                                           int64_t *from) {
     int64_t count;
     const int64_t *perm = acn_attr_ints(c, 0, &count);
-    for (int d = 0; d < count; d++) from[perm[d] < 0 ? perm[d] + count : perm[d]] = index[d];
+    for (int d = 0; d < count; d++)
+        from[perm[d] < 0 ? perm[d] + count : perm[d]] = index[d];
     return acn_in(c, 0);
 }
 
@@ -148,7 +150,8 @@ static const acn_tensor *tile_origin(const acn_call *c, int output, const int64_
                                      int64_t *from) {
     const acn_tensor *x = acn_in(c, 0);
     int lead = acn_out(c, 0)->rank - x->rank;
-    for (int d = 0; d < x->rank; d++) from[d] = index[d + lead] % x->dims[d];
+    for (int d = 0; d < x->rank; d++)
+        from[d] = index[d + lead] % x->dims[d];
     return x;
 }
 
@@ -164,8 +167,7 @@ ACN_OP(Transpose) = {
     .plan = plan_transpose,
     .run = acn_moves_run,
     .run0 = run0_transpose,
-    .cases = "f32[65,70] perm=1,0; f16[3,40,50] perm=0,2,1; i8[7,5,3,2] perm=3,-2,0,1; "
-             "c64[9,8] perm=1,0; f32[] perm=",
+    .cases = "[65,70]|perm=[1,0] [3,40,50]|perm=[0,2,1] [7,5,3,2]|perm=[3,-2,0,1]",
 };
 
 ACN_OP(ReverseV2) = {
@@ -178,7 +180,7 @@ ACN_OP(ReverseV2) = {
     .plan = plan_reverse,
     .run = acn_moves_run,
     .run0 = run0_reverse,
-    .cases = "f32[6] axis=0; i64[3,4,5] axis=0,-1; bool[2,0] axis=0; f32[2,3] axis=",
+    .cases = "[6]|axis=[0] [3,4,5]|axis=[0,-1] [2,0]|axis=[0]",
 };
 
 ACN_OP(Tile) = {
@@ -191,5 +193,5 @@ ACN_OP(Tile) = {
     .plan = plan_tile,
     .run = acn_moves_run,
     .run0 = run0_tile,
-    .cases = "f32[3] multiples=4; f32[2,3] multiples=2,1,3; i16[] multiples=5; f32[2] multiples=0",
+    .cases = "[3]|multiples=[4] [2,3]|multiples=[2,1,3] []|multiples=[5] [2]|multiples=[0]",
 };

@@ -3,7 +3,8 @@
 
 void acn_walk_init(acn_walk *walk, int operands, int rank, const int64_t *dims) {
     *walk = (acn_walk){.operands = operands, .rank = rank};
-    for (int d = 0; d < rank; d++) walk->dims[d] = dims[d];
+    for (int d = 0; d < rank; d++)
+        walk->dims[d] = dims[d];
 }
 
 void acn_walk_set(acn_walk *walk, int k, const acn_tensor *t) {
@@ -17,7 +18,8 @@ void acn_walk_set(acn_walk *walk, int k, const acn_tensor *t) {
 
 void acn_walk_push(acn_walk *walk, int64_t dim, const int64_t *strides) {
     walk->dims[walk->rank] = dim;
-    for (int k = 0; k < walk->operands; k++) walk->strides[k][walk->rank] = strides[k];
+    for (int k = 0; k < walk->operands; k++)
+        walk->strides[k][walk->rank] = strides[k];
     walk->rank++;
 }
 
@@ -50,7 +52,8 @@ static bool joins(const acn_walk *walk, int outer, int inner) {
 
 static void move_dim(acn_walk *walk, int to, int from) {
     walk->dims[to] = walk->dims[from];
-    for (int k = 0; k < walk->operands; k++) walk->strides[k][to] = walk->strides[k][from];
+    for (int k = 0; k < walk->operands; k++)
+        walk->strides[k][to] = walk->strides[k][from];
 }
 
 void acn_walk_merge(acn_walk *walk) {
@@ -67,7 +70,8 @@ void acn_walk_merge(acn_walk *walk) {
     }
     if (rank == 0) {
         walk->dims[0] = 1;
-        for (int k = 0; k < walk->operands; k++) walk->strides[k][0] = 0;
+        for (int k = 0; k < walk->operands; k++)
+            walk->strides[k][0] = 0;
         rank = 1;
     }
     walk->rank = rank;
@@ -75,12 +79,14 @@ void acn_walk_merge(acn_walk *walk) {
 
 int64_t acn_walk_count(const acn_walk *walk) {
     int64_t count = 1;
-    for (int d = 0; d < walk->rank; d++) count *= walk->dims[d];
+    for (int d = 0; d < walk->rank; d++)
+        count *= walk->dims[d];
     return count;
 }
 
 void acn_walk_seek(const acn_walk *walk, int levels, int64_t linear, acn_walk_at *at) {
-    for (int k = 0; k < walk->operands; k++) at->offset[k] = 0;
+    for (int k = 0; k < walk->operands; k++)
+        at->offset[k] = 0;
     for (int d = levels - 1; d >= 0; d--) {
         at->index[d] = linear % walk->dims[d];
         linear /= walk->dims[d];

@@ -38,7 +38,8 @@ int64_t acn_walk_count(const acn_walk *walk);
 void acn_walk_seek(const acn_walk *walk, int levels, int64_t linear, acn_walk_at *at);
 static inline void acn_walk_next(const acn_walk *walk, int levels, acn_walk_at *at) {
     for (int d = levels - 1; d >= 0; d--) {
-        for (int k = 0; k < walk->operands; k++) at->offset[k] += walk->strides[k][d];
+        for (int k = 0; k < walk->operands; k++)
+            at->offset[k] += walk->strides[k][d];
         if (++at->index[d] < walk->dims[d]) return;
         for (int k = 0; k < walk->operands; k++)
             at->offset[k] -= walk->strides[k][d] * walk->dims[d];

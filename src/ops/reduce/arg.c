@@ -12,7 +12,7 @@ typedef struct family {
 } family;
 
 typedef struct arg_plan {
-    acn_walk walk; /* indices, values, x over the kept dimensions */
+    acn_walk walk;          /* indices, values, x over the kept dimensions */
     int64_t length, stride; /* of the reduced dimension, in bytes */
     acn_dtype dtype, index_dtype;
     acn_class klass;
@@ -53,11 +53,10 @@ static void kept_walk(const acn_call *c, int dim, acn_walk *walk) {
     for (int d = 0; d < x->rank; d++) {
         if (d == dim) continue;
         int out = keeps_dims || d < dim ? d : d - 1;
-        int64_t strides[3] = {indices->strides[out] * (int64_t)acn_dtype_bytes(indices->dtype),
-                              f->has_value
-                                  ? values->strides[out] * (int64_t)acn_dtype_bytes(values->dtype)
-                                  : 0,
-                              x->strides[d] * (int64_t)acn_dtype_bytes(x->dtype)};
+        int64_t strides[3] = {
+            indices->strides[out] * (int64_t)acn_dtype_bytes(indices->dtype),
+            f->has_value ? values->strides[out] * (int64_t)acn_dtype_bytes(values->dtype) : 0,
+            x->strides[d] * (int64_t)acn_dtype_bytes(x->dtype)};
         acn_walk_push(walk, x->dims[d], strides);
     }
     acn_walk_sort(walk, 2);
@@ -85,7 +84,8 @@ static acn_status plan(acn_call *c) {
     p->width = p->is_columns ? LANES : 1;
     p->tiles_a_run = (lanes + p->width - 1) / p->width;
     p->tiles = p->tiles_a_run;
-    for (int d = 0; d < last; d++) p->tiles *= p->walk.dims[d];
+    for (int d = 0; d < last; d++)
+        p->tiles *= p->walk.dims[d];
     p->tiles_a_chunk = CHUNK_ELEMENTS / (p->width * p->length) + 1;
     c->plan->data = p;
     c->plan->cost_us = (uint32_t)(acn_tensor_count(x) / 2048);
@@ -119,11 +119,21 @@ static acn_status plan(acn_call *c) {
 static void take_lanes(acn_class klass, bool is_max, void *best_lanes, int64_t *index,
                        const void *value_lanes, int64_t n, int64_t row) {
     switch (klass) {
-    case ACN_K_F32: TAKE(float, true); break;
-    case ACN_K_F64: TAKE(double, true); break;
-    case ACN_K_I32: TAKE(int32_t, false); break;
-    case ACN_K_I64: TAKE(int64_t, false); break;
-    default: TAKE(uint8_t, false); break;
+    case ACN_K_F32:
+        TAKE(float, true);
+        break;
+    case ACN_K_F64:
+        TAKE(double, true);
+        break;
+    case ACN_K_I32:
+        TAKE(int32_t, false);
+        break;
+    case ACN_K_I64:
+        TAKE(int64_t, false);
+        break;
+    default:
+        TAKE(uint8_t, false);
+        break;
     }
 }
 
@@ -153,11 +163,21 @@ static void take_lanes(acn_class klass, bool is_max, void *best_lanes, int64_t *
 static void scan_row(acn_class klass, bool is_max, void *best, int64_t *index, const void *values,
                      int64_t n, int64_t start) {
     switch (klass) {
-    case ACN_K_F32: SCAN(float, true); break;
-    case ACN_K_F64: SCAN(double, true); break;
-    case ACN_K_I32: SCAN(int32_t, false); break;
-    case ACN_K_I64: SCAN(int64_t, false); break;
-    default: SCAN(uint8_t, false); break;
+    case ACN_K_F32:
+        SCAN(float, true);
+        break;
+    case ACN_K_F64:
+        SCAN(double, true);
+        break;
+    case ACN_K_I32:
+        SCAN(int32_t, false);
+        break;
+    case ACN_K_I64:
+        SCAN(int64_t, false);
+        break;
+    default:
+        SCAN(uint8_t, false);
+        break;
     }
 }
 
@@ -222,7 +242,8 @@ static void run_chunk(void *context, int64_t chunk, int worker) {
     const task *t = context;
     int64_t end = (chunk + 1) * t->plan->tiles_a_chunk;
     if (end > t->plan->tiles) end = t->plan->tiles;
-    for (int64_t i = chunk * t->plan->tiles_a_chunk; i < end; i++) run_tile(t, i);
+    for (int64_t i = chunk * t->plan->tiles_a_chunk; i < end; i++)
+        run_tile(t, i);
 }
 
 static acn_status run(acn_call *c) {
@@ -272,13 +293,13 @@ static acn_status run0(acn_call *c) {
     return ACN_OK;
 }
 
-#define ARG_OP(id, text, index_name, value_types, cases_text, ...)                                             \
+#define ARG_OP(id, text, index_name, value_types, cases_text, ...)                                 \
     static const family family_##id = {__VA_ARGS__};                                               \
     ACN_OP(id) = {.name = #id,                                                                     \
                   .doc = text,                                                                     \
                   .in = {{"x", ACN_REALS | ACN_BOOLS}},                                            \
-                  .out = {{index_name, ACN_T(ACN_I32) | ACN_T(ACN_I64)},                     \
-                          {(value_types) ? "values" : NULL, value_types}},               \
+                  .out = {{index_name, ACN_T(ACN_I32) | ACN_T(ACN_I64)},                           \
+                          {(value_types) ? "values" : NULL, value_types}},                         \
                   .attr = {{"dimension", ACN_ATTR_INT}, {"keep_dims", ACN_ATTR_BOOL}},             \
                   .infer = infer,                                                                  \
                   .plan = plan,                                                                    \
@@ -287,12 +308,13 @@ static acn_status run0(acn_call *c) {
                   .family = &family_##id,                                                          \
                   .cases = cases_text}
 #define CASES                                                                                      \
-    "f32[2,3] dimension=1; f32[5,70] dimension=0; f16[3,1000] dimension=-1; i64[4,5,6] "           \
-    "dimension=1; bool[9] dimension=0; u8[600,5] dimension=0 keep_dims=1"
+    "[2,3]|dimension=1 [5,70]|dimension=0 [3,1000]|dimension=-1 [4,5,6]|dimension=1 "              \
+    "[9]|dimension=0 [600,5]|dimension=0|keep_dims=1"
 #define NO_VALUE 0
 #define VALUE    ACN_REALS | ACN_BOOLS
 
-ARG_OP(ArgMaxV2, "index of the greatest of x along dimension", "y", NO_VALUE, CASES, .is_max = true);
+ARG_OP(ArgMaxV2, "index of the greatest of x along dimension", "y", NO_VALUE, CASES,
+       .is_max = true);
 ARG_OP(ArgMin, "index of the least of x along dimension", "y", NO_VALUE, CASES, .is_max = false);
 ARG_OP(ArgMaxWithValue, "the greatest of x along dimension, and its index", "indice", VALUE, CASES,
        .is_max = true, .has_value = true);

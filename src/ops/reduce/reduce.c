@@ -54,8 +54,7 @@ void acn_reduced_walks(const acn_tensor *y, const acn_tensor *x, uint32_t mask, 
         if (is_reduced)
             acn_walk_push(reduced, x->dims[d], &stride);
         else
-            acn_walk_push(kept, x->dims[d],
-                          (int64_t[]){y ? y->strides[out] * y_bytes : 0, stride});
+            acn_walk_push(kept, x->dims[d], (int64_t[]){y ? y->strides[out] * y_bytes : 0, stride});
         if (!is_reduced || keeps_dims) out++;
     }
     acn_walk_sort(kept, 1);
@@ -88,7 +87,8 @@ bool acn_reader_find(acn_reader *reader, acn_class klass, acn_dtype from) {
 
 static void gather(char *to, const char *from, int64_t bytes, int64_t stride, int64_t n) {
     ACN_BY_BYTES(bytes, T, {
-        for (int64_t i = 0; i < n; i++) ((T *)to)[i] = *(const T *)(from + i * stride);
+        for (int64_t i = 0; i < n; i++)
+            ((T *)to)[i] = *(const T *)(from + i * stride);
     });
 }
 
@@ -114,14 +114,16 @@ static bool runs_along_kept(const acn_reduction *r) {
 
 static void choose_tiles(acn_reduction *r) {
     int64_t outer = 1, lanes = r->kept.dims[r->kept.rank - 1];
-    for (int d = 0; d < r->kept.rank - 1; d++) outer *= r->kept.dims[d];
+    for (int d = 0; d < r->kept.rank - 1; d++)
+        outer *= r->kept.dims[d];
     r->is_columns = runs_along_kept(r);
     r->fold = 1;
     if (r->is_columns) {
         r->width = least(lanes, LANES);
         int64_t row = lanes * (int64_t)acn_dtype_bytes(r->from);
-        bool rows_touch = r->kept.strides[1][r->kept.rank - 1] == (int64_t)acn_dtype_bytes(r->from) &&
-                          r->reduced.strides[0][r->reduced.rank - 1] == row;
+        bool rows_touch =
+            r->kept.strides[1][r->kept.rank - 1] == (int64_t)acn_dtype_bytes(r->from) &&
+            r->reduced.strides[0][r->reduced.rank - 1] == row;
         if (rows_touch && lanes <= LANES / 4) r->fold = LANES / lanes;
     } else {
         r->width = PART_ELEMENTS / (r->length > 0 ? r->length : 1);
@@ -146,8 +148,8 @@ static void choose_parts(acn_reduction *r) {
 
 acn_status acn_reduction_plan(acn_reduction *r, const acn_tensor *y, const acn_tensor *x,
                               uint32_t mask, acn_reduce_code code, acn_dtype compute) {
-    *r = (acn_reduction){.from = x->dtype, .to = y->dtype, .code = code,
-                         .klass = acn_class_of(compute)};
+    *r = (acn_reduction){
+        .from = x->dtype, .to = y->dtype, .code = code, .klass = acn_class_of(compute)};
     if (r->klass == ACN_K_B8 && code != ACN_R_ANY && code != ACN_R_ALL)
         r->code = code == ACN_R_SUM || code == ACN_R_MAX ? ACN_R_ANY : ACN_R_ALL;
     r->as = dtype_of(r->klass);
@@ -208,12 +210,24 @@ static void set_identity(task *t) {
     bool is_max = code == ACN_R_MAX, is_bound = is_max || code == ACN_R_MIN;
     int one = code == ACN_R_PROD || code == ACN_R_ALL;
     switch (t->r->klass) {
-    case ACN_K_F32: t->identity.f32 = is_bound ? is_max ? -INFINITY : INFINITY : (float)one; break;
-    case ACN_K_F64: t->identity.f64 = is_bound ? is_max ? -INFINITY : INFINITY : one; break;
-    case ACN_K_I32: t->identity.i32 = is_bound ? is_max ? INT32_MIN : INT32_MAX : one; break;
-    case ACN_K_I64: t->identity.i64 = is_bound ? is_max ? INT64_MIN : INT64_MAX : one; break;
-    case ACN_K_C64: t->identity.c64[0] = (float)one; break;
-    default: t->identity.b8 = (uint8_t)one; break;
+    case ACN_K_F32:
+        t->identity.f32 = is_bound ? is_max ? -INFINITY : INFINITY : (float)one;
+        break;
+    case ACN_K_F64:
+        t->identity.f64 = is_bound ? is_max ? -INFINITY : INFINITY : one;
+        break;
+    case ACN_K_I32:
+        t->identity.i32 = is_bound ? is_max ? INT32_MIN : INT32_MAX : one;
+        break;
+    case ACN_K_I64:
+        t->identity.i64 = is_bound ? is_max ? INT64_MIN : INT64_MAX : one;
+        break;
+    case ACN_K_C64:
+        t->identity.c64[0] = (float)one;
+        break;
+    default:
+        t->identity.b8 = (uint8_t)one;
+        break;
     }
 }
 
@@ -238,8 +252,8 @@ static void fold_row(const task *t, const char *x, int64_t low, int64_t high, vo
         } else {
             for (int64_t i = 0; i < run; i += LANES) {
                 int64_t n = least(run - i, LANES);
-                t->reduce(accumulator,
-                          acn_reader_get(&t->reader, p + i * stride, stride, n, room), n);
+                t->reduce(accumulator, acn_reader_get(&t->reader, p + i * stride, stride, n, room),
+                          n);
             }
         }
         low += run;
@@ -286,21 +300,27 @@ static void divide(const task *t, void *lanes, int64_t n) {
     double by = t->r->divisor;
     switch (t->r->klass) {
     case ACN_K_F32:
-        for (int64_t i = 0; i < n; i++) ((float *)lanes)[i] = ((float *)lanes)[i] / (float)by;
+        for (int64_t i = 0; i < n; i++)
+            ((float *)lanes)[i] = ((float *)lanes)[i] / (float)by;
         break;
     case ACN_K_F64:
-        for (int64_t i = 0; i < n; i++) ((double *)lanes)[i] /= by;
+        for (int64_t i = 0; i < n; i++)
+            ((double *)lanes)[i] /= by;
         break;
     case ACN_K_C64:
-        for (int64_t i = 0; i < 2 * n; i++) ((float *)lanes)[i] = ((float *)lanes)[i] / (float)by;
+        for (int64_t i = 0; i < 2 * n; i++)
+            ((float *)lanes)[i] = ((float *)lanes)[i] / (float)by;
         break;
     case ACN_K_I32:
-        for (int64_t i = 0; i < n; i++) ((int32_t *)lanes)[i] /= by >= 1 ? (int32_t)by : 1;
+        for (int64_t i = 0; i < n; i++)
+            ((int32_t *)lanes)[i] /= by >= 1 ? (int32_t)by : 1;
         break;
     case ACN_K_I64:
-        for (int64_t i = 0; i < n; i++) ((int64_t *)lanes)[i] /= by >= 1 ? (int64_t)by : 1;
+        for (int64_t i = 0; i < n; i++)
+            ((int64_t *)lanes)[i] /= by >= 1 ? (int64_t)by : 1;
         break;
-    default: break;
+    default:
+        break;
     }
 }
 

@@ -15,8 +15,8 @@
 #include "ops/op.h"
 
 typedef struct acn_reduction {
-    acn_walk kept;    /* operand 0: output, 1: input */
-    acn_walk reduced; /* operand 0: input */
+    acn_walk kept;          /* operand 0: output, 1: input */
+    acn_walk reduced;       /* operand 0: input */
     acn_dtype from, to, as; /* |as|: the dtype of the class that computes */
     acn_class klass;
     acn_reduce_code code;

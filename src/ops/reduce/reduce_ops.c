@@ -3,7 +3,7 @@
 #include "ops/reduce/reduce.h"
 #include <math.h>
 
-enum { AXES, KEEP_DIMS, DTYPE, DIM };
+enum { AXES, KEEP_DIMS, DTYPE, DIM, NOOP };
 
 typedef struct family {
     acn_reduce_code code;
@@ -20,6 +20,8 @@ static acn_status mask_of(const acn_call *c, uint32_t *mask) {
     }
     int64_t count = 0;
     const int64_t *axes = c->attr[AXES].is_present ? acn_attr_ints(c, AXES, &count) : NULL;
+    *mask = 0;
+    if (count == 0 && acn_attr_int(c, NOOP)) return ACN_OK;
     return acn_reduced_dims(c, AXES, axes, count, mask);
 }
 
@@ -47,8 +49,9 @@ static acn_status infer(acn_call *c) {
     uint32_t mask;
     ACN_TRY(mask_of(c, &mask));
     if (f->needs_elements && elements_behind(x, mask) == 0)
-        return acn_bad_input(c, 0, "expected at least one element to reduce; this reduction has no "
-                                   "result for none");
+        return acn_bad_input(c, 0,
+                             "expected at least one element to reduce; this reduction has no "
+                             "result for none");
     acn_dtype dtype = compute_dtype(c);
     if (!ACN_HAS(c->op->out[0].dtypes, dtype))
         return acn_bad_attr(c, DTYPE, "is %s; expected a type that this reduction can give",
@@ -83,17 +86,20 @@ static acn_status run(acn_call *c) {
 static acn_value fold(acn_reduce_code code, acn_value a, acn_value b) {
     switch (code) {
     case ACN_R_SUM:
-        return (acn_value){.f = a.f + b.f, .im = a.im + b.im,
-                           .i = (int64_t)((uint64_t)a.i + (uint64_t)b.i)};
+        return (acn_value){
+            .f = a.f + b.f, .im = a.im + b.im, .i = (int64_t)((uint64_t)a.i + (uint64_t)b.i)};
     case ACN_R_PROD:
-        return (acn_value){.f = a.f * b.f - a.im * b.im, .im = a.f * b.im + a.im * b.f,
+        return (acn_value){.f = a.f * b.f - a.im * b.im,
+                           .im = a.f * b.im + a.im * b.f,
                            .i = (int64_t)((uint64_t)a.i * (uint64_t)b.i)};
     case ACN_R_MAX:
         return (acn_value){.f = isnan(a.f) || a.f > b.f ? a.f : b.f, .i = a.i > b.i ? a.i : b.i};
     case ACN_R_MIN:
         return (acn_value){.f = isnan(a.f) || a.f < b.f ? a.f : b.f, .i = a.i < b.i ? a.i : b.i};
-    case ACN_R_ANY: return (acn_value){.f = a.i | b.i, .i = a.i | b.i};
-    default: return (acn_value){.f = a.i & b.i, .i = a.i & b.i};
+    case ACN_R_ANY:
+        return (acn_value){.f = a.i | b.i, .i = a.i | b.i};
+    default:
+        return (acn_value){.f = a.i & b.i, .i = a.i & b.i};
     }
 }
 
@@ -130,7 +136,8 @@ static acn_status run0(acn_call *c) {
             sum = fold(f->code, sum, element(x, index, dtype));
         }
         if (f->is_mean)
-            sum = (acn_value){.f = sum.f / (double)length, .im = sum.im / (double)length,
+            sum = (acn_value){.f = sum.f / (double)length,
+                              .im = sum.im / (double)length,
                               .i = length ? sum.i / length : 0};
         acn_store_value(acn_tensor_at(y, o), y->dtype, sum);
     }
@@ -138,9 +145,9 @@ static acn_status run0(acn_call *c) {
 }
 
 #define NUMERIC_CASES                                                                              \
-    "f32[2,3] axes=1; f32[5,7,9] axes=0,2; f16[130,3] axes=0; bf16[4,600] axes=-1; f64[3,4] "      \
-    "axes=0 keep_dims=1; i64[9,2] axes=1; f32[3,1000] axes=; f32[100,40] axes=0; i32[6] axes=0"
-#define REDUCTION(id, types, gives, text, cases_text, ...)                             \
+    "tolerance=reduction [2,3]|axes=[1] [5,7,9]|axes=[0,2] [130,3]|axes=[0] [4,600]|axes=[-1] "    \
+    "[3,4]|axes=[0]|keep_dims=1 [3,1000] [100,40]|axes=[0] []"
+#define REDUCTION(id, types, gives, text, cases_text, ...)                                         \
     static const family family_##id = {__VA_ARGS__};                                               \
     ACN_OP(id) = {.name = #id,                                                                     \
                   .doc = text,                                                                     \
@@ -148,8 +155,9 @@ static acn_status run0(acn_call *c) {
                   .out = {{"y", gives}},                                                           \
                   .attr = {{"axes", ACN_ATTR_INTS},                                                \
                            {"keep_dims", ACN_ATTR_BOOL},                                           \
-                           {"dtype", ACN_ATTR_DTYPE, .fallback = ACN_UNDEFINED},                \
-                           {"dim", ACN_ATTR_INT}},                                                 \
+                           {"dtype", ACN_ATTR_DTYPE, .fallback = ACN_UNDEFINED},                   \
+                           {"dim", ACN_ATTR_INT},                                                  \
+                           {"noop_with_empty_axes", ACN_ATTR_BOOL}},                               \
                   .infer = infer,                                                                  \
                   .plan = plan,                                                                    \
                   .run = run,                                                                      \
@@ -158,29 +166,24 @@ static acn_status run0(acn_call *c) {
                   .cases = cases_text}
 
 REDUCTION(ReduceSum, ACN_ALL, ACN_ALL, "y = sum of x over axes (none given: all)",
-          NUMERIC_CASES "; f32[0,3] axes=0; i8[300] axes=0 dtype=i64; bool[5,5] axes=1 dtype=i64",
-          .code = ACN_R_SUM, .has_dtype = true);
+          NUMERIC_CASES " [0,3]|axes=[0]", .code = ACN_R_SUM, .has_dtype = true);
 REDUCTION(ReduceMean, ACN_ALL, ACN_NUMBERS, "y = mean of x over axes (none given: all)",
-          "f32[2,3] axes=1; f32[5,7,9] axes=0,2; f16[130,3] axes=0; bf16[4,600] axes=-1; "
-          "f32[0,3] axes=0; i32[4,4] axes=0 dtype=f32",
-          .code = ACN_R_SUM, .is_mean = true, .has_dtype = true);
+          NUMERIC_CASES " f32[0,3]|axes=[0]", .code = ACN_R_SUM, .is_mean = true,
+          .has_dtype = true);
 REDUCTION(ReduceProd, ACN_ALL, ACN_ALL, "y = product of x over axes (none given: all)",
-          "f32[2,3] axes=1; f16[3,3] axes=0; i64[9,2] axes=1; f32[0,3] axes=0; i8[5] axes=0 "
-          "dtype=i64",
+          "tolerance=reduction [2,3]|axes=[1] [3,3]|axes=[0] [9,2]|axes=[1] [0,3]|axes=[0]",
           .code = ACN_R_PROD, .has_dtype = true);
 REDUCTION(ReduceMax, ACN_REALS | ACN_BOOLS, ACN_REALS | ACN_BOOLS,
-          "y = greatest of x over axes (none given: all); NaN wins",
-          NUMERIC_CASES "; bool[3,3] axes=0; u8[7,5] axes=0", .code = ACN_R_MAX,
-          .needs_elements = true);
+          "y = greatest of x over axes (none given: all); NaN wins", NUMERIC_CASES,
+          .code = ACN_R_MAX, .needs_elements = true);
 REDUCTION(ReduceMin, ACN_REALS | ACN_BOOLS, ACN_REALS | ACN_BOOLS,
-          "y = least of x over axes (none given: all); NaN wins",
-          NUMERIC_CASES "; bool[3,3] axes=0; u8[7,5] axes=0", .code = ACN_R_MIN,
+          "y = least of x over axes (none given: all); NaN wins", NUMERIC_CASES, .code = ACN_R_MIN,
           .needs_elements = true);
 REDUCTION(ReduceAll, ACN_ALL, ACN_BOOLS | ACN_T(ACN_U8),
           "y = whether all of x over axes (none given: all) differ from 0",
-          "bool[4,5] axes=0; f32[3,4] axes=1; i64[7] axes=0; f16[0,3] axes=0", .code = ACN_R_ALL,
+          "[4,5]|axes=[0] [3,4]|axes=[1] [7]|axes=[0] [0,3]|axes=[0] []", .code = ACN_R_ALL,
           .is_logical = true);
 REDUCTION(ReduceAny, ACN_ALL, ACN_BOOLS | ACN_T(ACN_U8),
           "y = whether any of x over axes (none given: all) differs from 0",
-          "bool[4,5] axes=0; f32[3,4] axes=1; i64[7] axes=0; f16[0,3] axes=0", .code = ACN_R_ANY,
+          "[4,5]|axes=[0] [3,4]|axes=[1] [7]|axes=[0] [0,3]|axes=[0] []", .code = ACN_R_ANY,
           .is_logical = true);
