@@ -70,7 +70,7 @@ check-all: check
 	$(MAKE) test-python PYTEST_ARGS="-m slow"
 
 style: $(VENV)/.stamp
-	git ls-files '*.c' '*.h' '*.cpp' | xargs clang-format --dry-run -Werror
+	find src tests bench examples -name '*.[ch]' -o -name '*.cpp' | xargs clang-format --dry-run -Werror
 	$(VENV)/bin/ruff check --quiet .
 
 test-c: build
