@@ -22,6 +22,7 @@ class Toolkit:
 
     def environment(self, **more):
         kept = {k: v for k, v in os.environ.items() if not k.startswith(FOREIGN)}
+        kept["PATH"] = f"{Path(sys.executable).parent}:{kept['PATH']}"  # as if activated
         return kept | {"ANYCANN_REPORT_DIR": str(self.reports)} | more
 
     def start(self, *command, **variables):
@@ -50,7 +51,7 @@ class Toolkit:
 
     def python(self, code, *arguments, options=(), **variables):
         """Runs Python code under `anycann run`."""
-        return self.anycann("run", *options, sys.executable, "-c", code, *arguments, **variables)
+        return self.anycann("run", *options, "python3", "-c", code, *arguments, **variables)
 
 
 def succeeded(result):

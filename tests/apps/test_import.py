@@ -28,7 +28,7 @@ def run_directly(toolkit, code):
 
 
 def run_after_set_env(toolkit, code):
-    script = f'set -eu; source "{toolkit.home}/set_env.sh"; exec "{sys.executable}" -c "$0"'
+    script = f'set -eu; source "{toolkit.home}/set_env.sh"; exec python3 -c "$0"'
     return toolkit.execute("bash", "-c", script, code)
 
 
