@@ -6,6 +6,7 @@
 #include "base/slab.h"
 #include "doors/door.h"
 #include "doors/nnopbase/objects.h"
+#include "runtime/memory.h"
 #include <pthread.h>
 #include <stddef.h>
 #include <string.h>
@@ -39,6 +40,7 @@ static void hold_outputs(const acn_call *c, void (*change)(acn_object_tensor *))
 
 void acn_executor_destroy(acn_executor *executor) {
     acn_call_release(&executor->call);
+    if (executor->own_workspace) acn_memory_free(executor->own_workspace);
     acn_slab_free(slab, executor);
 }
 

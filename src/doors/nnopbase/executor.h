@@ -13,6 +13,7 @@ typedef struct acn_executor {
     const void *entry; /* the public function that made it */
     acn_report_slot *counter;
     bool is_repeatable;
+    void *own_workspace; /* device memory that ends with the executor; NULL if the client gave it */
     /* The public call's tensor parameters in order, as indices into call.tensors: for the address
      * setters. A list is one parameter. first -1: not a tensor parameter. */
     int32_t parameter_count;

@@ -1,0 +1,413 @@
+/* aclop.c - an operator by GE's type string, tensor descriptions and an attribute bag.
+ *
+ * Inputs are positional, in GE's order; a description of undefined type or format marks an absent
+ * optional one. The call that comes out is the same as aclnn's, and so is all that follows.
+ */
+#include "acl/acl.h"
+#include "acl/acl_op.h"
+#include "acl/acl_op_compiler.h"
+#include "doors/door.h"
+#include "doors/nnopbase/executor.h"
+#include "doors/opcompiler/desc.h"
+#include "ops/object.h"
+#include "runtime/memory.h"
+#include <stdio.h>
+#include <string.h>
+
+enum { MAX_WATCHED = 64 }; /* outputs of one V2 call */
+
+/* The arguments that all forms share. Without |inputs| and |outputs| only shapes are asked for. */
+typedef struct request {
+    const char *type;
+    int input_count, output_count;
+    const aclTensorDesc *const *input_descs, *const *output_descs;
+    const aclDataBuffer *const *inputs;
+    aclDataBuffer *const *outputs;
+    const aclopAttr *attrs;
+    bool infers_outputs; /* V2: the descriptions of outputs are results */
+} request;
+
+/* ---- tensors --------------------------------------------------------------------------------- */
+
+static acn_status fill_tensor(acn_call *c, const char *name, const acn_tensor_desc *desc,
+                              const acn_data_buffer *buffer, acn_tensor *out) {
+    if (desc->shape.rank > ACN_MAX_DIMS)
+        return acn_fail(ACN_INVALID_ARGUMENT, "%s has %d dimensions; at most %d are supported",
+                        name, desc->shape.rank, ACN_MAX_DIMS);
+    int64_t count = acn_tensor_desc_count(desc);
+    size_t element_bytes = acn_dtype_bytes((acn_dtype)desc->dtype);
+    if (element_bytes == 0)
+        return acn_fail(ACN_UNSUPPORTED_DATA_TYPE, "%s has data type %d; expected a number's type",
+                        name, desc->dtype);
+    if (count < 0)
+        return acn_fail(ACN_INVALID_ARGUMENT, "%s has an unknown dimension; describe it fully",
+                        name);
+    acn_tensor_init(out, NULL, (acn_dtype)desc->dtype, desc->shape.rank, desc->shape.dims);
+    size_t bytes = (size_t)count * element_bytes;
+    if (desc->constant && desc->constant_bytes >= bytes) {
+        out->data = acn_arena_copy(&c->arena, desc->constant, bytes ? bytes : 1);
+        return out->data ? ACN_OK : acn_fail(ACN_BAD_ALLOC, "no host memory for %s", name);
+    }
+    if (!buffer) return ACN_OK;
+    if (buffer->bytes < bytes || (bytes && !buffer->data))
+        return acn_fail(ACN_INVALID_ARGUMENT,
+                        "the buffer of %s has %zu bytes at %p; its description takes %zu", name,
+                        buffer->bytes, buffer->data, bytes);
+    out->data = buffer->data;
+    if (desc->placement == ACL_MEMTYPE_HOST) { /* may be read now, not later */
+        out->data = acn_arena_copy(&c->arena, buffer->data, bytes ? bytes : 1);
+        if (!out->data) return acn_fail(ACN_BAD_ALLOC, "no host memory for %s", name);
+    }
+    return ACN_OK;
+}
+
+static acn_status tensor_at(acn_call *c, const char *list, int index, const aclTensorDesc *desc,
+                            const aclDataBuffer *buffer, acn_tensor *out) {
+    char name[48];
+    acn_tensor_desc *d = NULL;
+    acn_data_buffer *b = NULL;
+    snprintf(name, sizeof name, "%s[%d]", list, index);
+    ACN_TRY(acn_tensor_desc_resolve(name, desc, &d));
+    if (buffer) ACN_TRY(acn_data_buffer_resolve(name, buffer, &b));
+    return fill_tensor(c, name, d, b, out);
+}
+
+static bool is_absent(const aclTensorDesc *desc) {
+    acn_tensor_desc *d = NULL;
+    if (!desc) return true;
+    if (acn_tensor_desc_resolve("inputDesc", desc, &d) != ACN_OK) return false; /* fails later */
+    return d->dtype == ACL_DT_UNDEFINED || d->format == ACL_FORMAT_UNDEFINED;
+}
+
+static int slots_of(const acn_param *params, int limit) {
+    int count = 0;
+    while (count < limit && params[count].name)
+        count++;
+    return count;
+}
+
+/* How many of |given| positional tensors belong to slot |s|: one, or, for the list, what the other
+ * slots leave over. */
+static int share_of(const acn_param *params, int slots, int s, int given) {
+    if (!(params[s].flags & ACN_LIST)) return 1;
+    int others = slots - 1;
+    return given > others ? given - others : 0;
+}
+
+static acn_status fill_inputs(acn_call *c, const request *r) {
+    int slots = slots_of(c->op->in, ACN_MAX_INPUTS), at = 0, used = 0;
+    for (int s = 0; s < slots; s++) {
+        int share = share_of(c->op->in, slots, s, r->input_count);
+        c->in_first[s] = used;
+        for (int i = 0; i < share && at < r->input_count; i++, at++) {
+            if (is_absent(r->input_descs[at])) continue;
+            if (r->inputs && !r->inputs[at])
+                return acn_fail(ACN_NULL_POINTER, "inputs[%d] is NULL; expected a buffer", at);
+            ACN_TRY(tensor_at(c, "inputs", at, r->input_descs[at], r->inputs ? r->inputs[at] : NULL,
+                              &c->tensors[used++]));
+            c->in_count[s]++;
+        }
+    }
+    if (at < r->input_count)
+        return acn_fail(ACN_INVALID_ARGUMENT, "numInputs is %d; operator %s takes %d",
+                        r->input_count, c->op->name, slots);
+    c->tensor_count = used;
+    return ACN_OK;
+}
+
+static acn_status output_tensor(acn_call *c, const request *r, int at, int slot, acn_tensor *out) {
+    acn_tensor_desc *d = NULL;
+    acn_data_buffer *b = NULL;
+    char name[48];
+    snprintf(name, sizeof name, "outputs[%d]", at);
+    ACN_TRY(acn_tensor_desc_resolve(name, r->output_descs[at], &d));
+    ACN_TRY(acn_data_buffer_resolve(name, r->outputs[at], &b));
+    if (r->infers_outputs && c->meta[slot].rank >= 0) {
+        acn_tensor_desc known = *d;
+        known.constant = NULL;
+        known.shape.rank = c->meta[slot].rank;
+        memcpy(known.shape.dims, c->meta[slot].dims, sizeof c->meta[slot].dims);
+        return fill_tensor(c, name, &known, b, out);
+    }
+    return fill_tensor(c, name, d, b, out);
+}
+
+static acn_status fill_outputs(acn_call *c, const request *r) {
+    int slots = slots_of(c->op->out, ACN_MAX_OUTPUTS), at = 0, used = c->tensor_count;
+    for (int s = 0; s < slots; s++) {
+        int share = share_of(c->op->out, slots, s, r->output_count);
+        c->out_first[s] = used;
+        for (int i = 0; i < share && at < r->output_count; i++, at++, used++, c->out_count[s]++)
+            ACN_TRY(output_tensor(c, r, at, s, &c->tensors[used]));
+    }
+    if (at < r->output_count)
+        return acn_fail(ACN_INVALID_ARGUMENT, "numOutputs is %d; operator %s has %d",
+                        r->output_count, c->op->name, slots);
+    c->tensor_count = used;
+    return ACN_OK;
+}
+
+/* ---- attributes ------------------------------------------------------------------------------ */
+
+static acn_status fill_list_attr(acn_call *c, const acn_op_attr *attr, size_t item_bytes,
+                                 acn_attr_value *v) {
+    v->count = attr->count;
+    v->items = acn_arena_copy(&c->arena, attr->items, (size_t)attr->count * item_bytes + 1);
+    return v->items ? ACN_OK : acn_fail(ACN_BAD_ALLOC, "no host memory for an attribute");
+}
+
+static acn_status fill_attr(acn_call *c, int slot, const acn_op_attr *attr) {
+    acn_attr_value *v = &c->attr[slot];
+    acn_attr_kind wanted = c->op->attr[slot].kind;
+    bool is_number = attr->kind == ACN_OP_ATTR_INT || attr->kind == ACN_OP_ATTR_FLOAT;
+    bool is_float = attr->kind == ACN_OP_ATTR_FLOAT;
+    v->is_present = true;
+    switch (wanted) {
+    case ACN_ATTR_INT:
+    case ACN_ATTR_BOOL:
+    case ACN_ATTR_DTYPE:
+        v->i = attr->i;
+        if (is_number && !is_float) return ACN_OK;
+        break;
+    case ACN_ATTR_FLOAT:
+        v->f = attr->f;
+        if (is_number) return ACN_OK;
+        break;
+    case ACN_ATTR_SCALAR:
+        v->scalar = is_float ? (acn_scalar){.dtype = ACN_F32, .f = attr->f}
+                             : (acn_scalar){.dtype = ACN_I64, .i = attr->i};
+        if (is_number) return ACN_OK;
+        break;
+    case ACN_ATTR_STRING:
+        v->text = attr->kind == ACN_OP_ATTR_TEXT
+                      ? acn_arena_copy(&c->arena, attr->items, strlen(attr->items) + 1)
+                      : NULL;
+        if (v->text) return ACN_OK;
+        break;
+    case ACN_ATTR_INTS:
+        if (attr->kind == ACN_OP_ATTR_INTS) return fill_list_attr(c, attr, sizeof(int64_t), v);
+        break;
+    case ACN_ATTR_FLOATS:
+        if (attr->kind == ACN_OP_ATTR_FLOATS) return fill_list_attr(c, attr, sizeof(float), v);
+        break;
+    case ACN_ATTR_BOOLS:
+        if (attr->kind == ACN_OP_ATTR_BOOLS) return fill_list_attr(c, attr, 1, v);
+        break;
+    default:
+        break;
+    }
+    v->is_present = false;
+    return acn_fail(ACN_INVALID_ARGUMENT, "attribute %s of operator %s has another type",
+                    attr->name, c->op->name);
+}
+
+static acn_status fill_attrs(acn_call *c, const aclopAttr *handle) {
+    acn_op_attrs *attrs = NULL;
+    if (!handle) return ACN_OK;
+    ACN_TRY(acn_op_attrs_resolve("attr", handle, &attrs));
+    for (const acn_op_attr *attr = attrs->first; attr; attr = attr->next) {
+        int slot = 0;
+        while (slot < ACN_MAX_ATTRS && c->op->attr[slot].name &&
+               strcmp(c->op->attr[slot].name, attr->name) != 0)
+            slot++;
+        if (slot == ACN_MAX_ATTRS || !c->op->attr[slot].name)
+            return acn_fail(ACN_INVALID_ARGUMENT,
+                            "operator %s has no attribute %s; `anycann ops %s` lists them",
+                            c->op->name, attr->name, c->op->name);
+        ACN_TRY(fill_attr(c, slot, attr));
+    }
+    return ACN_OK;
+}
+
+/* ---- calls ----------------------------------------------------------------------------------- */
+
+static acn_status check_request(const request *r, const acn_op **out_op) {
+    if (!r->type) return acn_fail(ACN_NULL_POINTER, "opType is NULL; expected an operator's name");
+    if (r->input_count < 0 || r->output_count < 0)
+        return acn_fail(ACN_INVALID_ARGUMENT, "numInputs is %d, numOutputs %d; expected at least 0",
+                        r->input_count, r->output_count);
+    if ((r->input_count && !r->input_descs) || (r->output_count && !r->output_descs))
+        return acn_fail(ACN_NULL_POINTER, "inputDesc or outputDesc is NULL; expected arrays");
+    *out_op = acn_op_find(r->type);
+    if (*out_op) return ACN_OK;
+    return acn_fail(ACN_OP_NOT_FOUND,
+                    "operator %s is unknown; `anycann ops` lists those that exist", r->type);
+}
+
+static acn_status begin_call(acn_call *c, const request *r) {
+    const acn_op *op = NULL;
+    acn_status status = check_request(r, &op);
+    acn_call_init(c, op); /* in any case, so that the caller may release it */
+    if (status != ACN_OK) return status;
+    c->api = op->name;
+    ACN_TRY(acn_call_reserve(c, r->input_count + r->output_count));
+    ACN_TRY(fill_inputs(c, r));
+    return fill_attrs(c, r->attrs);
+}
+
+/* V2 reports outputs' shapes through their descriptions; those known only after the run come from
+ * objects that the run writes to. */
+static acn_status watch_outputs(acn_call *c, acn_object_tensor **out_objects) {
+    for (int s = 0, n = 0; s < ACN_MAX_OUTPUTS; s++)
+        for (int i = 0; i < c->out_count[s]; i++, n++) {
+            acn_object_tensor *object = acn_object_tensor_create();
+            if (!object) return acn_fail(ACN_BAD_ALLOC, "too many tensors are alive");
+            object->view = *acn_out_at(c, s, i);
+            acn_out_at(c, s, i)->object = object;
+            out_objects[n] = object;
+        }
+    return ACN_OK;
+}
+
+static void write_desc(const aclTensorDesc *handle, int rank, const int64_t *dims) {
+    acn_tensor_desc *d = (acn_tensor_desc *)handle;
+    d->shape.rank = rank;
+    memcpy(d->shape.dims, dims, (size_t)rank * sizeof *dims);
+}
+
+static acn_status prepare(acn_executor *e, const request *r, aclrtStream handle) {
+    acn_call *c = &e->call;
+    acn_stream *stream = NULL;
+    ACN_TRY(begin_call(c, r));
+    if (!r->inputs && r->input_count) return acn_fail(ACN_NULL_POINTER, "inputs is NULL");
+    if (!r->outputs && r->output_count) return acn_fail(ACN_NULL_POINTER, "outputs is NULL");
+    if (r->infers_outputs) ACN_TRY(acn_call_infer(c));
+    ACN_TRY(fill_outputs(c, r));
+    ACN_TRY(acn_call_prepare(c));
+    if (c->plan->workspace_bytes == 0) return ACN_OK;
+    ACN_TRY(acn_stream_resolve(handle, &stream));
+    return acn_memory_alloc(acn_stream_device(stream), c->plan->workspace_bytes, &e->own_workspace);
+}
+
+static acn_status run_and_report(acn_executor *e, const request *r, aclrtStream handle) {
+    acn_object_tensor *objects[MAX_WATCHED] = {NULL};
+    acn_stream *stream = NULL;
+    acn_status status = ACN_OK;
+    if (r->output_count > MAX_WATCHED)
+        status = acn_fail(ACN_INVALID_ARGUMENT, "numOutputs is %d; too many", r->output_count);
+    if (status == ACN_OK) status = watch_outputs(&e->call, objects);
+    if (status == ACN_OK) status = acn_stream_resolve(handle, &stream);
+    if (status == ACN_OK)
+        status = acn_executor_launch(e, e->own_workspace, UINT64_MAX, handle);
+    else
+        acn_executor_destroy(e);
+    if (status == ACN_OK) status = acn_stream_synchronize(stream, -1);
+    for (int i = 0; i < r->output_count && i < MAX_WATCHED; i++) {
+        if (!objects[i]) continue;
+        if (status == ACN_OK)
+            write_desc(r->output_descs[i], objects[i]->view.rank, objects[i]->view.dims);
+        acn_object_tensor_release(objects[i]);
+    }
+    return status;
+}
+
+static acn_status execute(const request *r, aclrtStream stream) {
+    acn_executor *e = acn_executor_create();
+    if (!e) return acn_fail(ACN_BAD_ALLOC, "too many calls are queued; synchronise first");
+    acn_status status = prepare(e, r, stream);
+    if (status != ACN_OK) {
+        acn_executor_destroy(e);
+        return status;
+    }
+    e->counter = acn_report_open("op", r->type);
+    if (r->infers_outputs) return run_and_report(e, r, stream);
+    return acn_executor_launch(e, e->own_workspace, UINT64_MAX, stream);
+}
+
+static acn_status infer(const request *r, bool writes_outputs) {
+    acn_call *c = &(acn_call){0};
+    acn_status status = begin_call(c, r);
+    if (status == ACN_OK) status = acn_call_infer(c);
+    for (int s = 0; status == ACN_OK && writes_outputs && s < r->output_count; s++) {
+        acn_tensor_desc *d = NULL;
+        if (s >= ACN_MAX_OUTPUTS || c->meta[s].rank < 0) continue;
+        status = acn_tensor_desc_resolve("outputDesc", r->output_descs[s], &d);
+        if (status != ACN_OK) break;
+        write_desc(r->output_descs[s], c->meta[s].rank, c->meta[s].dims);
+        if (c->meta[s].dtype != ACN_UNDEFINED) d->dtype = c->meta[s].dtype;
+    }
+    acn_call_release(c);
+    return status;
+}
+
+/* ---- the public functions -------------------------------------------------------------------- */
+
+aclError aclopCompile(const char *opType, int numInputs, const aclTensorDesc *const inputDesc[],
+                      int numOutputs, const aclTensorDesc *const outputDesc[],
+                      const aclopAttr *attr, aclopEngineType engineType,
+                      aclopCompileType compileFlag, const char *opPath) {
+    request r = {.type = opType,
+                 .input_count = numInputs,
+                 .output_count = numOutputs,
+                 .input_descs = inputDesc,
+                 .output_descs = outputDesc,
+                 .attrs = attr};
+    return ACN_ACL(infer(&r, false));
+}
+
+aclError aclopInferShape(const char *opType, int numInputs, aclTensorDesc *inputDesc[],
+                         aclDataBuffer *inputs[], int numOutputs, aclTensorDesc *outputDesc[],
+                         aclopAttr *attr) {
+    request r = {.type = opType,
+                 .input_count = numInputs,
+                 .output_count = numOutputs,
+                 .input_descs = (const aclTensorDesc *const *)inputDesc,
+                 .output_descs = (const aclTensorDesc *const *)outputDesc,
+                 .attrs = attr,
+                 .inputs = (const aclDataBuffer *const *)inputs};
+    return ACN_ACL(infer(&r, true));
+}
+
+aclError aclopCompileAndExecute(const char *opType, int numInputs,
+                                const aclTensorDesc *const inputDesc[],
+                                const aclDataBuffer *const inputs[], int numOutputs,
+                                const aclTensorDesc *const outputDesc[],
+                                aclDataBuffer *const outputs[], const aclopAttr *attr,
+                                aclopEngineType engineType, aclopCompileType compileFlag,
+                                const char *opPath, aclrtStream stream) {
+    request r = {opType, numInputs, numOutputs, inputDesc, outputDesc,
+                 inputs, outputs,   attr,       false};
+    return ACN_ACL(execute(&r, stream));
+}
+
+aclError aclopCompileAndExecuteV2(const char *opType, int numInputs, aclTensorDesc *inputDesc[],
+                                  aclDataBuffer *inputs[], int numOutputs,
+                                  aclTensorDesc *outputDesc[], aclDataBuffer *outputs[],
+                                  aclopAttr *attr, aclopEngineType engineType,
+                                  aclopCompileType compileFlag, const char *opPath,
+                                  aclrtStream stream) {
+    request r = {opType,
+                 numInputs,
+                 numOutputs,
+                 (const aclTensorDesc *const *)inputDesc,
+                 (const aclTensorDesc *const *)outputDesc,
+                 (const aclDataBuffer *const *)inputs,
+                 outputs,
+                 attr,
+                 true};
+    return ACN_ACL(execute(&r, stream));
+}
+
+aclError aclopExecute(const char *opType, int numInputs, const aclTensorDesc *const inputDesc[],
+                      const aclDataBuffer *const inputs[], int numOutputs,
+                      const aclTensorDesc *const outputDesc[], aclDataBuffer *const outputs[],
+                      const aclopAttr *attr, aclrtStream stream) {
+    request r = {opType, numInputs, numOutputs, inputDesc, outputDesc,
+                 inputs, outputs,   attr,       false};
+    return ACN_ACL(execute(&r, stream));
+}
+
+aclError aclopExecuteV2(const char *opType, int numInputs, aclTensorDesc *inputDesc[],
+                        aclDataBuffer *inputs[], int numOutputs, aclTensorDesc *outputDesc[],
+                        aclDataBuffer *outputs[], aclopAttr *attr, aclrtStream stream) {
+    request r = {opType,
+                 numInputs,
+                 numOutputs,
+                 (const aclTensorDesc *const *)inputDesc,
+                 (const aclTensorDesc *const *)outputDesc,
+                 (const aclDataBuffer *const *)inputs,
+                 outputs,
+                 attr,
+                 true};
+    return ACN_ACL(execute(&r, stream));
+}
