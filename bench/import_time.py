@@ -19,25 +19,19 @@ from pathlib import Path
 CLIENT = "import torch, torch_npu"
 
 
-def linked_symbols(table):
-    libraries = defaultdict(set)
-    with open(table, newline="") as file:
-        for row in csv.DictReader(file, delimiter="\t"):
-            if row["client"] == "torch_npu" and row["kind"] == "link":
-                libraries[row["library"]].add(row["symbol"])
-    return libraries
-
-
 def make_stand_ins(folder, table):
-    """One shared library per name. Which of them has a symbol does not matter to the loader."""
-    for library, symbols in linked_symbols(table).items():
-        lines = [".text"]
-        for symbol in sorted(symbols):
-            lines += [f".globl {symbol}", f".type {symbol}, @function", f"{symbol}:"]
-            lines += ["xorl %eax, %eax", "ret"]
-        lines.append('.section .note.GNU-stack,"",@progbits\n')
-        source = folder / f"{library}.s"
-        source.write_text("\n".join(lines))
+    """One shared library per name that the wheel needs. Each has all symbols: where the
+    loader finds one does not matter."""
+    with open(table, newline="") as file:
+        rows = [row for row in csv.DictReader(file, delimiter="\t") if row["client"] == "torch_npu"]
+    lines = [".text"]
+    for symbol in sorted({row["symbol"] for row in rows if row["kind"] == "link"}):
+        lines += [f".globl {symbol}", f".type {symbol}, @function", f"{symbol}:"]
+        lines += ["xorl %eax, %eax", "ret"]
+    lines.append('.section .note.GNU-stack,"",@progbits\n')
+    source = folder / "stand_in.s"
+    source.write_text("\n".join(lines))
+    for library in {row["library"] for row in rows if row["kind"] == "link"}:
         command = ["gcc", "-shared", "-nostdlib", f"-Wl,-soname,{library}", "-o", folder / library]
         subprocess.run([*command, source], check=True)
 

@@ -4,7 +4,7 @@ import re
 import subprocess
 
 import pytest
-from conftest import succeeded
+from running import succeeded
 
 LIBRARIES = ["-lascendcl", "-lacl_op_compiler", "-lnnopbase", "-lopapi"]
 HEADERS = [

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 
 import pytest
-from conftest import succeeded
+from running import succeeded
 
 VARIABLES = {
     "ASCEND_HOME_PATH": "",

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from conftest import REPOSITORY, succeeded
+from running import REPOSITORY, succeeded
 
 DOCUMENTS = sorted(REPOSITORY.glob("*.md")) + sorted(REPOSITORY.glob("docs/**/*.md"))
 

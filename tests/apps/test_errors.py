@@ -2,7 +2,7 @@
 the device works afterwards."""
 
 import pytest
-from conftest import succeeded
+from running import succeeded
 
 FAILS = """
 import torch

@@ -6,7 +6,7 @@ import sys
 import time
 
 import pytest
-from conftest import crashed, succeeded
+from running import crashed, succeeded
 
 BUSY = """
 import torch

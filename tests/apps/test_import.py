@@ -5,7 +5,7 @@ import sys
 import sysconfig
 
 import pytest
-from conftest import succeeded
+from running import succeeded
 
 IS_AVAILABLE = "import torch;import torch_npu;print(torch_npu.npu.is_available())"
 ADD = "import torch;import torch_npu;a=torch.randn(3,4).npu();print(a+a)"

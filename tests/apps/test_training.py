@@ -4,7 +4,7 @@ import re
 import sys
 
 import pytest
-from conftest import succeeded
+from running import succeeded
 
 
 def numbers(text):
