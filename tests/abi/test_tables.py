@@ -1,0 +1,87 @@
+"""The tables themselves: complete, without doubles, in a form that the generator can trust."""
+
+import re
+
+import pytest
+from generator import headers, tables
+
+
+def test_functions_are_unique_and_described():
+    functions = tables.functions()
+    names = [f.name for f in functions]
+    assert len(names) == len(set(names))
+    known = {n for n, r in tables.libraries().items() if r["state"] == "shipped"}
+    for function in functions:
+        assert set(function.libraries) <= known, function.name
+        assert len(function.doc) > 5, f"{function.name} has no description"
+        assert "\t" not in function.doc and not function.doc.endswith("."), function.name
+
+
+def test_constants_are_unique():
+    rows = list(tables.read("constants.tsv"))
+    names = [r["name"] for r in rows]
+    assert len(names) == len(set(names))
+
+
+def test_types_have_content():
+    fields = {r["type"] for r in tables.read("fields.tsv")}
+    sets = {r["set"] for r in tables.read("constants.tsv")}
+    for row in tables.read("types.tsv"):
+        if row["kind"] in ("struct", "union"):
+            assert row["name"] in fields, row["name"]
+        elif row["kind"] == "enum":
+            assert (row["definition"] or row["name"]) in sets, row["name"]
+
+
+def test_clients_name_known_libraries():
+    known = set(tables.libraries())
+    for client in ("torch_npu", "onnxruntime-cann"):
+        for row in tables.read(f"clients/{client}.tsv"):
+            assert re.fullmatch(r"lib(\w+)\.so", row["library"])[1] in known, row
+            assert row["kind"] in ("link", "lookup", "probe"), row
+
+
+def test_linked_names_are_never_probed():
+    """A name that a client links or calls without asking must always be there."""
+    needed = {
+        r["symbol"]
+        for client in ("torch_npu", "onnxruntime-cann")
+        for r in tables.read(f"clients/{client}.tsv")
+        if r["kind"] == "link"
+    }
+    wrong = [f.name for f in tables.functions() if f.is_probed and f.name in needed]
+    assert not wrong
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("", []),
+        ("int a", ["int a"]),
+        ("int a, int b", ["int a", "int b"]),
+        (
+            "void (*f)(int, int), int (*const g)(void)",
+            ["void (*f)(int, int)", "int (*const g)(void)"],
+        ),
+    ],
+)
+def test_split_arguments(text, parts):
+    assert tables.split_arguments(text) == parts
+
+
+def test_bad_binding_is_refused():
+    arguments = (tables.parse_argument("const aclTensor *self", "test"),)
+    with pytest.raises(tables.TableError, match="binds no argument"):
+        list(tables.parse_binding("x=other", arguments, "test"))
+    with pytest.raises(tables.TableError, match="not bound: self"):
+        list(tables.parse_binding("x=#1", arguments, "test"))
+    assert list(tables.parse_binding("x=self n=#-2", arguments, "test")) == [
+        tables.Bind("x", 0, 0),
+        tables.Bind("n", -1, -2),
+    ]
+
+
+def test_long_prototypes_break_after_commas():
+    text = headers.wrap("int f(" + ", ".join(f"const char *argument{i}" for i in range(9)) + ");")
+    assert all(len(line) <= 100 for line in text.splitlines())
+    assert all(line.endswith((",", ";")) for line in text.splitlines())
