@@ -23,7 +23,11 @@ def symbols(path):
     undefined, defined = set(), set()
     for line in readelf("--dyn-syms", path).splitlines():
         cells = line.split()
-        if len(cells) < 8 or not cells[0].endswith(":") or cells[4] not in ("GLOBAL", "WEAK", "UNIQUE"):
+        if (
+            len(cells) < 8
+            or not cells[0].endswith(":")
+            or cells[4] not in ("GLOBAL", "WEAK", "UNIQUE")
+        ):
             continue
         name = cells[7].split("@")[0]
         if cells[6] != "UND":
