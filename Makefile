@@ -5,6 +5,7 @@
 #   make check      style, C tests, ABI tests, Python clients (.ci/run calls it)
 #   make check-all  also sanitizers and slow tests
 #   make bench      speed, as ratios to other libraries
+#   make compatibility   write COMPATIBILITY.md
 #   make install    copy the toolkit to PREFIX
 #
 # Variables, for the command line or the environment:
@@ -91,6 +92,12 @@ sanitize: deps
 
 bench: build venv
 	cmake --build $(BUILD) --parallel $(JOBS) --target bench
+
+# COMPATIBILITY.md from what the toolkit says of itself and from the results of the tests.
+compatibility: build venv venv-ort
+	mkdir -p $(BUILD)/results
+	-$(VENV)/bin/python -m pytest -q --junitxml=$(BUILD)/results/python.xml tests
+	$(PYTHON) tools/compatibility.py $(TOOLKIT) $(BUILD)/results > COMPATIBILITY.md
 
 install: build
 	cmake --install $(BUILD) --prefix $(PREFIX)

@@ -1,0 +1,149 @@
+#!/usr/bin/env python3
+"""Writes COMPATIBILITY.md from what the toolkit says of itself and from the last test results.
+
+usage: tools/compatibility.py TOOLKIT [RESULTS] > COMPATIBILITY.md
+
+TOOLKIT is build/toolkit. RESULTS is a folder with JUnit files of the Python tests (*.xml) and the
+table of the operator tests (operators.tsv); what is not there is left out.
+"""
+
+import collections
+import csv
+import json
+import subprocess
+import sys
+import xml.etree.ElementTree
+from pathlib import Path
+
+# Why something is not done yet: the first prefix that fits.
+REASONS = [
+    ("_ZN", "C++ interface of the graph engine: not built yet"),
+    ("aclgrph", "graph engine: not built yet"),
+    ("aclmdlRI", "capture and replay of streams: not built yet"),
+    ("aclmdl", "models (.om): come with the graph engine"),
+    ("acltdt", "data channels: come with the graph engine"),
+    ("aclprof", "profiler: not built yet"),
+    ("Msprof", "profiler: not built yet"),
+    ("aclskScope", "super kernels: nothing to do on a CPU"),
+    ("aclnn", "operator: not written yet; the client falls back or says so"),
+    ("Hcom", "collectives: not built yet"),
+    ("Hccl", "collectives: not built yet"),
+    ("aclop", "single-operator models: come with the graph engine"),
+    ("aclrt", "runtime: not built yet"),
+    ("rt", "runtime below acl: not built yet"),
+    ("acl", "not built yet"),
+    ("hal", "driver: there is none"),
+]
+
+
+def reason(symbol):
+    return next((why for prefix, why in REASONS if symbol.startswith(prefix)), "optional; unused")
+
+
+def ask(toolkit, *words):
+    command = [str(toolkit / "bin" / "anycann"), *words, "--json"]
+    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+def table(heading, rows):
+    yield "| " + " | ".join(heading) + " |"
+    yield "| " + " | ".join("---" for _ in heading) + " |"
+    for row in rows:
+        yield "| " + " | ".join(str(cell) for cell in row) + " |"
+    yield ""
+
+
+def programs(results):
+    for path in sorted(results.glob("*.xml")):
+        for case in xml.etree.ElementTree.parse(path).iter("testcase"):
+            outcome = next(
+                (tag for tag in ("failure", "error", "skipped") if case.find(tag) is not None),
+                "pass",
+            )
+            area = case.get("classname", "").removeprefix("tests.").replace(".", "/")
+            yield area, case.get("name", "").replace("_", " ").removeprefix("test "), outcome
+
+
+def program_section(results):
+    rows = list(programs(results))
+    if not rows:
+        return
+    yield "## Programs"
+    yield ""
+    yield "Results of the last run of the Python tests; what did not pass comes by name."
+    yield ""
+    counts = collections.Counter((area, outcome) for area, _, outcome in rows)
+    areas = sorted({area for area, _, _ in rows})
+    outcomes = ("pass", "failure", "error", "skipped")
+    yield from table(
+        ("tests", *outcomes), [(a, *(counts[a, o] for o in outcomes)) for a in areas]
+    )
+    for area, name, outcome in rows:
+        if outcome != "pass":
+            yield f"- {outcome}: {area}: {name}"
+    yield ""
+
+
+def symbol_section(toolkit):
+    yield "## Symbols"
+    yield ""
+    yield (
+        "What the unmodified clients ask for. *done*: works. *unsupported*: exists, since the client "
+        "links or calls it unconditionally, and fails with its own name. *absent*: the client probes "
+        "for it and takes another way."
+    )
+    yield ""
+    rows = ask(toolkit, "coverage")
+    states = ("done", "unsupported", "absent")
+    counts = collections.Counter((r["client"], r["library"], r["state"]) for r in rows)
+    keys = sorted({(r["client"], r["library"]) for r in rows})
+    yield from table(
+        ("client", "library", *states), [(*key, *(counts[*key, s] for s in states)) for key in keys]
+    )
+    gaps = collections.defaultdict(set)
+    for row in rows:
+        if row["state"] != "done":
+            gaps[row["state"], reason(row["symbol"])].add(row["symbol"])
+    yield "### Gaps, with their reasons"
+    yield ""
+    for (state, why), symbols in sorted(gaps.items(), reverse=True):
+        shown = ", ".join(f"`{s}`" for s in sorted(symbols) if not s.startswith("_ZN"))
+        tail = f": {shown}" if shown else ""
+        yield f"- **{state}**, {why} ({len(symbols)}){tail}"
+    yield ""
+
+
+def operator_section(toolkit, results):
+    yield "## Operators"
+    yield ""
+    rows = [
+        (r["operator"], r["types"], r["aclnn"] or "by type name only") for r in ask(toolkit, "ops")
+    ]
+    yield f"{len(rows)} operators; types are those that a client may give."
+    yield ""
+    yield from table(("operator", "types", "public names"), rows)
+    path = results / "operators.tsv"
+    if path.exists():
+        yield "### Operator tests"
+        yield ""
+        yield "Every operator against its plain scalar reference, at every instruction set."
+        yield ""
+        with path.open(newline="") as file:
+            heading, *lines = csv.reader(file, delimiter="\t")
+        yield from table(heading, lines)
+
+
+def main():
+    toolkit = Path(sys.argv[1])
+    results = Path(sys.argv[2] if len(sys.argv) > 2 else "/nonexistent")
+    print("# Compatibility\n\nGenerated by `make compatibility`; do not edit.\n")
+    for line in program_section(results):
+        print(line)
+    for line in symbol_section(toolkit):
+        print(line)
+    for line in operator_section(toolkit, results):
+        print(line)
+
+
+if __name__ == "__main__":
+    main()
