@@ -25,6 +25,7 @@ def parser():
     verb = verbs.add_parser("doors", help="libraries of CANN's names")
     verb.add_argument("--out", type=Path, required=True)
     verb.add_argument("--objects", type=Path, required=True, help="file with a path a line")
+    verb.add_argument("--rows", type=Path, required=True, help="what api/rows.c printed")
     verb.add_argument("--nm", default="nm")
     verb.add_argument("--processor", default="x86_64")
     verb = verbs.add_parser("ge", help="libraries of the graph engine's C++ names")
@@ -46,8 +47,9 @@ def main():
         elif options.verb == "list-headers":
             print("\n".join(headers.paths()))
         elif options.verb == "doors":
-            objects = doors.read_objects(options.objects)
-            doors.generate(options.out, options.nm, objects, options.processor)
+            defined = doors.defined_functions(options.nm, doors.read_lines(options.objects))
+            defined |= doors.working_rows(options.rows)
+            doors.generate(options.out, defined, options.processor)
         elif options.verb == "ge":
             ge.generate(options.out, options.processor)
         else:

@@ -56,12 +56,24 @@ foreach(row IN LISTS ACN_LIBRARY_ROWS)
     endif()
 endforeach()
 
+# Which rows of api/aclnn.tsv have their operator: asked of the operators themselves.
+add_executable(acn_rows api/rows.c $<TARGET_OBJECTS:acn_core> ${ACN_KERNEL_OBJECTS})
+target_include_directories(acn_rows PRIVATE src ${ACN_TOOLKIT}/include)
+target_link_libraries(acn_rows PRIVATE Threads::Threads m ${CMAKE_DL_LIBS})
+# It reads tables and calls nothing: unsupported functions are not written yet at this point.
+target_link_options(acn_rows PRIVATE -Wl,--unresolved-symbols=ignore-all)
+add_dependencies(acn_rows acn_headers)
+add_custom_command(OUTPUT ${ACN_GEN}/rows.txt
+    COMMAND acn_rows > ${ACN_GEN}/rows.txt
+    COMMENT "Rows of api/aclnn.tsv that work" VERBATIM)
+
 file(GENERATE OUTPUT ${ACN_GEN}/core_objects.txt CONTENT "$<JOIN:$<TARGET_OBJECTS:acn_core>,\n>\n")
 add_custom_command(
     OUTPUT ${ACN_GEN}/unsupported.c ${ACN_GEN}/doors.c ${ACN_GEN}/done.txt ${ACN_DOORS_OF_c}
     COMMAND ${ACN_GEN_PY} doors --out ${ACN_GEN} --objects ${ACN_GEN}/core_objects.txt
-        --nm ${CMAKE_NM} --processor ${CMAKE_SYSTEM_PROCESSOR}
-    DEPENDS ${ACN_API_FILES} ${ACN_GEN}/core_objects.txt $<TARGET_OBJECTS:acn_core>
+        --rows ${ACN_GEN}/rows.txt --nm ${CMAKE_NM} --processor ${CMAKE_SYSTEM_PROCESSOR}
+    DEPENDS ${ACN_API_FILES} ${ACN_GEN}/rows.txt ${ACN_GEN}/core_objects.txt
+        $<TARGET_OBJECTS:acn_core>
     COMMENT "Doors from api/ and the core's objects" VERBATIM COMMAND_EXPAND_LISTS)
 add_custom_command(OUTPUT ${ACN_GEN}/ge.cpp ${ACN_DOORS_OF_ge}
     COMMAND ${ACN_GEN_PY} ge --out ${ACN_GEN} --processor ${CMAKE_SYSTEM_PROCESSOR}
@@ -73,7 +85,7 @@ add_custom_command(OUTPUT ${ACN_GEN}/ge.cpp ${ACN_DOORS_OF_ge}
 function(acn_toolkit_library target name)
     set_target_properties(${target} PROPERTIES
         OUTPUT_NAME ${name} LIBRARY_OUTPUT_DIRECTORY ${ACN_TOOLKIT}/lib64
-        BUILD_WITH_INSTALL_RPATH ON INSTALL_RPATH "$ORIGIN")
+        BUILD_WITH_INSTALL_RPATH ON INSTALL_RPATH "$ORIGIN" LINK_DEPENDS_NO_SHARED ON)
     target_link_options(${target} PRIVATE -Wl,--enable-new-dtags)
 endfunction()
 

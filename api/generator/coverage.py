@@ -7,7 +7,7 @@ from . import tables
 STATES = ("done", "unsupported", "absent")
 
 
-def state_of(symbol, library, exported, done):
+def state_of(symbol, exported, done):
     """An aclnn name stands for both calls of its pair."""
     if symbol in done:
         return "done"
@@ -16,8 +16,7 @@ def state_of(symbol, library, exported, done):
 
 def rows_of(client, exported, done):
     for row in tables.read(f"clients/{client}.tsv"):
-        library = row["library"].removeprefix("lib").removesuffix(".so")
-        state = state_of(row["symbol"], library, exported, done)
+        state = state_of(row["symbol"], exported, done)
         yield client, row["library"], row["symbol"], row["kind"], state
 
 
@@ -56,10 +55,14 @@ def page(rows, exported, done):
             "| function | state | |\n| --- | --- | --- |\n"
         )
         for f in functions:
-            state = state_of(f.name, "", exported, done)
+            state = state_of(f.name, exported, done)
             out.append(f"| `{f.prototype}` | {state} | {f.doc} |\n".replace("||", "\\|\\|"))
-    out.append("\n## aclnn operators\n\n| function | operator | arguments |\n| --- | --- | --- |\n")
+    out.append(
+        "\n## aclnn operators\n\n"
+        "| function | state | operator | arguments |\n| --- | --- | --- | --- |\n"
+    )
     for row in tables.aclnn_rows():
         arguments = ", ".join(a.declaration for a in row.arguments)
-        out.append(f"| `{row.name}` | {row.op} | `{arguments}` |\n")
+        state = state_of(row.name, exported, done)
+        out.append(f"| `{row.name}` | {state} | {row.op} | `{arguments}` |\n")
     return "".join(out)
