@@ -3,7 +3,7 @@
 #   make            build build/toolkit
 #   make demo       install what is missing, build, train a small network on npu:0
 #   make check      style, C tests, ABI tests, Python clients (.ci/run calls it)
-#   make check-all  also sanitizers and slow tests
+#   make check-all  also sanitizers and benchmarks
 #   make bench      speed, as ratios to other libraries
 #   make compatibility   write COMPATIBILITY.md
 #   make install    copy the toolkit to PREFIX
@@ -68,7 +68,7 @@ check: deps
 
 check-all: check
 	$(MAKE) sanitize
-	$(MAKE) test-python PYTEST_ARGS="-m slow"
+	$(MAKE) bench
 
 style: $(VENV)/.stamp
 	find src tests bench examples -name '*.[ch]' -o -name '*.cpp' | xargs clang-format --dry-run -Werror
@@ -77,9 +77,8 @@ style: $(VENV)/.stamp
 test-c: build
 	ctest --test-dir $(BUILD) --output-on-failure -j $(JOBS)
 
-PYTEST_ARGS ?= -m "not slow"
 test-python: build venv venv-ort
-	$(VENV)/bin/python -m pytest -q -ra $(PYTEST_ARGS) tests
+	$(VENV)/bin/python -m pytest -q -ra tests
 
 # The C tests once more, in builds that watch memory, undefined behaviour and threads.
 sanitize: deps
@@ -92,6 +91,7 @@ sanitize: deps
 
 bench: build venv
 	cmake --build $(BUILD) --parallel $(JOBS) --target bench
+	$(VENV)/bin/python bench/import_time.py
 
 # COMPATIBILITY.md from what the toolkit says of itself and from the results of the tests.
 compatibility: build venv venv-ort

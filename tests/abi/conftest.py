@@ -1,6 +1,6 @@
 """Where the toolkit under test and the clients lie.
 
-ANYCANN_TOOLKIT names the toolkit tree (default: build/toolkit of this repository). Clients are
+TOOLKIT names the toolkit tree (default: build/toolkit of this repository). Clients are
 whatever the running Python has installed; tests for absent ones are skipped by name.
 """
 
@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-TOOLKIT = Path(os.environ.get("ANYCANN_TOOLKIT", ROOT / "build" / "toolkit")).resolve()
+TOOLKIT = Path(os.environ.get("TOOLKIT", ROOT / "build" / "toolkit")).resolve()
 sys.path.insert(0, str(ROOT / "api"))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 @pytest.fixture(scope="session")
 def toolkit():
     if not (TOOLKIT / "lib64" / "libanycann.so").exists():
-        pytest.fail(f"{TOOLKIT} holds no libanycann.so: build first, or set ANYCANN_TOOLKIT")
+        pytest.fail(f"{TOOLKIT} holds no libanycann.so: build first, or set TOOLKIT")
     return TOOLKIT
 
 
