@@ -1,0 +1,243 @@
+/* gather.c - slices by number: GatherV2 (aclnnIndexSelect) and Embedding; element by element:
+ * GatherElements (aclnnGather). */
+#include "base/pool.h"
+#include "ops/index/take.h"
+#include <stdatomic.h>
+
+enum { X, INDICES, CHUNK_ELEMENTS = 32768 };
+
+/* ---- GatherV2, Embedding -------------------------------------------------------------------- */
+
+/* A scalar x counts as one dimension, and so does a scalar index where the result keeps x's rank
+ * (PyTorch's index_select). */
+typedef struct slices {
+    acn_tensor x, y;
+    int axis, rank, result_rank;
+    int64_t result[ACN_MAX_DIMS];
+} slices;
+
+static acn_status read_slices(const acn_call *c, slices *s) {
+    const acn_tensor *x = acn_in(c, X), *indices = acn_in(c, INDICES), *y = acn_out(c, 0);
+    s->x = *x;
+    if (x->rank == 0) {
+        s->x.rank = 1;
+        s->x.dims[0] = s->x.strides[0] = 1;
+    }
+    s->axis = 0;
+    if (c->op->attr[0].name) ACN_TRY(acn_wrap_dim(c, 0, acn_attr_int(c, 0), x->rank, &s->axis));
+    s->rank = indices->rank;
+    if (s->rank == 0 && y && y->rank == x->rank) s->rank = 1;
+    s->result_rank = s->x.rank - 1 + s->rank;
+    if (s->result_rank > ACN_MAX_DIMS)
+        return acn_bad_input(c, INDICES, "gives a result of %d dimensions; expected at most %d",
+                             s->result_rank, ACN_MAX_DIMS);
+    for (int d = 0; d < s->result_rank; d++)
+        if (d < s->axis)
+            s->result[d] = s->x.dims[d];
+        else if (d < s->axis + s->rank)
+            s->result[d] = indices->rank ? indices->dims[d - s->axis] : 1;
+        else
+            s->result[d] = s->x.dims[d - s->rank + 1];
+    if (!y) return ACN_OK;
+    s->y = *y;
+    if (x->rank == 0 && y->rank == 0) {
+        s->y.rank = 1;
+        s->y.dims[0] = s->y.strides[0] = 1;
+    }
+    return ACN_OK;
+}
+
+static acn_status infer_slices(acn_call *c) {
+    slices s;
+    ACN_TRY(read_slices(c, &s));
+    bool is_scalar = acn_in(c, X)->rank == 0 && s.result_rank == 1 && s.result[0] == 1;
+    acn_out_is(c, 0, s.x.dtype, is_scalar ? 0 : s.result_rank, s.result);
+    return ACN_OK;
+}
+
+static acn_status plan_slices(acn_call *c) {
+    slices s;
+    ACN_TRY(read_slices(c, &s));
+    acn_take *take = acn_plan_alloc(c, sizeof *take);
+    if (!take) return acn_fail(ACN_BAD_ALLOC, "no memory for a plan");
+    ACN_TRY(acn_take_plan(take, c, &s.x, &s.y, 1, &s.axis, &c->in_first[INDICES], s.axis, s.rank));
+    c->plan->data = take;
+    c->plan->workspace_bytes = acn_take_workspace_bytes(take);
+    c->plan->cost_us = (uint32_t)(acn_tensor_count(&s.y) / 1024);
+    return ACN_OK;
+}
+
+static acn_status run_slices(acn_call *c) {
+    const acn_take *take = c->plan->data;
+    if (take->chunks == 0) return ACN_OK;
+    ACN_TRY(acn_take_offsets(take, c, c->workspace));
+    acn_take_run(take, c->workspace, acn_out(c, 0)->data, acn_in(c, X)->data);
+    return ACN_OK;
+}
+
+static acn_status run0_slices(acn_call *c) {
+    slices s;
+    ACN_TRY(read_slices(c, &s));
+    acn_tensor indices = acn_tensor_broadcast(acn_in(c, INDICES), s.rank, s.result + s.axis);
+    int64_t n = acn_tensor_count(&s.y), index[ACN_MAX_DIMS], from[ACN_MAX_DIMS];
+    for (int64_t i = 0; i < n; i++) {
+        acn_index_of(&s.y, i, index);
+        for (int d = 0; d < s.x.rank; d++)
+            from[d] = index[d <= s.axis ? d : d + s.rank - 1];
+        ACN_TRY(acn_index_value(&indices, index + s.axis, s.axis, s.x.dims[s.axis], &from[s.axis]));
+        acn_convert_element(acn_tensor_at_index(&s.y, index), s.y.dtype,
+                            acn_tensor_at_index(&s.x, from), s.x.dtype);
+    }
+    return ACN_OK;
+}
+
+/* ---- GatherElements ------------------------------------------------------------------------- */
+
+typedef struct elements_plan {
+    acn_walk walk; /* y, index, x (without the gathered dimension) */
+    int64_t size, stride, bytes, count;
+    int dim;
+    acn_dtype index_dtype;
+} elements_plan;
+
+typedef struct task {
+    const elements_plan *plan;
+    char *y;
+    const char *index, *x;
+    _Atomic int64_t bad;
+    atomic_bool has_bad;
+} task;
+
+static acn_status infer_elements(acn_call *c) {
+    const acn_tensor *x = acn_in(c, X), *index = acn_in(c, INDICES);
+    int dim;
+    ACN_TRY(acn_wrap_dim(c, 0, acn_attr_int(c, 0), x->rank, &dim));
+    bool fits = index->rank == x->rank || (x->rank == 0 && index->rank == 1) ||
+                (index->rank == 0 && x->rank == 1);
+    for (int d = 0; fits && d < index->rank && d < x->rank; d++)
+        fits = d == dim || index->dims[d] <= x->dims[d];
+    if (!fits && acn_tensor_count(index) != 0)
+        return acn_bad_input(c, INDICES,
+                             "expected as many dimensions as the input has, none "
+                             "larger except dimension %d",
+                             dim);
+    acn_out_like(c, 0, x->dtype, index);
+    return ACN_OK;
+}
+
+static acn_status plan_elements(acn_call *c) {
+    const acn_tensor *x = acn_in(c, X), *index = acn_in(c, INDICES);
+    elements_plan *p = acn_plan_alloc(c, sizeof *p);
+    if (!p) return acn_fail(ACN_BAD_ALLOC, "no memory for a plan");
+    c->plan->data = p;
+    ACN_TRY(acn_wrap_dim(c, 0, acn_attr_int(c, 0), x->rank, &p->dim));
+    p->count = acn_tensor_count(index);
+    p->bytes = (int64_t)acn_dtype_bytes(x->dtype);
+    p->index_dtype = index->dtype;
+    p->size = x->rank ? x->dims[p->dim] : 1;
+    p->stride = x->rank ? x->strides[p->dim] * p->bytes : 0;
+    acn_walk_init(&p->walk, 3, index->rank, index->dims);
+    acn_walk_set(&p->walk, 0, acn_out(c, 0));
+    acn_walk_set(&p->walk, 1, index);
+    for (int d = 0; d < index->rank && d < x->rank; d++)
+        p->walk.strides[2][d] = d == p->dim ? 0 : x->strides[d] * p->bytes;
+    acn_walk_sort(&p->walk, 0);
+    acn_walk_merge(&p->walk);
+    c->plan->cost_us = (uint32_t)(p->count / 512);
+    return ACN_OK;
+}
+
+static void elements_chunk(void *context, int64_t chunk, int worker) {
+    (void)worker;
+    task *t = context;
+    const elements_plan *p = t->plan;
+    const acn_walk *w = &p->walk;
+    int levels = w->rank - 1;
+    int64_t inner = w->dims[levels], i = chunk * CHUNK_ELEMENTS, end = i + CHUNK_ELEMENTS;
+    if (end > p->count) end = p->count;
+    int64_t column = i % inner;
+    acn_walk_at at;
+    acn_walk_seek(w, levels, i / inner, &at);
+    for (; i < end; acn_walk_next(w, levels, &at), column = 0) {
+        int64_t run = inner - column < end - i ? inner - column : end - i;
+        char *y = t->y + at.offset[0] + column * w->strides[0][levels];
+        const char *index = t->index + at.offset[1] + column * w->strides[1][levels];
+        const char *x = t->x + at.offset[2] + column * w->strides[2][levels];
+        ACN_BY_BYTES(p->bytes, T, {
+            for (int64_t j = 0; j < run; j++) {
+                const char *place = index + j * w->strides[1][levels];
+                int64_t value =
+                    p->index_dtype == ACN_I64 ? *(const int64_t *)place : *(const int32_t *)place;
+                int64_t wrapped = value < 0 ? value + p->size : value;
+                if (wrapped < 0 || wrapped >= p->size) {
+                    if (!atomic_exchange(&t->has_bad, true)) atomic_store(&t->bad, value);
+                    return;
+                }
+                *(T *)(y + j * w->strides[0][levels]) =
+                    *(const T *)(x + j * w->strides[2][levels] + wrapped * p->stride);
+            }
+        });
+        i += run;
+    }
+}
+
+static acn_status run_elements(acn_call *c) {
+    const elements_plan *p = c->plan->data;
+    task t = {.plan = p,
+              .y = acn_out(c, 0)->data,
+              .index = acn_in(c, INDICES)->data,
+              .x = acn_in(c, X)->data};
+    acn_pool_run((p->count + CHUNK_ELEMENTS - 1) / CHUNK_ELEMENTS, elements_chunk, &t);
+    if (!atomic_load(&t.has_bad)) return ACN_OK;
+    return acn_fail(ACN_EXECUTION, "index %lld is out of range for dimension %d of size %lld",
+                    (long long)atomic_load(&t.bad), p->dim, (long long)p->size);
+}
+
+static acn_status run0_elements(acn_call *c) {
+    const acn_tensor *x = acn_in(c, X), *indices = acn_in(c, INDICES), *y = acn_out(c, 0);
+    int dim;
+    ACN_TRY(acn_wrap_dim(c, 0, acn_attr_int(c, 0), x->rank, &dim));
+    int64_t n = acn_tensor_count(indices), index[ACN_MAX_DIMS] = {0};
+    for (int64_t i = 0; i < n; i++) {
+        acn_index_of(indices, i, index);
+        char *to = acn_tensor_at_index(y, index);
+        ACN_TRY(acn_index_value(indices, index, dim, x->rank ? x->dims[dim] : 1, &index[dim]));
+        acn_convert_element(to, y->dtype, acn_tensor_at_index(x, index), x->dtype);
+    }
+    return ACN_OK;
+}
+
+ACN_OP(GatherV2) = {
+    .name = "GatherV2",
+    .doc = "y = the slices of x along axis that indices name",
+    .in = {{"x", ACN_MOVABLE}, {"indices", ACN_INDEX_TYPES}},
+    .out = {{"y", ACN_MOVABLE}},
+    .attr = {{"axis", ACN_ATTR_INT}},
+    .infer = infer_slices,
+    .plan = plan_slices,
+    .run = run_slices,
+    .run0 = run0_slices,
+};
+
+ACN_OP(Embedding) = {
+    .name = "Embedding",
+    .doc = "y = the rows of x that indices name",
+    .in = {{"x", ACN_MOVABLE}, {"indices", ACN_INDEX_TYPES}},
+    .out = {{"y", ACN_MOVABLE}},
+    .infer = infer_slices,
+    .plan = plan_slices,
+    .run = run_slices,
+    .run0 = run0_slices,
+};
+
+ACN_OP(GatherElements) = {
+    .name = "GatherElements",
+    .doc = "y[.., i, ..] = x[.., index[.., i, ..], ..] along dim",
+    .in = {{"x", ACN_MOVABLE}, {"index", ACN_INDEX_TYPES}},
+    .out = {{"y", ACN_MOVABLE}},
+    .attr = {{"dim", ACN_ATTR_INT}},
+    .infer = infer_elements,
+    .plan = plan_elements,
+    .run = run_elements,
+    .run0 = run0_elements,
+};

@@ -1,0 +1,130 @@
+/* index.c - Index: PyTorch's advanced indexing with a list of index tensors, one for each leading
+ * dimension of x. A dimension that stays whole has an empty 1-d placeholder of x's dtype. */
+#include "ops/index/index.h"
+
+enum { X, INDICES };
+
+static bool is_placeholder(const acn_tensor *t, const acn_tensor *x) {
+    return t->rank == 1 && t->dims[0] == 0 && t->dtype == x->dtype;
+}
+
+static acn_status too_many(const acn_call *c, int list_slot, int rank) {
+    return acn_bad_input(c, list_slot,
+                         "the list has %d entries for %d dimensions; expected at "
+                         "most one each",
+                         acn_in_count(c, list_slot), rank);
+}
+
+acn_status acn_index_list_read(const acn_call *c, int x_slot, int list_slot, acn_index_list *list) {
+    const acn_tensor *x = acn_in(c, x_slot);
+    *list = (acn_index_list){0};
+    int entries = acn_in_count(c, list_slot);
+    if (entries > x->rank) return too_many(c, list_slot, x->rank);
+    for (int i = 0; i < entries; i++) {
+        const acn_tensor *t = acn_in_at(c, list_slot, i);
+        if (is_placeholder(t, x)) {
+            if (ACN_HAS(ACN_INDEX_TYPES, t->dtype)) list->is_ambiguous = true;
+            continue;
+        }
+        if (!ACN_HAS(ACN_INDEX_TYPES, t->dtype))
+            return acn_bad_input(c, list_slot,
+                                 "entry %d is %s; expected i64 or i32 (masks are "
+                                 "indexed by their NonZero)",
+                                 i, acn_dtype_name(t->dtype));
+        if (!acn_shape_broadcast(&list->rank, list->positions, t->rank, t->dims))
+            return acn_bad_input(c, list_slot, "entry %d does not broadcast with those before it",
+                                 i);
+        list->dims[list->count] = i;
+        list->tensors[list->count++] = c->in_first[list_slot] + i;
+    }
+    bool is_adjacent = true;
+    for (int i = 1; i < list->count; i++)
+        is_adjacent = is_adjacent && list->dims[i] == list->dims[i - 1] + 1;
+    list->first = list->count && is_adjacent ? list->dims[0] : 0;
+    list->result_rank = x->rank - list->count + list->rank;
+    if (list->result_rank > ACN_MAX_DIMS)
+        return acn_bad_input(c, list_slot, "gives %d dimensions; expected at most %d",
+                             list->result_rank, ACN_MAX_DIMS);
+    int free_dim = 0, next = 0;
+    for (int d = 0; d < list->result_rank; d++) {
+        if (d >= list->first && d < list->first + list->rank) {
+            list->result[d] = list->positions[d - list->first];
+            continue;
+        }
+        while (next < list->count && list->dims[next] == free_dim) {
+            next++;
+            free_dim++;
+        }
+        list->result[d] = x->dims[free_dim++];
+    }
+    return ACN_OK;
+}
+
+static acn_status infer(acn_call *c) {
+    const acn_tensor *x = acn_in(c, X), *y = acn_out(c, 0);
+    acn_index_list list;
+    ACN_TRY(acn_index_list_read(c, X, INDICES, &list));
+    if (list.is_ambiguous && y && acn_tensor_count(y) == 0)
+        acn_out_like(c, 0, x->dtype, y);
+    else
+        acn_out_is(c, 0, x->dtype, list.result_rank, list.result);
+    return ACN_OK;
+}
+
+static acn_status plan(acn_call *c) {
+    acn_index_list list;
+    ACN_TRY(acn_index_list_read(c, X, INDICES, &list));
+    acn_take *take = acn_plan_alloc(c, sizeof *take);
+    if (!take) return acn_fail(ACN_BAD_ALLOC, "no memory for a plan");
+    c->plan->data = take;
+    if (acn_tensor_count(acn_out(c, 0)) == 0) return ACN_OK;
+    ACN_TRY(acn_take_plan(take, c, acn_in(c, X), acn_out(c, 0), list.count, list.dims, list.tensors,
+                          list.first, list.rank));
+    c->plan->workspace_bytes = acn_take_workspace_bytes(take);
+    c->plan->cost_us = (uint32_t)(acn_tensor_count(acn_out(c, 0)) / 512);
+    return ACN_OK;
+}
+
+static acn_status run(acn_call *c) {
+    const acn_take *take = c->plan->data;
+    if (take->chunks == 0) return ACN_OK;
+    int64_t *offsets = c->workspace;
+    if (take->count == 0) offsets[0] = 0;
+    ACN_TRY(acn_take_offsets(take, c, offsets));
+    acn_take_run(take, offsets, acn_out(c, 0)->data, acn_in(c, X)->data);
+    return ACN_OK;
+}
+
+static acn_status run0(acn_call *c) {
+    const acn_tensor *x = acn_in(c, X), *y = acn_out(c, 0);
+    acn_index_list list;
+    ACN_TRY(acn_index_list_read(c, X, INDICES, &list));
+    int64_t n = acn_tensor_count(y), index[ACN_MAX_DIMS], from[ACN_MAX_DIMS];
+    for (int64_t i = 0; i < n; i++) {
+        acn_index_of(y, i, index);
+        for (int d = 0, next = 0, out = 0; d < x->rank; d++) {
+            if (next < list.count && list.dims[next] == d) {
+                acn_tensor t = acn_tensor_broadcast(&c->tensors[list.tensors[next++]], list.rank,
+                                                    list.positions);
+                ACN_TRY(acn_index_value(&t, index + list.first, d, x->dims[d], &from[d]));
+                continue;
+            }
+            if (out == list.first) out += list.rank;
+            from[d] = index[out++];
+        }
+        acn_convert_element(acn_tensor_at_index(y, index), y->dtype, acn_tensor_at_index(x, from),
+                            x->dtype);
+    }
+    return ACN_OK;
+}
+
+ACN_OP(Index) = {
+    .name = "Index",
+    .doc = "y = x[indices], PyTorch's advanced indexing; negative indices count from the end",
+    .in = {{"x", ACN_MOVABLE}, {"indices", ACN_MOVABLE, ACN_LIST}},
+    .out = {{"y", ACN_MOVABLE}},
+    .infer = infer,
+    .plan = plan,
+    .run = run,
+    .run0 = run0,
+};

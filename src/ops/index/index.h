@@ -1,0 +1,22 @@
+/* index.h - what an index list means, for Index and IndexPutV2: which dimensions of x it names,
+ * and the shape of what it picks. */
+#ifndef ACN_OPS_INDEX_H
+#define ACN_OPS_INDEX_H
+
+#include "ops/index/take.h"
+
+typedef struct acn_index_list {
+    int count;
+    int dims[ACN_MAX_DIMS];
+    int tensors[ACN_MAX_DIMS];
+    int first, rank; /* where the positions stand in the result */
+    int64_t positions[ACN_MAX_DIMS];
+    int result_rank;
+    int64_t result[ACN_MAX_DIMS];
+    bool is_ambiguous; /* an empty entry may be an index or a placeholder; the result is empty */
+} acn_index_list;
+
+/* Reads the call's input |x_slot| indexed by the list in input |list_slot|. */
+acn_status acn_index_list_read(const acn_call *c, int x_slot, int list_slot, acn_index_list *list);
+
+#endif

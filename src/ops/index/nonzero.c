@@ -1,0 +1,175 @@
+/* nonzero.c - NonZero: the indices of elements that differ from 0, one row each; transposed: one
+ * row a dimension. The output is packed: its true shape is known after run. */
+#include "base/pool.h"
+#include "ops/reduce/reduce.h"
+
+enum { TRANSPOSE, CHUNK_ELEMENTS = 32768, TILE = ACN_READ_TILE };
+
+typedef struct nonzero_plan {
+    acn_walk walk; /* x, in row-major order, dimensions as they are */
+    acn_dtype dtype, index_dtype;
+    int64_t count, chunks;
+    int rank;
+    bool is_transposed;
+} nonzero_plan;
+
+typedef struct task {
+    const nonzero_plan *plan;
+    const char *x;
+    char *y;
+    acn_reader reader;
+    int64_t *found; /* a chunk: first how many it has, then the number of its first */
+    int64_t total;
+    bool writes;
+} task;
+
+static acn_status infer(acn_call *c) {
+    const acn_tensor *x = acn_in(c, 0), *y = acn_out(c, 0);
+    bool is_transposed = acn_attr_int(c, TRANSPOSE);
+    int64_t dims[2];
+    dims[is_transposed ? 1 : 0] = acn_tensor_count(x);
+    dims[is_transposed ? 0 : 1] = x->rank;
+    if (y && y->rank == 2 && !is_transposed) dims[0] = y->dims[0];
+    if (y && y->rank == 2 && is_transposed) dims[1] = y->dims[1];
+    if (y && !acn_tensor_is_contiguous(y))
+        return acn_bad_output(c, 0, "expected contiguous memory, as the result is packed");
+    acn_out_is(c, 0, y ? y->dtype : ACN_I64, 2, dims);
+    return ACN_OK;
+}
+
+static acn_status plan(acn_call *c) {
+    const acn_tensor *x = acn_in(c, 0);
+    nonzero_plan *p = acn_plan_alloc(c, sizeof *p);
+    if (!p) return acn_fail(ACN_BAD_ALLOC, "no memory for a plan");
+    c->plan->data = p;
+    acn_walk_init(&p->walk, 1, x->rank, x->dims);
+    acn_walk_set(&p->walk, 0, x);
+    if (x->rank == 0) acn_walk_merge(&p->walk);
+    p->dtype = x->dtype;
+    p->index_dtype = acn_out(c, 0)->dtype;
+    p->rank = x->rank;
+    p->is_transposed = acn_attr_int(c, TRANSPOSE);
+    p->count = acn_tensor_count(x);
+    p->chunks = (p->count + CHUNK_ELEMENTS - 1) / CHUNK_ELEMENTS;
+    c->plan->workspace_bytes = (uint64_t)p->chunks * sizeof(int64_t);
+    c->plan->cost_us = (uint32_t)(p->count / 512);
+    return ACN_OK;
+}
+
+static void store(const task *t, int64_t row, int dim, int64_t index) {
+    const nonzero_plan *p = t->plan;
+    int64_t place = p->is_transposed ? dim * t->total + row : row * p->rank + dim;
+    if (p->index_dtype == ACN_I64)
+        ((int64_t *)t->y)[place] = index;
+    else
+        ((int32_t *)t->y)[place] = (int32_t)index;
+}
+
+static int64_t scan_run(const task *t, const acn_walk_at *at, int64_t column, int64_t n,
+                        int64_t found) {
+    const acn_walk *w = &t->plan->walk;
+    int levels = w->rank - 1;
+    int64_t stride = w->strides[0][levels];
+    _Alignas(64) char room[TILE * 8];
+    for (int64_t i = 0; i < n; i += TILE) {
+        int64_t m = n - i < TILE ? n - i : TILE;
+        const uint8_t *truth = acn_reader_get(
+            &t->reader, t->x + at->offset[0] + (column + i) * stride, stride, m, room);
+        for (int64_t j = 0; j < m; j++) {
+            if (!truth[j]) continue;
+            if (t->writes) {
+                for (int d = 0; d < t->plan->rank - 1; d++)
+                    store(t, found, d, at->index[d]);
+                if (t->plan->rank > 0) store(t, found, t->plan->rank - 1, column + i + j);
+            }
+            found++;
+        }
+    }
+    return found;
+}
+
+static void scan_chunk(void *context, int64_t chunk, int worker) {
+    (void)worker;
+    const task *t = context;
+    const acn_walk *w = &t->plan->walk;
+    int levels = w->rank - 1;
+    int64_t inner = w->dims[levels], i = chunk * CHUNK_ELEMENTS, end = i + CHUNK_ELEMENTS;
+    if (end > t->plan->count) end = t->plan->count;
+    int64_t found = t->writes ? t->found[chunk] : 0, column = i % inner;
+    acn_walk_at at;
+    acn_walk_seek(w, levels, i / inner, &at);
+    for (; i < end; acn_walk_next(w, levels, &at), column = 0) {
+        int64_t run = inner - column < end - i ? inner - column : end - i;
+        found = scan_run(t, &at, column, run, found);
+        i += run;
+    }
+    if (!t->writes) t->found[chunk] = found;
+}
+
+static acn_status tell_count(acn_call *c, int64_t total) {
+    acn_tensor *y = acn_out(c, 0);
+    bool is_transposed = acn_attr_int(c, TRANSPOSE);
+    int64_t room = y->dims[is_transposed ? 1 : 0], dims[2] = {y->dims[0], y->dims[1]};
+    if (total > room)
+        return acn_fail(ACN_EXECUTION, "%lld elements are not 0; the output has room for %lld",
+                        (long long)total, (long long)room);
+    dims[is_transposed ? 1 : 0] = total;
+    acn_out_set_shape(c, 0, 2, dims);
+    return ACN_OK;
+}
+
+static acn_status run(acn_call *c) {
+    const nonzero_plan *p = c->plan->data;
+    task t = {.plan = p, .x = acn_in(c, 0)->data, .y = acn_out(c, 0)->data, .found = c->workspace};
+    acn_reader_find(&t.reader, ACN_K_B8, p->dtype);
+    acn_pool_run(p->chunks, scan_chunk, &t);
+    for (int64_t i = 0; i < p->chunks; i++) {
+        int64_t found = t.found[i];
+        t.found[i] = t.total;
+        t.total += found;
+    }
+    ACN_TRY(tell_count(c, t.total));
+    t.writes = true;
+    acn_pool_run(p->chunks, scan_chunk, &t);
+    return ACN_OK;
+}
+
+static bool differs(const acn_tensor *x, int64_t i) {
+    uint8_t truth;
+    acn_convert_element(&truth, ACN_BOOL, acn_tensor_at(x, i), x->dtype);
+    return truth;
+}
+
+static acn_status run0(acn_call *c) {
+    const acn_tensor *x = acn_in(c, 0), *y = acn_out(c, 0);
+    bool is_transposed = acn_attr_int(c, TRANSPOSE);
+    int64_t n = acn_tensor_count(x), total = 0, row = 0, bytes = (int64_t)acn_dtype_bytes(y->dtype);
+    for (int64_t i = 0; i < n; i++)
+        total += differs(x, i);
+    ACN_TRY(tell_count(c, total));
+    for (int64_t i = 0; i < n; i++) {
+        if (!differs(x, i)) continue;
+        int64_t index[ACN_MAX_DIMS];
+        acn_index_of(x, i, index);
+        for (int d = 0; d < x->rank; d++) {
+            int64_t place = is_transposed ? d * total + row : row * x->rank + d;
+            acn_store_value((char *)y->data + place * bytes, y->dtype,
+                            (acn_value){.f = (double)index[d], .i = index[d]});
+        }
+        row++;
+    }
+    return ACN_OK;
+}
+
+ACN_OP(NonZero) = {
+    .name = "NonZero",
+    .doc = "y = the indices of x's elements other than 0, in row-major order",
+    .in = {{"x", ACN_ALL}},
+    .out = {{"y", ACN_T(ACN_I64) | ACN_T(ACN_I32)}},
+    .attr = {{"transpose", ACN_ATTR_BOOL}},
+    .infer = infer,
+    .plan = plan,
+    .run = run,
+    .run0 = run0,
+    .flags = ACN_OP_DYNAMIC_OUT,
+};
