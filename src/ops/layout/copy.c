@@ -267,6 +267,8 @@ void acn_convert_element(void *to, acn_dtype to_dtype, const void *from, acn_dty
     }
     acn_value value = acn_load_value(from, from_dtype);
     bool is_whole = acn_dtype_is_integer(from_dtype) || from_dtype == ACN_BOOL;
+    bool is_half = to_dtype == ACN_F16 || to_dtype == ACN_BF16;
+    if (is_half) value.f = (float)value.f; /* the classes' way, and PyTorch's */
     if (to_dtype == ACN_BOOL)
         value.i = is_whole ? value.i != 0 : value.f != 0 || value.im != 0;
     else if (!is_whole && fabs(value.f) < 0x1p63)

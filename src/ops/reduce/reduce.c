@@ -237,6 +237,7 @@ static void reset(const task *t, void *lanes, int64_t n) {
 
 /* Folds elements [low, high) of the reduced nest at |x| into one accumulator. */
 static void fold_row(const task *t, const char *x, int64_t low, int64_t high, void *accumulator) {
+    if (low >= high) return;
     const acn_walk *w = &t->r->reduced;
     int levels = w->rank - 1;
     int64_t inner = w->dims[levels], stride = w->strides[0][levels], start = low % inner;
