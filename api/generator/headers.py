@@ -74,12 +74,7 @@ def emit_macros(rows):
 
 
 def emit_enumerators(rows):
-    lines = []
-    for row in rows:
-        note = f" /**< {row['doc']} */" if row["doc"] else ""
-        lines.append(f"    {row['name']} = {row['value']},{note}\n")
-    last = lines[-1].replace(",", "", 1)
-    return "".join(lines[:-1]) + last
+    return ",\n".join(f"    {row['name']} = {row['value']}" for row in rows) + "\n"
 
 
 def emit_fields(rows):
