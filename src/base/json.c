@@ -1,5 +1,4 @@
 /* json.c - recursive descent over a text in memory; depth is limited, so the stack is too. */
-#define _GNU_SOURCE 1
 #include "base/json.h"
 
 #include <errno.h>

@@ -1,5 +1,4 @@
 /* log.c - CANN's log. A file is made when the first line is written to it, never before. */
-#define _GNU_SOURCE 1
 #include "base/log.h"
 
 #include "base/env.h"

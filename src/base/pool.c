@@ -5,24 +5,21 @@
  * caller returns as soon as all chunks are done and nobody is inside: a worker that is still
  * waking up is not waited for, which matters because a wake-up costs more than many a job.
  */
-#define _GNU_SOURCE 1
 #include "base/pool.h"
 
 #include "base/env.h"
+#include "base/thread.h"
 #include <limits.h>
-#include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
-enum { MAX_THREADS = 1024, SPIN_ROUNDS = 400, WORKER_STACK_BYTES = 2 << 20 };
+enum { MAX_THREADS = 1024, SPIN_ROUNDS = 400 };
 
 #define GATE_OPEN   0x10000u
 #define GATE_INSIDE 0x0ffffu
@@ -45,22 +42,6 @@ static struct {
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static _Thread_local bool inside_job;
-
-static void futex_wait(_Atomic uint32_t *word, uint32_t expected) {
-    syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, expected, NULL, NULL, 0);
-}
-
-static void futex_wake(_Atomic uint32_t *word, int count) {
-    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, count, NULL, NULL, 0);
-}
-
-static inline void pause_cpu(void) {
-#if defined(__x86_64__)
-    __builtin_ia32_pause();
-#elif defined(__aarch64__)
-    __asm__ volatile("yield");
-#endif
-}
 
 /* cpu.max of this process's cgroup and its parents: "max 100000" or "200000 100000". */
 static int cgroup_cpus(void) {
@@ -153,7 +134,7 @@ static void leave(void) {
     uint64_t before = atomic_fetch_sub_explicit(&pool.gate, 1, memory_order_release);
     if ((before & (GATE_OPEN | GATE_INSIDE)) == 1) { /* closed, and the last one */
         atomic_fetch_add_explicit(&pool.done, 1, memory_order_release);
-        futex_wake(&pool.done, 1);
+        acn_futex_wake(&pool.done, 1);
     }
 }
 
@@ -162,11 +143,11 @@ static uint32_t listen_for_bell(uint32_t heard) {
     uint32_t bell = heard;
     for (int i = 0; i < SPIN_ROUNDS; i++) {
         if ((bell = atomic_load_explicit(&pool.bell, memory_order_acquire)) != heard) return bell;
-        pause_cpu();
+        acn_pause();
     }
     atomic_fetch_add(&pool.sleepers, 1);
     while ((bell = atomic_load(&pool.bell)) == heard)
-        futex_wait(&pool.bell, heard);
+        acn_futex_wait(&pool.bell, heard, -1);
     atomic_fetch_sub(&pool.sleepers, 1);
     return bell;
 }
@@ -185,23 +166,11 @@ static void *worker_main(void *argument) {
 }
 
 static void start_threads(int wanted) {
-    sigset_t all, before;
-    pthread_attr_t attributes;
-    if (pool.started >= wanted - 1) return;
-    sigfillset(&all); /* signals are the client's, on the client's threads */
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    pthread_attr_init(&attributes);
-    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    pthread_attr_setstacksize(&attributes, WORKER_STACK_BYTES);
     while (pool.started < wanted - 1) {
-        pthread_t thread;
         void *worker = (void *)(intptr_t)(pool.started + 1);
-        if (pthread_create(&thread, &attributes, worker_main, worker) != 0) break;
-        pthread_setname_np(thread, "acn-kernel");
+        if (!acn_thread_start("acn-kernel", worker_main, worker)) break;
         pool.started++;
     }
-    pthread_attr_destroy(&attributes);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
 static void wait_until_empty(void) {
@@ -210,9 +179,9 @@ static void wait_until_empty(void) {
         uint64_t gate = atomic_load_explicit(&pool.gate, memory_order_acquire);
         if ((gate & GATE_INSIDE) == 0) return;
         if (round < SPIN_ROUNDS)
-            pause_cpu();
+            acn_pause();
         else
-            futex_wait(&pool.done, done);
+            acn_futex_wait(&pool.done, done, -1);
     }
 }
 
@@ -238,7 +207,7 @@ void acn_pool_run(int64_t chunks, acn_chunk_fn run, void *context) {
     atomic_store_explicit(&pool.gate, (generation + 1) << 32 | GATE_OPEN, memory_order_release);
     atomic_fetch_add(&pool.bell, 1);
     int64_t helpers = chunks - 1 < threads - 1 ? chunks - 1 : threads - 1;
-    if (atomic_load(&pool.sleepers) > 0) futex_wake(&pool.bell, (int)helpers);
+    if (atomic_load(&pool.sleepers) > 0) acn_futex_wake(&pool.bell, (int)helpers);
     work(0);
     atomic_fetch_and_explicit(&pool.gate, ~(uint64_t)GATE_OPEN, memory_order_relaxed);
     wait_until_empty();

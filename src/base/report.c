@@ -1,6 +1,5 @@
 /* report.c - see report.h. The file is made at the first count, so a process that only loads the
  * library leaves nothing behind. */
-#define _GNU_SOURCE 1
 #include "base/report.h"
 
 #include "base/env.h"

@@ -125,6 +125,8 @@ char *acn_error_clone(void) {
     return strdup(slot->status != ACN_OK ? slot->text : "failed without a recorded reason");
 }
 
+void acn_error_clear(void) { thread_slot.record.status = ACN_OK; }
+
 void acn_error_restore(acn_status status, const char *text) {
     record(status, text != NULL ? text : "out of host memory while the cause was being kept");
 }

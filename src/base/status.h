@@ -47,6 +47,7 @@ void acn_error_set_api(const char *api, int code) __attribute__((cold));
 const char *acn_error_take(void);
 /* Keeps / restores a recorded text across threads: a stream keeps its first failure's text. */
 char *acn_error_clone(void);
+void acn_error_clear(void);
 void acn_error_restore(acn_status status, const char *text);
 
 /* acl.json's err_msg_mode "1": one record for the process instead of one for each thread. */

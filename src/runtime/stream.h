@@ -8,6 +8,7 @@
 
 #include "base/status.h"
 #include <stdbool.h>
+#include <stdint.h>
 
 typedef struct acn_stream acn_stream;
 typedef struct acn_event acn_event;
@@ -17,9 +18,23 @@ enum {
     ACN_TASK_CAN_BLOCK = 1, /* waits, callbacks, collectives: never in the caller's thread */
 };
 
+/* The interface's stream flags. */
+enum {
+    ACN_STREAM_FAST_LAUNCH = 0x01,
+    ACN_STREAM_FAST_SYNC = 0x02,
+    ACN_STREAM_PERSISTENT = 0x04,
+    ACN_STREAM_HUGE = 0x08,
+    ACN_STREAM_CPU_SCHEDULE = 0x10,
+    ACN_STREAM_DEVICE_USE_ONLY = 0x20,
+    ACN_STREAM_ALL_FLAGS = 0x3f,
+    ACN_STREAM_NEVER_WAITED_FOR =
+        ACN_STREAM_PERSISTENT | ACN_STREAM_CPU_SCHEDULE | ACN_STREAM_DEVICE_USE_ONLY,
+    ACN_STREAM_LOWEST_PRIORITY = 7,
+};
+
 typedef struct acn_task {
     acn_status (*run)(void *data); /* on the stream's thread, or the caller's */
-    void (*drop)(void *data);      /* always called once, after |run| or instead of it; may be NULL */
+    void (*drop)(void *data); /* always called once, after |run| or instead of it; may be NULL */
     void *data;
     uint32_t flags;
     uint32_t cost_us; /* estimate; decides between the caller's thread and the stream's */
@@ -31,7 +46,7 @@ typedef struct acn_task {
 acn_status acn_stream_submit(acn_stream *stream, const acn_task *task);
 
 /* |handle| is an aclrtStream: NULL means the current context's default stream. Checks that it is
- * alive and belongs to the current context's device. */
+ * alive and belongs to the current context. */
 acn_status acn_stream_resolve(void *handle, acn_stream **out_stream);
 
 acn_status acn_stream_create(acn_context *context, uint32_t priority, uint32_t flags,
@@ -41,5 +56,19 @@ acn_status acn_stream_destroy(acn_stream *stream, bool drop_queued);
 acn_status acn_stream_synchronize(acn_stream *stream, int32_t timeout_ms);
 bool acn_stream_is_idle(acn_stream *stream);
 int acn_stream_device(const acn_stream *stream);
+uint32_t acn_stream_id(const acn_stream *stream);
+uint32_t acn_stream_priority(const acn_stream *stream);
+uint32_t acn_stream_flags(const acn_stream *stream);
+acn_context *acn_stream_context(const acn_stream *stream);
+bool acn_stream_is_default(const acn_stream *stream);
+/* Streams that can still be made. */
+uint32_t acn_stream_available(void);
+/* After a failure the rest is dropped until a synchronise has reported it. */
+void acn_stream_set_stop_on_failure(acn_stream *stream, bool stop);
+bool acn_stream_stops_on_failure(const acn_stream *stream);
+/* Drops what is queued; a running task is waited for, a waiting one is ended. */
+acn_status acn_stream_abort(acn_stream *stream);
+/* The calling thread's last task, as a stream counts them. */
+uint32_t acn_stream_last_task(void);
 
 #endif

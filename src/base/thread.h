@@ -1,0 +1,28 @@
+/* thread.h - waiting on a word (futex), time, and threads that leave the client's signals alone. */
+#ifndef ACN_BASE_THREAD_H
+#define ACN_BASE_THREAD_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* CLOCK_MONOTONIC. */
+int64_t acn_clock_ns(void);
+
+/* Sleeps while |word| says |expected|, until woken or |deadline_ns| (-1: none). May return early;
+ * callers look again. False when the deadline has passed. */
+bool acn_futex_wait(_Atomic uint32_t *word, uint32_t expected, int64_t deadline_ns);
+void acn_futex_wake(_Atomic uint32_t *word, int count);
+
+/* Starts a detached thread with all signals blocked. */
+bool acn_thread_start(const char *name, void *(*run)(void *), void *argument);
+
+static inline void acn_pause(void) {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+#endif

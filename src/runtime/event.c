@@ -1,0 +1,266 @@
+/* event.c - see event.h. */
+#include "runtime/event.h"
+
+#include "base/slab.h"
+#include "base/thread.h"
+#include "runtime/core.h"
+#include <limits.h>
+
+enum { MAX_EVENTS = 1 << 20 };
+
+struct acn_event {
+    pthread_mutex_t mutex; /* guards the record */
+    acn_stream *stream;
+    uint64_t stream_serial, number;
+    int64_t time_ns; /* when the record's point was reached; 0 not yet */
+    _Atomic uint32_t
+        sequence; /* counts records and resets; waiting for a first record sleeps here */
+    bool is_recorded;
+    atomic_bool is_alive; /* the client's handle is valid */
+    atomic_int users;     /* the handle and queued tasks */
+    atomic_int waits;     /* queued waits */
+    acn_event_model model;
+    uint32_t flags, id;
+};
+
+static acn_slab *event_slab;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static _Atomic uint32_t last_id;
+static _Atomic int64_t wait_limit_ms;
+
+static void make_slab(void) {
+    event_slab = acn_slab_create("event", sizeof(acn_event), MAX_EVENTS);
+}
+
+acn_status acn_event_create(acn_event_model model, uint32_t flags, acn_event **out) {
+    pthread_once(&once, make_slab);
+    acn_event *event = acn_slab_alloc(event_slab);
+    if (event == NULL)
+        return acn_fail(ACN_BAD_ALLOC, "%d events exist, which is the most; destroy some",
+                        MAX_EVENTS);
+    pthread_mutex_init(&event->mutex, NULL);
+    event->stream = NULL;
+    event->stream_serial = event->number = 0;
+    event->time_ns = 0;
+    event->is_recorded = false;
+    event->model = model;
+    event->flags = flags;
+    event->id = atomic_fetch_add(&last_id, 1);
+    atomic_store(&event->waits, 0);
+    atomic_store(&event->users, 1);
+    atomic_store(&event->is_alive, true);
+    *out = event;
+    return ACN_OK;
+}
+
+acn_status acn_event_resolve(void *handle, acn_event **out) {
+    pthread_once(&once, make_slab);
+    acn_event *event = handle;
+    if (!acn_slab_is_live(event_slab, event) || !atomic_load(&event->is_alive))
+        return acn_fail(ACN_INVALID_HANDLE,
+                        "event %p does not exist; expected one that is not destroyed", handle);
+    if (acn_runtime_is_orphan())
+        return acn_fail(ACN_CONTEXT_NULL, "events of the parent process cannot be used in a child "
+                                          "of fork; start the child with spawn");
+    *out = event;
+    return ACN_OK;
+}
+
+static void hold(acn_event *event) { atomic_fetch_add(&event->users, 1); }
+
+static void release(acn_event *event) {
+    if (atomic_fetch_sub(&event->users, 1) != 1) return;
+    pthread_mutex_destroy(&event->mutex);
+    acn_slab_free(event_slab, event);
+}
+
+acn_status acn_event_destroy(acn_event *event) {
+    bool alive = true;
+    if (!atomic_compare_exchange_strong(&event->is_alive, &alive, false))
+        return acn_fail(ACN_INVALID_HANDLE, "event %p is destroyed already", (void *)event);
+    release(event);
+    return ACN_OK;
+}
+
+/* Where an event stands, as seen at one moment. */
+typedef struct point {
+    acn_stream *stream;
+    uint64_t serial, number;
+    uint32_t sequence;
+    bool is_recorded;
+} point;
+
+static point point_of(acn_event *event) {
+    pthread_mutex_lock(&event->mutex);
+    point p = {event->stream, event->stream_serial, event->number, atomic_load(&event->sequence),
+               event->is_recorded};
+    pthread_mutex_unlock(&event->mutex);
+    return p;
+}
+
+static bool is_reached(const point *p) {
+    return acn_stream_reached(p->stream, p->serial, p->number);
+}
+
+typedef struct event_task {
+    acn_event *event;
+    acn_stream *waiter;
+    point point;
+    int64_t timeout_ms;
+} event_task;
+
+static acn_status submit(acn_stream *stream, acn_event *event, acn_status (*run)(void *),
+                         void (*drop)(void *), const char *name, uint32_t flags,
+                         const event_task *arguments) {
+    event_task *data = acn_task_alloc();
+    if (data == NULL) return acn_fail(ACN_BAD_ALLOC, "no memory for a task");
+    *data = *arguments;
+    data->event = event;
+    hold(event);
+    acn_task task = {.run = run, .drop = drop, .data = data, .flags = flags, .name = name};
+    return acn_stream_submit(stream, &task);
+}
+
+/* Recording. */
+
+static acn_status note_time(void *argument) {
+    event_task *data = argument;
+    int64_t now_ns = acn_clock_ns();
+    pthread_mutex_lock(&data->event->mutex);
+    if (atomic_load(&data->event->sequence) == data->point.sequence) data->event->time_ns = now_ns;
+    pthread_mutex_unlock(&data->event->mutex);
+    return ACN_OK;
+}
+
+static void drop_task(void *argument) {
+    event_task *data = argument;
+    release(data->event);
+    acn_task_free(data);
+}
+
+acn_status acn_event_record(acn_event *event, acn_stream *stream) {
+    pthread_mutex_lock(&event->mutex);
+    bool was_recorded = event->is_recorded;
+    event->stream = stream;
+    event->stream_serial = atomic_load_explicit(&stream->serial, memory_order_relaxed);
+    bool wants_time = (event->flags & ACN_EVENT_TIME_LINE) != 0;
+    event->number = atomic_load_explicit(&stream->submitted, memory_order_acquire) + wants_time;
+    event->time_ns = 0;
+    event->is_recorded = true;
+    event_task arguments = {.point.sequence = atomic_fetch_add(&event->sequence, 1) + 1};
+    pthread_mutex_unlock(&event->mutex);
+    if (!was_recorded) acn_futex_wake(&event->sequence, INT_MAX);
+    if (!wants_time) return ACN_OK;
+    return submit(stream, event, note_time, drop_task, "record event", 0, &arguments);
+}
+
+/* Resetting. */
+
+static acn_status forget(void *argument) {
+    event_task *data = argument;
+    acn_event *event = data->event;
+    pthread_mutex_lock(&event->mutex);
+    if (atomic_load(&event->sequence) == data->point.sequence) {
+        event->is_recorded = false;
+        atomic_fetch_add(&event->sequence, 1);
+    }
+    pthread_mutex_unlock(&event->mutex);
+    return ACN_OK;
+}
+
+acn_status acn_event_reset(acn_event *event, acn_stream *stream) {
+    event_task arguments = {.point = point_of(event)};
+    return submit(stream, event, forget, drop_task, "reset event", 0, &arguments);
+}
+
+/* Waiting. */
+
+static acn_status wait_for_point(void *argument) {
+    event_task *data = argument;
+    int64_t deadline_ns = acn_deadline(data->timeout_ms, acn_clock_ns());
+    point p = data->point;
+    bool in_time = true;
+    while (in_time && !p.is_recorded && !acn_stream_shall_give_up(data->waiter)) {
+        in_time = acn_stream_sleep(data->waiter, &data->event->sequence, p.sequence, deadline_ns);
+        p = point_of(data->event);
+    }
+    if (in_time && p.is_recorded)
+        in_time = acn_stream_await(p.stream, p.serial, p.number, deadline_ns, data->waiter);
+    if (in_time) return ACN_OK;
+    return acn_fail(ACN_EVENT_SYNC_TIMEOUT,
+                    "event %u was not reached within %lld ms; look for the stream that records it "
+                    "or raise the limit of aclrtSetOpWaitTimeout",
+                    data->event->id, (long long)data->timeout_ms);
+}
+
+static void drop_wait(void *argument) {
+    event_task *data = argument;
+    atomic_fetch_sub(&data->event->waits, 1);
+    drop_task(argument);
+}
+
+acn_status acn_event_wait(acn_event *event, acn_stream *stream, int64_t timeout_ms) {
+    event_task arguments = {.point = point_of(event), .waiter = stream, .timeout_ms = timeout_ms};
+    const point *p = &arguments.point;
+    if (!p->is_recorded && event->model == ACN_EVENT_CAPTURE) return ACN_OK; /* nothing captured */
+    if (p->is_recorded && (p->stream == stream || is_reached(p))) return ACN_OK;
+    if (timeout_ms == 0) arguments.timeout_ms = atomic_load(&wait_limit_ms);
+    if (arguments.timeout_ms == 0) arguments.timeout_ms = -1;
+    atomic_fetch_add(&event->waits, 1);
+    return submit(stream, event, wait_for_point, drop_wait, "wait for event", ACN_TASK_CAN_BLOCK,
+                  &arguments);
+}
+
+acn_status acn_event_synchronize(acn_event *event, int32_t timeout_ms) {
+    point p = point_of(event);
+    if (!p.is_recorded) {
+        if (event->model == ACN_EVENT_CAPTURE) return ACN_OK;
+        return acn_fail(ACN_PARAM_INVALID,
+                        "event %u was never recorded, so waiting for it would never end; call "
+                        "aclrtRecordEvent first",
+                        event->id);
+    }
+    if (acn_stream_executing() == p.stream && !is_reached(&p))
+        return acn_fail(ACN_PARAM_INVALID, "a task waits for a later point of its own stream");
+    int64_t deadline_ns = acn_deadline(timeout_ms, acn_clock_ns());
+    if (acn_stream_await(p.stream, p.serial, p.number, deadline_ns, NULL)) return ACN_OK;
+    return acn_fail(ACN_EVENT_SYNC_TIMEOUT, "event %u was not reached within %d ms; wait longer",
+                    event->id, timeout_ms);
+}
+
+/* Questions. */
+
+bool acn_event_is_complete(acn_event *event) {
+    point p = point_of(event);
+    if (!p.is_recorded) return event->model == ACN_EVENT_CAPTURE;
+    return is_reached(&p);
+}
+
+bool acn_event_waits_are_done(const acn_event *event) { return atomic_load(&event->waits) == 0; }
+acn_event_model acn_event_model_of(const acn_event *event) { return event->model; }
+uint32_t acn_event_id(const acn_event *event) { return event->id; }
+uint32_t acn_event_flags(const acn_event *event) { return event->flags; }
+
+acn_status acn_event_time_ns(acn_event *event, int64_t *out_ns) {
+    if ((event->flags & ACN_EVENT_TIME_LINE) == 0)
+        return acn_fail(ACN_PARAM_INVALID,
+                        "event %u takes no time (flags 0x%x); create it with ACL_EVENT_TIME_LINE",
+                        event->id, event->flags);
+    pthread_mutex_lock(&event->mutex);
+    bool is_recorded = event->is_recorded;
+    int64_t time_ns = event->time_ns;
+    pthread_mutex_unlock(&event->mutex);
+    if (!is_recorded || time_ns == 0)
+        return acn_fail(ACN_PARAM_INVALID,
+                        "event %u %s; record it and synchronise before asking for its time",
+                        event->id, is_recorded ? "is not reached yet" : "was never recorded");
+    *out_ns = time_ns;
+    return ACN_OK;
+}
+
+size_t acn_event_available(void) {
+    pthread_once(&once, make_slab);
+    return MAX_EVENTS - acn_slab_live_count(event_slab);
+}
+
+void acn_event_set_wait_limit(int64_t timeout_ms) { atomic_store(&wait_limit_ms, timeout_ms); }

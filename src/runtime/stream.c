@@ -1,0 +1,400 @@
+/* stream.c - the queue of one stream and its timeline.
+ *
+ * At any time at most one thread executes a stream's tasks: a worker, or a client's thread that
+ * found the stream idle. The mutex only guards the queue; tasks run without it.
+ */
+#include "base/env.h"
+#include "base/log.h"
+#include "base/slab.h"
+#include "base/thread.h"
+#include "runtime/core.h"
+#include <limits.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_STREAMS = 4096, FIRST_RING = 32, TASK_BYTES = 96, MAX_TASKS = 1 << 22 };
+/* Longer than a hand-over takes when both threads are awake, much shorter than a wake-up. */
+enum { SPIN_ROUNDS = 600 };
+
+static acn_slab *stream_slab, *task_slab;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static _Atomic uint64_t last_serial;
+static _Atomic uint32_t last_id;
+static int64_t inline_us;
+static bool launch_blocking;
+static _Thread_local acn_stream *executing;
+static _Thread_local uint32_t last_task;
+
+static void initialize(void) {
+    stream_slab = acn_slab_create("stream", sizeof(acn_stream), MAX_STREAMS);
+    task_slab = acn_slab_create("task", TASK_BYTES, MAX_TASKS);
+    inline_us = acn_env_int(ACN_ENV_INLINE_US);
+    launch_blocking = acn_env_bool(ACN_ENV_LAUNCH_BLOCKING);
+}
+
+void *acn_task_alloc(void) {
+    pthread_once(&once, initialize);
+    return acn_slab_alloc(task_slab);
+}
+
+void acn_task_free(void *data) { acn_slab_free(task_slab, data); }
+
+acn_status acn_stream_create(acn_context *context, uint32_t priority, uint32_t flags,
+                             acn_stream **out_stream) {
+    pthread_once(&once, initialize);
+    acn_stream *stream = acn_slab_alloc(stream_slab);
+    if (stream == NULL)
+        return acn_fail(ACN_BAD_ALLOC, "%d streams exist, which is the most; destroy some",
+                        MAX_STREAMS);
+    /* |waiters| is left alone: somebody may be on the way out of waiting for the predecessor. */
+    atomic_store(&stream->submitted, 0);
+    atomic_store(&stream->completed, 0);
+    atomic_store(&stream->queued, 0);
+    atomic_store(&stream->drop_before, 0);
+    atomic_store(&stream->blocked_on, NULL);
+    atomic_store(&stream->is_closing, false);
+    atomic_store(&stream->has_error, false);
+    pthread_mutex_init(&stream->mutex, NULL);
+    stream->ring = NULL;
+    stream->ring_size = stream->ring_head = 0;
+    stream->is_running = stream->is_lingering = false;
+    stream->error = ACN_OK;
+    stream->error_text = NULL;
+    stream->stop_on_failure = false;
+    stream->reports = NULL;
+    stream->context = context;
+    stream->id = atomic_fetch_add(&last_id, 1);
+    stream->priority = priority;
+    stream->flags = flags;
+    stream->device = context->device;
+    stream->is_default = false;
+    atomic_store(&stream->serial, atomic_fetch_add(&last_serial, 1) + 1);
+    acn_runtime_add_stream(stream);
+    *out_stream = stream;
+    return ACN_OK;
+}
+
+acn_status acn_stream_resolve(void *handle, acn_stream **out_stream) {
+    acn_context *context;
+    ACN_TRY(acn_context_current(&context));
+    acn_stream *stream = handle;
+    if (stream == NULL) {
+        *out_stream = context->default_stream;
+        return ACN_OK;
+    }
+    pthread_once(&once, initialize);
+    if (!acn_slab_is_live(stream_slab, stream) ||
+        atomic_load_explicit(&stream->serial, memory_order_relaxed) == 0)
+        return acn_fail(ACN_INVALID_HANDLE,
+                        "stream %p does not exist; expected NULL or a stream that is not destroyed",
+                        handle);
+    if (stream->context != context)
+        return acn_fail(ACN_STREAM_CONTEXT,
+                        "stream %p belongs to a context of device %d, the current context is "
+                        "another one of device %d; call aclrtSetCurrentContext or aclrtSetDevice",
+                        handle, stream->device, context->device);
+    *out_stream = stream;
+    return ACN_OK;
+}
+
+/* Failures. */
+
+static void note_failure(acn_stream *stream, const acn_task *task, uint64_t number,
+                         acn_status status) {
+    char *cause = acn_error_clone(), *text = NULL;
+    acn_error_clear();
+    if (asprintf(&text, "task %s (stream %u, task %llu): %s",
+                 task->name != NULL ? task->name : "without a name", stream->id,
+                 (unsigned long long)number, cause != NULL ? cause : "cause unknown") < 0)
+        text = NULL;
+    free(cause);
+    pthread_mutex_lock(&stream->mutex);
+    if (stream->error == ACN_OK) {
+        stream->error = status;
+        stream->error_text = text;
+        text = NULL;
+        atomic_store(&stream->has_error, true);
+    }
+    pthread_mutex_unlock(&stream->mutex);
+    free(text);
+    acn_exception_raise(stream, number, status);
+}
+
+static acn_status take_error(acn_stream *stream) {
+    if (!atomic_load_explicit(&stream->has_error, memory_order_acquire)) return ACN_OK;
+    pthread_mutex_lock(&stream->mutex);
+    acn_status status = stream->error;
+    char *text = stream->error_text;
+    stream->error = ACN_OK;
+    stream->error_text = NULL;
+    atomic_store(&stream->has_error, false);
+    pthread_mutex_unlock(&stream->mutex);
+    if (status != ACN_OK) {
+        acn_error_restore(status, text);
+        acn_error_set_sticky(status);
+    }
+    free(text);
+    return status;
+}
+
+/* Execution. */
+
+static bool is_dropped(const acn_stream *stream, uint64_t number) {
+    if (number <= atomic_load_explicit(&stream->drop_before, memory_order_acquire)) return true;
+    return atomic_load_explicit(&stream->has_error, memory_order_acquire) &&
+           acn_stream_stops_on_failure(stream);
+}
+
+bool acn_stream_shall_give_up(const acn_stream *stream) {
+    return atomic_load(&stream->completed) < atomic_load(&stream->drop_before);
+}
+
+acn_stream *acn_stream_executing(void) { return executing; }
+
+static void execute(acn_stream *stream, const acn_task *task) {
+    uint64_t number = atomic_load_explicit(&stream->completed, memory_order_relaxed) + 1;
+    if (!is_dropped(stream, number)) {
+        acn_stream *outer = executing;
+        executing = stream;
+        acn_status status = task->run(task->data);
+        executing = outer;
+        if (status != ACN_OK && number > atomic_load(&stream->drop_before))
+            note_failure(stream, task, number, status);
+    }
+    if (task->drop != NULL) task->drop(task->data);
+    atomic_store(&stream->completed, number);
+    if (atomic_load(&stream->waiters) != 0)
+        acn_futex_wake((_Atomic uint32_t *)&stream->completed, INT_MAX);
+}
+
+/* With the mutex held. */
+static bool push(acn_stream *stream, const acn_task *task) {
+    uint32_t queued = atomic_load_explicit(&stream->queued, memory_order_relaxed);
+    if (queued == stream->ring_size) {
+        uint32_t size = queued != 0 ? 2 * queued : FIRST_RING;
+        acn_task *ring = malloc(size * sizeof *ring);
+        if (ring == NULL) return false;
+        for (uint32_t i = 0; i < queued; i++)
+            ring[i] = stream->ring[(stream->ring_head + i) & (queued - 1)];
+        free(stream->ring);
+        stream->ring = ring;
+        stream->ring_size = size;
+        stream->ring_head = 0;
+    }
+    stream->ring[(stream->ring_head + queued) & (stream->ring_size - 1)] = *task;
+    atomic_store_explicit(&stream->queued, queued + 1, memory_order_release);
+    return true;
+}
+
+/* With the mutex held; takes the right to execute if there is something to. */
+static bool claim(acn_stream *stream) {
+    if (stream->is_running || atomic_load_explicit(&stream->queued, memory_order_relaxed) == 0)
+        return false;
+    stream->is_running = true;
+    return true;
+}
+
+/* Looks out for more for a moment. True when this thread shall go on executing; when false, the
+ * stream may be gone. */
+static bool linger(acn_stream *stream) {
+    for (int i = 0; i < SPIN_ROUNDS; i++) {
+        if (atomic_load_explicit(&stream->queued, memory_order_relaxed) != 0) break;
+        if (atomic_load_explicit(&stream->is_closing, memory_order_relaxed)) break;
+        acn_pause();
+    }
+    pthread_mutex_lock(&stream->mutex);
+    bool more = claim(stream);
+    stream->is_lingering = false;
+    pthread_mutex_unlock(&stream->mutex);
+    return more;
+}
+
+void acn_stream_serve(acn_stream *stream) {
+    do {
+        pthread_mutex_lock(&stream->mutex);
+        uint32_t queued;
+        while ((queued = atomic_load_explicit(&stream->queued, memory_order_relaxed)) != 0) {
+            acn_task task = stream->ring[stream->ring_head];
+            stream->ring_head = (stream->ring_head + 1) & (stream->ring_size - 1);
+            atomic_store_explicit(&stream->queued, queued - 1, memory_order_relaxed);
+            pthread_mutex_unlock(&stream->mutex);
+            execute(stream, &task);
+            pthread_mutex_lock(&stream->mutex);
+        }
+        stream->is_running = false;
+        stream->is_lingering = true;
+        pthread_mutex_unlock(&stream->mutex);
+    } while (linger(stream));
+}
+
+/* Runs |task| here; what was queued meanwhile goes to a worker. */
+static void run_inline(acn_stream *stream, const acn_task *task) {
+    execute(stream, task);
+    pthread_mutex_lock(&stream->mutex);
+    stream->is_running = false;
+    bool dispatch = !stream->is_lingering && claim(stream);
+    pthread_mutex_unlock(&stream->mutex);
+    if (dispatch) acn_worker_dispatch(stream);
+}
+
+acn_status acn_stream_submit_at(acn_stream *stream, const acn_task *task, uint64_t *out_number) {
+    pthread_mutex_lock(&stream->mutex);
+    bool is_idle =
+        !stream->is_running && atomic_load_explicit(&stream->queued, memory_order_relaxed) == 0;
+    bool here = is_idle && (task->flags & ACN_TASK_CAN_BLOCK) == 0 && task->cost_us <= inline_us;
+    if (!here && !push(stream, task)) {
+        pthread_mutex_unlock(&stream->mutex);
+        if (task->drop != NULL) task->drop(task->data);
+        return acn_fail(ACN_BAD_ALLOC, "no memory to queue another task on stream %u", stream->id);
+    }
+    uint64_t number = atomic_load_explicit(&stream->submitted, memory_order_relaxed) + 1;
+    atomic_store_explicit(&stream->submitted, number, memory_order_release);
+    bool dispatch = !here && !stream->is_lingering && claim(stream);
+    if (here) stream->is_running = true;
+    pthread_mutex_unlock(&stream->mutex);
+    if (here) run_inline(stream, task);
+    if (dispatch) acn_worker_dispatch(stream);
+    last_task = (uint32_t)number;
+    if (out_number != NULL) *out_number = number;
+    return ACN_OK;
+}
+
+acn_status acn_stream_submit(acn_stream *stream, const acn_task *task) {
+    uint64_t number;
+    bool blocking = launch_blocking && (task->flags & ACN_TASK_CAN_BLOCK) == 0;
+    uint64_t serial = atomic_load_explicit(&stream->serial, memory_order_relaxed);
+    ACN_TRY(acn_stream_submit_at(stream, task, &number));
+    if (!blocking || executing == stream) return ACN_OK;
+    acn_stream_await(stream, serial, number, -1, NULL);
+    return take_error(stream);
+}
+
+/* Waiting. */
+
+bool acn_stream_sleep(acn_stream *stream, _Atomic uint32_t *word, uint32_t expected,
+                      int64_t deadline_ns) {
+    if (stream == NULL) return acn_futex_wait(word, expected, deadline_ns);
+    bool in_time = true;
+    atomic_store(&stream->blocked_on, word);
+    if (!acn_stream_shall_give_up(stream)) in_time = acn_futex_wait(word, expected, deadline_ns);
+    atomic_store(&stream->blocked_on, NULL);
+    return in_time;
+}
+
+bool acn_stream_await(acn_stream *stream, uint64_t serial, uint64_t number, int64_t deadline_ns,
+                      acn_stream *blocked) {
+    for (int i = 0; i < SPIN_ROUNDS; i++) {
+        if (acn_stream_reached(stream, serial, number)) return true;
+        acn_pause();
+    }
+    bool in_time = true;
+    _Atomic uint32_t *word = (_Atomic uint32_t *)&stream->completed;
+    atomic_fetch_add(&stream->waiters, 1);
+    while (in_time) {
+        uint32_t seen = (uint32_t)atomic_load(&stream->completed);
+        if (acn_stream_reached(stream, serial, number)) break;
+        if (blocked != NULL && acn_stream_shall_give_up(blocked)) break;
+        in_time = acn_stream_sleep(blocked, word, seen, deadline_ns);
+    }
+    atomic_fetch_sub(&stream->waiters, 1);
+    return in_time || acn_stream_reached(stream, serial, number);
+}
+
+acn_status acn_stream_synchronize(acn_stream *stream, int32_t timeout_ms) {
+    if (executing == stream)
+        return acn_fail(ACN_PARAM_INVALID,
+                        "a task of stream %u waits for its own stream, which would never end; "
+                        "synchronise outside of callbacks",
+                        stream->id);
+    if ((stream->flags & ACN_STREAM_NEVER_WAITED_FOR) != 0) return ACN_OK;
+    uint64_t serial = atomic_load(&stream->serial), number = atomic_load(&stream->submitted);
+    if (!acn_stream_await(stream, serial, number, acn_deadline(timeout_ms, acn_clock_ns()), NULL))
+        return acn_fail(ACN_STREAM_SYNC_TIMEOUT,
+                        "%d ms have passed and %llu of %llu tasks of stream %u are not done; wait "
+                        "longer or look for a task that waits",
+                        timeout_ms, (unsigned long long)(number - atomic_load(&stream->completed)),
+                        (unsigned long long)number, stream->id);
+    return take_error(stream);
+}
+
+/* Ends. */
+
+/* What is queued is dropped; a task that sleeps is woken, again and again, since it may be about
+ * to fall asleep. */
+static void drop_queued(acn_stream *stream) {
+    uint64_t serial = atomic_load(&stream->serial), number = atomic_load(&stream->submitted);
+    atomic_store(&stream->drop_before, number);
+    do {
+        _Atomic uint32_t *word = atomic_load(&stream->blocked_on);
+        if (word != NULL) acn_futex_wake(word, INT_MAX);
+    } while (!acn_stream_await(stream, serial, number, acn_clock_ns() + 1000000, NULL));
+}
+
+acn_status acn_stream_abort(acn_stream *stream) {
+    if (executing == stream)
+        return acn_fail(ACN_PARAM_INVALID, "a task of stream %u cannot abort it", stream->id);
+    drop_queued(stream);
+    return ACN_OK;
+}
+
+acn_status acn_stream_destroy(acn_stream *stream, bool drop_tasks) {
+    if (executing == stream)
+        return acn_fail(ACN_PARAM_INVALID, "a task of stream %u cannot destroy it", stream->id);
+    uint64_t serial = atomic_load(&stream->serial);
+    if (drop_tasks)
+        drop_queued(stream);
+    else
+        acn_stream_await(stream, serial, atomic_load(&stream->submitted), -1, NULL);
+    if (!atomic_compare_exchange_strong(&stream->serial, &serial, 0))
+        return acn_fail(ACN_INVALID_HANDLE, "stream %p is destroyed already", (void *)stream);
+    atomic_store(&stream->is_closing, true);
+    pthread_mutex_lock(&stream->mutex);
+    while (stream->is_running || stream->is_lingering) { /* done, but not yet out of here */
+        pthread_mutex_unlock(&stream->mutex);
+        sched_yield();
+        pthread_mutex_lock(&stream->mutex);
+    }
+    pthread_mutex_unlock(&stream->mutex);
+    if (stream->error != ACN_OK)
+        ACN_LOG("RUNTIME", ACN_LOG_WARNING, "stream %u is destroyed with an error nobody saw: %s",
+                stream->id, stream->error_text);
+    acn_runtime_remove_stream(stream);
+    acn_callback_release(stream);
+    free(stream->error_text);
+    free(stream->ring);
+    pthread_mutex_destroy(&stream->mutex);
+    acn_futex_wake((_Atomic uint32_t *)&stream->completed, INT_MAX);
+    acn_slab_free(stream_slab, stream);
+    return ACN_OK;
+}
+
+/* Properties. */
+
+bool acn_stream_is_idle(acn_stream *stream) {
+    return atomic_load_explicit(&stream->completed, memory_order_acquire) >=
+           atomic_load_explicit(&stream->submitted, memory_order_acquire);
+}
+
+void acn_stream_set_stop_on_failure(acn_stream *stream, bool stop) {
+    stream->stop_on_failure = stop;
+    if (stop) atomic_store(&stream->context->stop_on_failure, true);
+}
+
+bool acn_stream_stops_on_failure(const acn_stream *stream) {
+    return atomic_load_explicit(&stream->context->stop_on_failure, memory_order_relaxed);
+}
+
+int acn_stream_device(const acn_stream *stream) { return stream->device; }
+uint32_t acn_stream_id(const acn_stream *stream) { return stream->id; }
+uint32_t acn_stream_priority(const acn_stream *stream) { return stream->priority; }
+uint32_t acn_stream_flags(const acn_stream *stream) { return stream->flags; }
+acn_context *acn_stream_context(const acn_stream *stream) { return stream->context; }
+bool acn_stream_is_default(const acn_stream *stream) { return stream->is_default; }
+uint32_t acn_stream_last_task(void) { return last_task; }
+
+uint32_t acn_stream_available(void) {
+    pthread_once(&once, initialize);
+    return MAX_STREAMS - (uint32_t)acn_slab_live_count(stream_slab);
+}
