@@ -18,3 +18,4 @@ foreach(source IN LISTS ACN_UNIT_TESTS)
     set_tests_properties(unit.${name} PROPERTIES TIMEOUT 120 LABELS unit
         ENVIRONMENT "ANYCANN_REPORT_DIR=${CMAKE_BINARY_DIR}/tests/report;ASCEND_GLOBAL_LOG_LEVEL=4")
 endforeach()
+add_subdirectory(tests/ops)
