@@ -254,20 +254,33 @@ static bool overlaps_partly(const acn_tensor *a, const acn_tensor *b) {
     return !same_view(a, b) && is_dense(a) && is_dense(b);
 }
 
-/* Depends on addresses, so it runs for each call, plan or no plan. */
+static acn_status check_pair(const acn_call *c, int out_slot, const acn_tensor *out, int in_slot,
+                             const acn_tensor *in) {
+    bool is_same = out->data == in->data && acn_tensor_count(out) && acn_tensor_count(in);
+    if (is_same && (c->op->in[in_slot].flags & ACN_UNALIASED))
+        return acn_bad_output(c, out_slot, "it is %s too; give it memory of its own",
+                              input_name(c, in_slot));
+    if (overlaps_partly(out, in))
+        return acn_bad_output(
+            c, out_slot, "its memory partly overlaps %s; give equal views or clone one of them",
+            input_name(c, in_slot));
+    return ACN_OK;
+}
+
+/* Depends on addresses, so it runs for each call, plan or no plan. Members of lists are compared
+ * with their own partners only: all pairs would be quadratic in the number of parameters. */
 static acn_status check_overlap(const acn_call *c) {
     for (int s = 0; s < ACN_MAX_OUTPUTS && c->op->out[s].name; s++)
         for (int i = 0; i < c->out_count[s]; i++) {
             const acn_tensor *out = acn_out_at(c, s, i);
             if (repeats_elements(out))
                 return acn_bad_output(c, s, "it repeats elements (a stride is 0); clone it first");
-            for (int in = 0; in < ACN_MAX_INPUTS && c->op->in[in].name; in++)
-                for (int j = 0; j < c->in_count[in]; j++)
-                    if (overlaps_partly(out, acn_in_at(c, in, j)))
-                        return acn_bad_output(c, s,
-                                              "its memory partly overlaps %s; give equal views or "
-                                              "clone one of them",
-                                              input_name(c, in));
+            for (int in = 0; in < ACN_MAX_INPUTS && c->op->in[in].name; in++) {
+                bool are_lists = c->out_count[s] > 1 && c->in_count[in] == c->out_count[s];
+                int first = are_lists ? i : 0, end = are_lists ? i + 1 : c->in_count[in];
+                for (int j = first; j < end; j++)
+                    ACN_TRY(check_pair(c, s, out, in, acn_in_at(c, in, j)));
+            }
         }
     return ACN_OK;
 }

@@ -25,6 +25,7 @@ typedef enum acn_param_flags {
     ACN_LIST = 2,     /* a list of tensors (GE's dynamic input) */
     ACN_SCALARISH =
         4, /* a door may bind an aclScalar: the input is then a 0-d tensor of weak type */
+    ACN_UNALIASED = 8, /* no output may be the same view: it is still read while they are written */
 } acn_param_flags;
 
 typedef struct acn_param {

@@ -173,7 +173,7 @@ ACN_OP(Transpose) = {
 ACN_OP(ReverseV2) = {
     .name = "ReverseV2",
     .doc = "y = x with the dimensions of axis in reverse order",
-    .in = {{"x", ACN_MOVABLE}},
+    .in = {{"x", ACN_MOVABLE, ACN_UNALIASED}},
     .out = {{"y", ACN_MOVABLE}},
     .attr = {{"axis", ACN_ATTR_INTS, .is_required = true}},
     .infer = infer_reverse,

@@ -3,8 +3,8 @@
  * They share infer, plan, run and run0 and differ in an acn_matmul_form: slot names and ranks. The
  * GEMM core does the work; an addend (bias, or beta * self) is its epilogue where the core sums in
  * f32, and is copied to C first otherwise. Operands of different types go to plain.c. */
-#include "ops/kernels/gemm.h"
 #include "ops/matmul/matmul.h"
+#include "ops/kernels/gemm.h"
 #include "ops/tile.h"
 #include <string.h>
 
@@ -129,20 +129,7 @@ static bool is_in_place(const acn_call *call) {
     return d->data == c->data && d->dtype == c->dtype && acn_tensor_same_shape(d, c);
 }
 
-/* Blocks of C are written while A and B are still read. Partial overlap was refused before; the
- * same view is legal for other operators, so it is refused here. */
-static acn_status check_output_is_new(const acn_call *call) {
-    for (int slot = 0; slot < 2; slot++)
-        if (acn_in(call, slot)->data == acn_out(call, 0)->data && acn_in(call, slot)->data &&
-            acn_tensor_count(acn_in(call, slot)) && acn_tensor_count(acn_out(call, 0)))
-            return acn_bad_input(call, slot,
-                                 "it is the output too; give the product a tensor of "
-                                 "its own");
-    return ACN_OK;
-}
-
 static acn_status run(acn_call *call) {
-    ACN_TRY(check_output_is_new(call));
     const product *p = call->plan->data;
     acn_matmul_scales scales = acn_matmul_read_scales(call, form_of(call));
     if (!p->uses_gemm) {
@@ -199,7 +186,6 @@ static acn_value scaled(const acn_matmul *v, acn_value x, acn_value by) {
 }
 
 static acn_status run0(acn_call *call) {
-    ACN_TRY(check_output_is_new(call));
     acn_matmul v;
     acn_matmul_view(call, form_of(call), &v);
     acn_matmul_scales s = acn_matmul_read_scales(call, form_of(call));
@@ -240,7 +226,9 @@ static const acn_matmul_form dot_form = {-1, -1, -1, -1, -1, 1, 1};
 ACN_OP(MatMul) = {
     .name = "MatMul",
     .doc = "Matrix product by torch.matmul's rules: vectors, matrices, broadcast batches.",
-    .in = {{"x1", ACN_NUMBERS}, {"x2", ACN_NUMBERS}, {"bias", ACN_NUMBERS, ACN_OPTIONAL}},
+    .in = {{"x1", ACN_NUMBERS, ACN_UNALIASED},
+           {"x2", ACN_NUMBERS, ACN_UNALIASED},
+           {"bias", ACN_NUMBERS, ACN_OPTIONAL}},
     .out = {{"y", ACN_NUMBERS}},
     .attr = {{"transpose_x1", ACN_ATTR_BOOL}, {"transpose_x2", ACN_ATTR_BOOL}, CUBE_MATH_TYPE},
     SHARED,
@@ -257,7 +245,9 @@ ACN_OP(MatMul) = {
 ACN_OP(MatMulV2) = {
     .name = "MatMulV2",
     .doc = "Product of two matrices, and a bias for each column.",
-    .in = {{"x1", ACN_NUMBERS}, {"x2", ACN_NUMBERS}, {"bias", ACN_NUMBERS, ACN_OPTIONAL}},
+    .in = {{"x1", ACN_NUMBERS, ACN_UNALIASED},
+           {"x2", ACN_NUMBERS, ACN_UNALIASED},
+           {"bias", ACN_NUMBERS, ACN_OPTIONAL}},
     .out = {{"y", ACN_NUMBERS}},
     .attr = {{"transpose_x1", ACN_ATTR_BOOL}, {"transpose_x2", ACN_ATTR_BOOL}, CUBE_MATH_TYPE},
     SHARED,
@@ -269,7 +259,7 @@ ACN_OP(MatMulV2) = {
 ACN_OP(BatchMatMul) = {
     .name = "BatchMatMul",
     .doc = "Matrix products of equal or broadcast batches.",
-    .in = {{"x1", ACN_NUMBERS}, {"x2", ACN_NUMBERS}},
+    .in = {{"x1", ACN_NUMBERS, ACN_UNALIASED}, {"x2", ACN_NUMBERS, ACN_UNALIASED}},
     .out = {{"y", ACN_NUMBERS}},
     .attr = {{"adj_x1", ACN_ATTR_BOOL}, {"adj_x2", ACN_ATTR_BOOL}, CUBE_MATH_TYPE},
     SHARED,
@@ -282,7 +272,9 @@ ACN_OP(BatchMatMul) = {
 ACN_OP(BatchMatMulV2) = {
     .name = "BatchMatMulV2",
     .doc = "Matrix products of equal or broadcast batches, and a bias.",
-    .in = {{"x1", ACN_NUMBERS}, {"x2", ACN_NUMBERS}, {"bias", ACN_NUMBERS, ACN_OPTIONAL}},
+    .in = {{"x1", ACN_NUMBERS, ACN_UNALIASED},
+           {"x2", ACN_NUMBERS, ACN_UNALIASED},
+           {"bias", ACN_NUMBERS, ACN_OPTIONAL}},
     .out = {{"y", ACN_NUMBERS}},
     .attr = {{"adj_x1", ACN_ATTR_BOOL}, {"adj_x2", ACN_ATTR_BOOL}, CUBE_MATH_TYPE},
     SHARED,
@@ -293,8 +285,8 @@ ACN_OP(BatchMatMulV2) = {
 ACN_OP(GEMM) = {
     .name = "GEMM",
     .doc = "alpha * a * b + beta * c, with c broadcast; a and b as in MatMul.",
-    .in = {{"a", ACN_NUMBERS},
-           {"b", ACN_NUMBERS},
+    .in = {{"a", ACN_NUMBERS, ACN_UNALIASED},
+           {"b", ACN_NUMBERS, ACN_UNALIASED},
            {"c", ACN_NUMBERS},
            {"alpha", SCALAR_TYPES, ACN_OPTIONAL | ACN_SCALARISH},
            {"beta", SCALAR_TYPES, ACN_OPTIONAL | ACN_SCALARISH}},
@@ -312,7 +304,7 @@ ACN_OP(GEMM) = {
 ACN_OP(Dot) = {
     .name = "Dot",
     .doc = "Inner product of two vectors.",
-    .in = {{"input_x", ACN_NUMBERS}, {"input_y", ACN_NUMBERS}},
+    .in = {{"input_x", ACN_NUMBERS, ACN_UNALIASED}, {"input_y", ACN_NUMBERS, ACN_UNALIASED}},
     .out = {{"output", ACN_NUMBERS}},
     SHARED,
     .family = &dot_form,
