@@ -123,7 +123,7 @@ OWN(copy);
 #define X_CASES       "{[2,3],[4],[],[0]} {[5,7],[1030]}"
 #define SCALAR_CASES  "{[2,3],[4]},2 {[5,7],[]},3"
 #define X2_CASES      "{[2,3],[4]},{[2,3],[4]} {[5,7]},{[5,7]}"
-#define ALPHA_CASES   "{[2,3],[4]},{[2,3],[4]},2 {[5,7]},{[5,7]},3"
+#define ALPHA_CASES   "tolerance=compound {[2,3],[4]},{[2,3],[4]},2 {[5,7]},{[5,7]},3"
 #define SCALARS_CASES "{[2,3],[4]}|scalars=[2,3]"
 
 #define UNARY(id, ge_name, element)                                                                \
@@ -173,14 +173,14 @@ FOREACH(foreach_add_list, "ForeachAddList", "x1 + alpha * x2", BY(add_scaled), A
 FOREACH(foreach_sub_list, "ForeachSubList", "x1 - alpha * x2", BY(sub_scaled), ACN_REALS, X2_ALPHA,
         NO_ATTR, ALPHA_CASES);
 FOREACH(foreach_lerp_scalar, "ForeachLerpScalar", "x1 + weight * (x2 - x1)", OF("Lerp"), ACN_FLOATS,
-        X2_WEIGHT, NO_ATTR, "{[2,3],[4]},{[2,3],[4]},0.25 {[5,7]},{[5,7]},0.75");
+        X2_WEIGHT, NO_ATTR, "tolerance=compound {[2,3],[4]},{[2,3],[4]},0.25 {[5,7]},{[5,7]},0.75");
 FOREACH(foreach_lerp_list, "ForeachLerpList", "x1 + weight * (x2 - x1)", OF("Lerp"), ACN_FLOATS,
-        X2_WEIGHTS, NO_ATTR, "{[2,3],[4]},{[2,3],[4]},{[2,3],[4]}");
+        X2_WEIGHTS, NO_ATTR, "tolerance=compound {[2,3],[4]},{[2,3],[4]},{[2,3],[4]}");
 
 #define ADDC_FORMS(id, ge_name, about, types)                                                      \
     FOREACH(foreach_##id##_scalar, ge_name "Scalar", about, BY(id), types, X3_SCALAR, NO_ATTR,     \
-            "{[2,3],[4]},{[2,3],[4]},{[2,3],[4]},2");                                              \
+            "tolerance=compound {[2,3],[4]},{[2,3],[4]},{[2,3],[4]},2");                           \
     FOREACH(foreach_##id##_scalar_list, ge_name "ScalarList", about, BY_ITEMS(id, 3), types,       \
-            X3_SCALARS, NO_ATTR, "{[2,3],[4]},{[2,3],[4]},{[2,3],[4]},[2]")
+            X3_SCALARS, NO_ATTR, "tolerance=compound {[2,3],[4]},{[2,3],[4]},{[2,3],[4]},[2]")
 ADDC_FORMS(addcmul, "ForeachAddcmul", "x1 + scalar * x2 * x3", ACN_REALS);
 ADDC_FORMS(addcdiv, "ForeachAddcdiv", "x1 + scalar * x2 / x3", ACN_FLOATS);

@@ -252,4 +252,7 @@ ACN_OP(SplitVD) = {
     .plan = plan_split,
     .run = acn_moves_run,
     .run0 = run0_split,
+    .cases = "[5,3]->{[2,3],[3,3]}|size_splits=[2,3],split_dim=0 "
+             "[2,6]->{[2,4],[2,0],[2,2]}|size_splits=[4,0,2],split_dim=-1 "
+             "[5]->{[2],[2],[1]}|split_size=2,split_dim=0",
 };

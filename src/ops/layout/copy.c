@@ -271,10 +271,8 @@ void acn_convert_element(void *to, acn_dtype to_dtype, const void *from, acn_dty
     if (is_half) value.f = (float)value.f; /* the classes' way, and PyTorch's */
     if (to_dtype == ACN_BOOL)
         value.i = is_whole ? value.i != 0 : value.f != 0 || value.im != 0;
-    else if (!is_whole && fabs(value.f) < 0x1p63)
-        value.i = (int64_t)value.f;
-    else if (!is_whole)
-        value.i = INT64_MIN;
+    else if (!is_whole && acn_class_of(to_dtype) == ACN_K_I32) /* as kernels: saturates, NaN is 0 */
+        value.i = value.i > INT32_MAX ? INT32_MAX : value.i < INT32_MIN ? INT32_MIN : value.i;
     acn_store_value(to, to_dtype, value);
 }
 

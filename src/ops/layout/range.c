@@ -189,6 +189,8 @@ ACN_OP(Range) = {
     .infer = infer_range,
     .run = run_range,
     .run0 = run0_range,
+    .cases = "0,10,1->[10] 5,-4,-3->[3] 0,1,0.125->f32+f64+f16+bf16[8] 3,3,1->[0] "
+             "0,1000,1->i32+i64+f32[1000]",
 };
 
 ACN_OP(LinSpace) = {
@@ -201,4 +203,6 @@ ACN_OP(LinSpace) = {
     .infer = infer_linspace,
     .run = run_linspace,
     .run0 = run0_linspace,
+    .cases = "0,10->[11]|num=11 -1.5,2.5->f32+f64+f16+bf16[9]|num=9 3,8->[1]|num=1 1,2->[0]|num=0 "
+             "0,1->f32+f64[1001]|num=1001",
 };

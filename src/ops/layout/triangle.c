@@ -194,4 +194,6 @@ ACN_OP(Eye) = {
     .plan = plan_eye,
     .run = run_eye,
     .run0 = run0_eye,
+    .cases = "|num_rows=3 |num_rows=3,num_columns=5 |num_rows=70,num_columns=4 "
+             "|num_rows=0,num_columns=2",
 };

@@ -11,7 +11,7 @@
     "tolerance=reduction [3,5],[3,5] [3,5],[3,5]|reduction_mode=0 [3,5],[3,5]|reduction=sum "      \
     "[4,3],[3]|reduction_mode=1 [],[] f32[0,3],[0,3]|reduction_mode=2 f32[200,170],[200,170]"
 #define GRADIENT_CASES(grad_first, grad_last)                                                      \
-    "tolerance=reduction " grad_first "[3,5],[3,5]" grad_last " " grad_first                       \
+    "tolerance=compound " grad_first "[3,5],[3,5]" grad_last " " grad_first                        \
     "[3,5],[3,5]" grad_last "|reduction_mode=0 " grad_first "[3,5],[3,5]" grad_last                \
     "|reduction=sum " grad_first "[0,5],[0,5]" grad_last
 #define ATTR_SIGMA                                                                                 \

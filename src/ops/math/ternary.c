@@ -5,7 +5,8 @@
 #define BODY(id)                                                                                   \
     static acn_reg id##_body(acn_program *p, const acn_call *c, const acn_reg *in, acn_class k)
 #define CASES                                                                                      \
-    "[2,3],[2,3],[2,3] [5,7],[5,7],[5,7]:strided [4,3],[3],[1] [0,3],[3],[3] [],[],[] "            \
+    "tolerance=compound [2,3],[2,3],[2,3] [5,7],[5,7],[5,7]:strided [4,3],[3],[1] [0,3],[3],[3] "  \
+    "[],[],[] "                                                                                    \
     "[1030],[1030],[1030]"
 
 REF(addcmul) {
@@ -85,5 +86,6 @@ ACN_OP(threshold_grad) = {
     .out = {{"backprops", ACN_REALS, 0}},
     .attr = {{.name = "threshold", .kind = ACN_ATTR_SCALAR, .is_required = true}},
     ACN_ELEMENTWISE(threshold_grad_definition),
-    .cases = "[2,3],[2,3] [5,7],[5,7]:strided [0,3],[0,3] [],[] [1030],[1030]",
+    .cases = "[2,3],[2,3]|threshold=0.5 [5,7],[5,7]|threshold=-1 [0,3],[0,3]|threshold=0 "
+             "[],[]|threshold=0 [1030],[1030]|threshold=0",
 };
