@@ -67,7 +67,7 @@ def main():
     parser.add_argument("--device", default="npu:0")
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--batch-size", type=int, default=64)
-    parser.add_argument("--rate", type=float, default=1e-3)
+    parser.add_argument("--rate", type=float, default=2e-3)
     arguments = parser.parse_args()
 
     device = torch.device(arguments.device)
