@@ -3,6 +3,7 @@
 #include "doors/anycann/describe.h"
 #include "base/env.h"
 #include "base/pool.h"
+#include "device/device.h"
 #include "doors/opapi/binding.h"
 #include "ops/kernels/kernels.h"
 #include "ops/op.h"
@@ -102,8 +103,11 @@ void acn_tool_info(acn_tool_row row, void *context) {
 
     row(context, (const char *[]){"cann_version", acn_env_text(ACN_ENV_CANN_VERSION)});
     row(context, (const char *[]){"soc", acn_env_text(ACN_ENV_SOC)});
-    snprintf(number, sizeof number, "%lld", (long long)acn_env_int(ACN_ENV_DEVICES));
+    snprintf(number, sizeof number, "%d", acn_device_count());
     row(context, (const char *[]){"devices", number});
+    snprintf(number, sizeof number, "%zu", acn_device_bytes() >> 20);
+    row(context, (const char *[]){"device_memory_mib", number});
+    row(context, (const char *[]){"backend", acn_env_text(ACN_ENV_BACKEND)});
     row(context, (const char *[]){"isa", acn_kernels_get()->isa});
     row(context, (const char *[]){"isa_levels", isas.text});
     snprintf(number, sizeof number, "%d", acn_pool_size());
