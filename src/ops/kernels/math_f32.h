@@ -90,10 +90,10 @@ static inline float tanh_f32(float x) {
     q = q * z - 0x1.b9ef7cp-5f;
     q = q * z + 0x1.11106cp-3f;
     q = q * z - 0x1.555554p-2f;
-    float small = x + x * (z * q);
+    float small = t + t * (z * q);
     float bounded = t > 10.0f ? 10.0f : t;
-    float large = copysignf(1.0f - 2.0f / (exp_bounded(2.0f * bounded) + 1.0f), x);
-    return t < 0.625f ? small : large;
+    float large = 1.0f - 2.0f / (exp_bounded(2.0f * bounded) + 1.0f);
+    return copysignf(t < 0.625f ? small : large, x);
 }
 
 static inline float erf_f32(float x) {
