@@ -119,13 +119,38 @@ static inline float erf_f32(float x) {
     return t < 1.0f ? small : large;
 }
 
-/* sin(x + quadrants * pi / 2) for |x| <= ACN_SIN_LIMIT, where the two-part reduction is exact. */
+/* sin(|x| + quadrants * pi / 2) for |x| <= ACN_SIN_LIMIT. The argument is reduced by pi / 2 in
+ * three floats where multiply-adds are fused, else in double. */
+#ifdef __FP_FAST_FMAF
+#define ACN_SIN_LIMIT 3e4f
+static inline float sin_f32(float x, uint32_t quadrants) {
+    float t = fabsf(x);
+    float k = fmaf(t, 0x1.45f306p-1f, ACN_ROUNDER_F32);
+    uint32_t quadrant = acn_f32_bits(k) + quadrants;
+    k -= ACN_ROUNDER_F32;
+    float r = fmaf(k, -0x1.921fb6p0f, t);
+    r = fmaf(k, 0x1.777a5cp-25f, r);
+    r = fmaf(k, 0x1.ee59dap-50f, r);
+    float z = r * r;
+    float s = -0x1.994454p-13f; /* (sin(r) / r - 1) / r^2 */
+    s = s * z + 0x1.110742p-7f;
+    s = s * z - 0x1.555546p-3f;
+    s = r + r * (z * s);
+    float c = 0x1.99f90cp-16f; /* (cos(r) - 1 + r^2 / 2) / r^4 */
+    c = c * z - 0x1.6c0c6cp-10f;
+    c = c * z + 0x1.55554ap-5f;
+    c = (c * z - 0.5f) * z + 1.0f;
+    float y = quadrant & 1u ? c : s;
+    return acn_f32_from_bits(acn_f32_bits(y) ^ (quadrant & 2u) << 30);
+}
+#else
 #define ACN_SIN_LIMIT 1e6f
-static inline float sin_f32(float x, uint64_t quadrants) {
-    double k = (double)x * 0x1.45f306dc9c883p-1 + ACN_ROUNDER_F64;
+static inline float sin_f32(float x, uint32_t quadrants) {
+    double t = fabsf(x);
+    double k = t * 0x1.45f306dc9c883p-1 + ACN_ROUNDER_F64;
     uint64_t quadrant = f64_bits(k) + quadrants;
     k -= ACN_ROUNDER_F64;
-    double r = (double)x - k * 0x1.921fb544p0; /* pi / 2 in two parts */
+    double r = t - k * 0x1.921fb544p0; /* the first part times k is exact */
     r -= k * 0x1.0b4611a626331p-34;
     double z = r * r;
     double s = -2.4761069148687662e-08; /* (sin(r) / r - 1) / r^2 */
@@ -143,6 +168,13 @@ static inline float sin_f32(float x, uint64_t quadrants) {
     uint64_t odd = 0 - (quadrant & 1u); /* all ones or none: a blend that needs no compare */
     uint64_t bits = (f64_bits(c) & odd) | (f64_bits(s) & ~odd);
     return (float)f64_from_bits(bits ^ (quadrant & 2u) << 62);
+}
+#endif
+
+/* sin(-x) = -sin(x), for -0 too. */
+static inline float signed_sin_f32(float x) {
+    uint32_t sign = acn_f32_bits(x) & 0x80000000u;
+    return acn_f32_from_bits(acn_f32_bits(sin_f32(x, 0)) ^ sign);
 }
 
 /* log2(x) for a positive normal x, to about 50 bits. */
