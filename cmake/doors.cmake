@@ -116,6 +116,7 @@ set_target_properties(acn_shared PROPERTIES LINKER_LANGUAGE C)
 file(GLOB ACN_GE_SOURCES CONFIGURE_DEPENDS src/doors/ge/*.cpp)
 add_library(acn_shared_ge SHARED ${ACN_GE_SOURCES} ${ACN_GEN}/ge.cpp)
 target_include_directories(acn_shared_ge PRIVATE src)
+target_link_libraries(acn_shared_ge PRIVATE acn_shared)
 target_link_options(acn_shared_ge PRIVATE
     -Wl,-z,nodelete -Wl,-z,now -Wl,--version-script=${ACN_GEN}/core.map)
 acn_toolkit_library(acn_shared_ge anycann_ge)

@@ -1,11 +1,13 @@
-/* unsupported.cpp - see unsupported.h. The text also goes to standard error once for each name,
- * since most callers of a failing status print only its number. */
+/* unsupported.cpp - see unsupported.h. The core counts and keeps the text; it also goes to standard
+ * error once for each name, since most callers of a failing status print only its number. */
 #include "doors/ge/unsupported.h"
 #include <cstdio>
 #include <mutex>
 #include <set>
 #include <stdexcept>
 #include <string>
+
+extern "C" void acn_ge_unsupported(const char *declaration); /* libanycann.so */
 
 namespace {
 
@@ -21,10 +23,14 @@ std::string text_of(const char *declaration) {
 uint32_t acn_ge_status(const char *declaration) {
     static std::mutex mutex;
     static std::set<const char *> said;
+    acn_ge_unsupported(declaration);
     std::lock_guard<std::mutex> lock(mutex);
     if (said.insert(declaration).second)
         std::fprintf(stderr, "anycann: %s\n", text_of(declaration).c_str());
     return kFailed;
 }
 
-void acn_ge_throw(const char *declaration) { throw std::runtime_error(text_of(declaration)); }
+void acn_ge_throw(const char *declaration) {
+    acn_ge_unsupported(declaration);
+    throw std::runtime_error(text_of(declaration));
+}
