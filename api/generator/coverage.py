@@ -5,6 +5,7 @@ from pathlib import Path
 from . import tables
 
 STATES = ("done", "unsupported", "absent")
+KINDS = ("link", "lookup", "probe")  # the strongest need first
 
 
 def state_of(symbol, exported, done):
@@ -15,9 +16,13 @@ def state_of(symbol, exported, done):
 
 
 def rows_of(client, exported, done):
+    """One row a name: several files of a client may need it, and the strongest need counts."""
+    kinds = {}
     for row in tables.read(f"clients/{client}.tsv"):
-        state = state_of(row["symbol"], exported, done)
-        yield client, row["library"], row["symbol"], row["kind"], state
+        key = row["library"], row["symbol"]
+        kinds[key] = min(kinds.get(key, row["kind"]), row["kind"], key=KINDS.index)
+    for (library, symbol), kind in sorted(kinds.items()):
+        yield client, library, symbol, kind, state_of(symbol, exported, done)
 
 
 def clients():
@@ -28,7 +33,7 @@ def generate(done_path, table_path, page_path):
     done = set(Path(done_path).read_text().split())
     exported = done | {f.name for f in tables.functions() if not f.is_probed}
     exported |= {row["symbol"] for row in tables.read("cxx_symbols.tsv")}
-    rows = sorted({r for client in clients() for r in rows_of(client, exported, done)})
+    rows = [row for client in clients() for row in rows_of(client, exported, done)]
     lines = ["client\tlibrary\tsymbol\tkind\tstate\n"]
     lines += ["\t".join(row) + "\n" for row in rows]
     tables.write(table_path, "".join(lines))
