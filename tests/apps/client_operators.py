@@ -95,8 +95,8 @@ ELEMENTWISE = [
     ("mm", lambda a, b: a @ b.t(), 2, FLOATS, SUMS),
     ("bmm", lambda a, b: torch.bmm(a[None], b.t()[None]), 2, FLOATS, SUMS),
     ("addmm", lambda a, b: torch.addmm(a[:, :1], a, b.t()), 2, FLOATS, SUMS),
-    ("log_softmax", lambda a: torch.log_softmax(a, 1), 1, FLOATS, 8),
-    ("softmax", lambda a: torch.softmax(a, 1), 1, FLOATS, 8),
+    ("log_softmax", lambda a: torch.log_softmax(a, 1), 1, FLOATS, SUMS),
+    ("softmax", lambda a: torch.softmax(a, 1), 1, FLOATS, SUMS),
 ]
 
 
