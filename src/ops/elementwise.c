@@ -63,31 +63,52 @@ acn_status acn_elementwise_infer(acn_call *c) {
     return ACN_OK;
 }
 
-acn_status acn_elementwise_plan(acn_call *c) {
+/* The tile plans of one call: the formula, and its short form if it has one. */
+typedef struct elementwise_plan {
+    acn_tile_plan *full, *brief;
+} elementwise_plan;
+
+static acn_status bind_formula(acn_call *c, acn_class k, acn_body body, acn_tile_plan **out) {
     const acn_elementwise *e = c->op->family;
-    acn_class k = acn_class_of(compute_dtype(c));
     acn_program p = {0};
-    acn_reg in[ACN_MAX_INPUTS] = {0};
+    acn_reg in[ACN_MAX_INPUTS] = {0}, result;
     int inputs[ACN_MAX_INPUTS], count = input_slots(c), used = 0;
     for (int s = 0; s < count; s++) {
         if (!c->in_count[s]) continue;
         inputs[used] = c->in_first[s];
         in[s] = acn_p_input(&p, used++, k);
     }
-    acn_reg result;
-    if (e->body)
-        result = e->body(&p, c, in, k);
+    if (body)
+        result = body(&p, c, in, k);
     else
         result = acn_p3(&p, e->micro, in[0], in[count > 1 ? 1 : 0], in[count > 2 ? 2 : 0]);
     acn_p_store(&p, acn_p_cast(&p, result, acn_class_of(acn_out(c, 0)->dtype)));
-    acn_tile_plan *plan;
-    ACN_TRY(acn_tile_bind(c, &p, &c->out_first[0], inputs, used, &plan));
+    return acn_tile_bind(c, &p, &c->out_first[0], inputs, used, out);
+}
+
+acn_status acn_elementwise_plan(acn_call *c) {
+    const acn_elementwise *e = c->op->family;
+    acn_class k = acn_class_of(compute_dtype(c));
+    elementwise_plan *plan = acn_plan_alloc(c, sizeof *plan);
+    if (!plan) return acn_fail(ACN_BAD_ALLOC, "no host memory for a plan");
+    ACN_TRY(bind_formula(c, k, e->body, &plan->full));
+    if (e->has_short_form) {
+        uint32_t cost_us = c->plan->cost_us; /* one of the two runs, not both */
+        ACN_TRY(bind_formula(c, k, NULL, &plan->brief));
+        c->plan->cost_us = cost_us;
+    }
     c->plan->data = plan;
     return ACN_OK;
 }
 
+static bool attr_is_fallback(const acn_call *c) {
+    acn_scalar s = acn_attr_scalar(c, 0);
+    return acn_scalar_f64(&s) == c->op->attr[0].fallback && acn_scalar_imag(&s) == 0;
+}
+
 acn_status acn_elementwise_run(acn_call *c) {
-    acn_tile_run(c->plan->data, c);
+    const elementwise_plan *plan = c->plan->data;
+    acn_tile_run(plan->brief && attr_is_fallback(c) ? plan->brief : plan->full, c);
     return ACN_OK;
 }
 

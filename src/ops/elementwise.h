@@ -29,6 +29,9 @@ typedef struct acn_elementwise {
     bool gives_bool;
     acn_micro_code micro; /* used when body is NULL; operands are the inputs in order */
     acn_body body;
+    /* With a body: |micro| alone gives the same when scalar attribute 0 has its fallback value,
+     * which is only known at run time (alpha = 1 of Add, most of the time). */
+    bool has_short_form;
     acn_ref ref;
 } acn_elementwise;
 

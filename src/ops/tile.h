@@ -12,7 +12,7 @@
 #include "ops/op.h"
 
 enum {
-    ACN_TILE = 512,
+    ACN_TILE = 1024,
     ACN_TILE_REGISTERS = 32,
     ACN_PROGRAM_MICROS = 32,
     ACN_PROGRAM_LOADS = 10,

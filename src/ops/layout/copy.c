@@ -19,11 +19,13 @@ bool acn_route_find(acn_route *route, acn_dtype to, acn_dtype from) {
     if (!ACN_HAS(ACN_ALL, to) || !ACN_HAS(ACN_ALL, from)) return false;
     const acn_kernels *k = acn_kernels_get();
     acn_class from_class = acn_class_of(from), to_class = acn_class_of(to);
+    route->is_native = from != ACN_BOOL && acn_dtype_bytes(from) == acn_class_bytes(from_class);
     route->load = k->load[from][from_class];
     route->store = k->store[to][to_class];
     if (from_class == to_class) return route->load && route->store;
     if (k->load[from][to_class] && route->store) {
         route->load = k->load[from][to_class]; /* to bool, this is the test against zero */
+        route->is_native = false;
         return true;
     }
     if (to != ACN_BOOL && k->store[to][from_class] && route->load) {
@@ -38,9 +40,16 @@ void acn_route_run(const acn_route *route, void *to, const void *from, int64_t n
     _Alignas(64) char wide[TILE * 8], cast[TILE * 8];
     for (int64_t i = 0; i < n; i += TILE) {
         int64_t m = n - i < TILE ? n - i : TILE;
-        route->load(wide, (const char *)from + i * route->from_bytes, m);
-        if (route->cast) route->cast(cast, wide, m);
-        route->store((char *)to + i * route->to_bytes, route->cast ? cast : wide, m);
+        const void *source = (const char *)from + i * route->from_bytes;
+        if (!route->is_native) {
+            route->load(wide, source, m);
+            source = wide;
+        }
+        if (route->cast) {
+            route->cast(cast, source, m);
+            source = cast;
+        }
+        route->store((char *)to + i * route->to_bytes, source, m);
     }
 }
 

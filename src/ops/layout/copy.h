@@ -14,6 +14,7 @@
 typedef struct acn_route {
     acn_convert_fn load, cast, store; /* |cast| may be NULL */
     int64_t to_bytes, from_bytes;
+    bool is_native; /* the source is its class's own type: nothing to load */
 } acn_route;
 
 /* False when there is no way. Equal dtypes have a route, too. */

@@ -32,8 +32,6 @@ static acn_value add_scaled(acn_class k, const acn_value *in, acn_value alpha, i
 REF(add) { return add_scaled(k, in, attr[0], 1); }
 REF(sub) { return add_scaled(k, in, attr[0], -1); }
 
-/* alpha is a value, unknown to the plan, so the multiplication is always there; it costs nothing
- * beside the memory traffic and is exact for 1. */
 BODY(add) {
     acn_reg alpha = acn_p_attr(p, 0, k);
     if (k == ACN_K_F32 || k == ACN_K_F64) return acn_p3(p, ACN_U_FMA, in[1], alpha, in[0]);
@@ -46,7 +44,8 @@ BODY(sub) {
     return acn_p2(p, ACN_U_SUB, in[0], acn_p2(p, ACN_U_MUL, in[1], alpha));
 }
 
-static const acn_elementwise add_definition = {.body = add_body, .ref = add_ref};
+static const acn_elementwise add_definition = {
+    .body = add_body, .micro = ACN_U_ADD, .has_short_form = true, .ref = add_ref};
 ACN_OP(add) = {
     .name = "Add",
     .doc = "y = x1 + alpha * x2",
@@ -57,7 +56,8 @@ ACN_OP(add) = {
     .cases = CASES,
 };
 
-static const acn_elementwise sub_definition = {.body = sub_body, .ref = sub_ref};
+static const acn_elementwise sub_definition = {
+    .body = sub_body, .micro = ACN_U_SUB, .has_short_form = true, .ref = sub_ref};
 ACN_OP(sub) = {
     .name = "Sub",
     .doc = "y = x1 - alpha * x2",
