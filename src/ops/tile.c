@@ -13,7 +13,7 @@ enum {
     REGISTER_BYTES = ACN_TILE * 8,
     REGISTER_STEP = REGISTER_BYTES + 192, /* not a multiple of 4 KiB: stores and loads of different
                                              registers must not look alike to the core */
-    CHUNK_ELEMENTS = 32768,
+    CHUNK_ELEMENTS = 16384,
     STREAM_BYTES = 16 << 20, /* larger than the caches a core can call its own */
 };
 
