@@ -115,21 +115,37 @@ static acn_status fill_inputs(acn_call *c, const request *r) {
     return ACN_OK;
 }
 
-static acn_status output_tensor(acn_call *c, const request *r, int at, int slot, acn_tensor *out) {
+/* A description that is a result may leave dimensions open; infer then tells them. */
+static acn_status output_tensor(acn_call *c, const request *r, int at, acn_tensor *out) {
     acn_tensor_desc *d = NULL;
     acn_data_buffer *b = NULL;
     char name[48];
     snprintf(name, sizeof name, "outputs[%d]", at);
     ACN_TRY(acn_tensor_desc_resolve(name, r->output_descs[at], &d));
-    ACN_TRY(acn_data_buffer_resolve(name, r->outputs[at], &b));
-    if (r->infers_outputs && c->meta[slot].rank >= 0) {
-        acn_tensor_desc known = *d;
-        known.constant = NULL;
-        known.shape.rank = c->meta[slot].rank;
-        memcpy(known.shape.dims, c->meta[slot].dims, sizeof c->meta[slot].dims);
-        return fill_tensor(c, name, &known, b, out);
+    if (r->outputs) ACN_TRY(acn_data_buffer_resolve(name, r->outputs[at], &b));
+    if (!r->infers_outputs || acn_tensor_desc_count(d) >= 0) return fill_tensor(c, name, d, b, out);
+    acn_tensor_desc open = *d;
+    open.constant = NULL;
+    open.shape = (acn_desc_shape){.rank = 1};
+    return fill_tensor(c, name, &open, b, out);
+}
+
+/* After infer: outputs take the shapes that it told. */
+static acn_status shape_outputs(acn_call *c, const request *r) {
+    for (int s = 0, at = 0; s < ACN_MAX_OUTPUTS; at += c->out_count[s++]) {
+        acn_tensor *out = acn_out(c, s);
+        if (c->out_count[s] != 1 || c->meta[s].rank < 0) continue;
+        acn_tensor known;
+        acn_tensor_init(&known, out->data, out->dtype, c->meta[s].rank, c->meta[s].dims);
+        size_t bytes = (size_t)acn_tensor_count(&known) * acn_dtype_bytes(known.dtype);
+        size_t room = aclGetDataBufferSizeV2(r->outputs[at]);
+        if (room < bytes)
+            return acn_fail(ACN_INVALID_ARGUMENT,
+                            "the buffer of outputs[%d] has %zu bytes; the result takes %zu", at,
+                            room, bytes);
+        *out = known;
     }
-    return fill_tensor(c, name, d, b, out);
+    return ACN_OK;
 }
 
 static acn_status fill_outputs(acn_call *c, const request *r) {
@@ -138,7 +154,7 @@ static acn_status fill_outputs(acn_call *c, const request *r) {
         int share = share_of(c->op->out, slots, s, r->output_count);
         c->out_first[s] = used;
         for (int i = 0; i < share && at < r->output_count; i++, at++, used++, c->out_count[s]++)
-            ACN_TRY(output_tensor(c, r, at, s, &c->tensors[used]));
+            ACN_TRY(output_tensor(c, r, at, &c->tensors[used]));
     }
     if (at < r->output_count)
         return acn_fail(ACN_INVALID_ARGUMENT, "numOutputs is %d; operator %s has %d",
@@ -242,6 +258,7 @@ static acn_status begin_call(acn_call *c, const request *r) {
     c->api = op->name;
     ACN_TRY(acn_call_reserve(c, r->input_count + r->output_count));
     ACN_TRY(fill_inputs(c, r));
+    ACN_TRY(fill_outputs(c, r));
     return fill_attrs(c, r->attrs);
 }
 
@@ -271,8 +288,10 @@ static acn_status prepare(acn_executor *e, const request *r, aclrtStream handle)
     ACN_TRY(begin_call(c, r));
     if (!r->inputs && r->input_count) return acn_fail(ACN_NULL_POINTER, "inputs is NULL");
     if (!r->outputs && r->output_count) return acn_fail(ACN_NULL_POINTER, "outputs is NULL");
-    if (r->infers_outputs) ACN_TRY(acn_call_infer(c));
-    ACN_TRY(fill_outputs(c, r));
+    if (r->infers_outputs) {
+        ACN_TRY(acn_call_infer(c));
+        ACN_TRY(shape_outputs(c, r));
+    }
     ACN_TRY(acn_call_prepare(c));
     if (c->plan->workspace_bytes == 0) return ACN_OK;
     ACN_TRY(acn_stream_resolve(handle, &stream));
@@ -354,6 +373,7 @@ aclError aclopInferShape(const char *opType, int numInputs, aclTensorDesc *input
                  .input_descs = (const aclTensorDesc *const *)inputDesc,
                  .output_descs = (const aclTensorDesc *const *)outputDesc,
                  .attrs = attr,
+                 .infers_outputs = true,
                  .inputs = (const aclDataBuffer *const *)inputs};
     return ACN_ACL(infer(&r, true));
 }
