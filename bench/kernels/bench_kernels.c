@@ -7,13 +7,13 @@
  *
  *   bench_kernels [elements ...]     default: 51200 (in L2) and 16777216 (in memory)
  */
+#include "bench.h"
 #include "ops/kernels/kernels.h"
 #include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #ifdef __SSE2__
 #include <immintrin.h>
 #endif
@@ -149,20 +149,21 @@ static void run_ours_streaming(const subject *s, const work *w) {
 
 /* ---- timing --------------------------------------------------------------------------------- */
 
-static double now_us(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e6 + (double)t.tv_nsec * 1e-3;
-}
-
 enum { PLAIN, STREAM, OURS, OURS_STREAM, WAYS };
 
 static void run_way(int way, const subject *s, const work *w) {
     switch (way) {
-    case PLAIN: s->plain(w); break;
-    case STREAM: s->plain_stream(w); break;
-    case OURS: run_ours(s, w); break;
-    default: run_ours_streaming(s, w);
+    case PLAIN:
+        s->plain(w);
+        break;
+    case STREAM:
+        s->plain_stream(w);
+        break;
+    case OURS:
+        run_ours(s, w);
+        break;
+    default:
+        run_ours_streaming(s, w);
     }
 }
 
@@ -174,10 +175,10 @@ static void measure(const subject *s, const work *w) {
         for (int way = 0; way < WAYS; way++) {
             if (way == STREAM && !s->plain_stream) continue;
             if (way == OURS_STREAM && !s->out_bytes) continue;
-            double begin = now_us();
+            double begin = bench_now_us();
             for (int i = 0; i < repeats; i++)
                 run_way(way, s, w);
-            best[way] = fmin(best[way], (now_us() - begin) / repeats);
+            best[way] = fmin(best[way], (bench_now_us() - begin) / repeats);
         }
     }
     double ours = fmin(best[OURS], best[OURS_STREAM]), plain = fmin(best[PLAIN], best[STREAM]);
@@ -216,7 +217,8 @@ static void measure_all(int64_t n) {
             if (subjects[s].in_bytes == 8)
                 ((int64_t *)memory[1])[i] = i * 977;
             else
-                ((float *)memory[1])[i] = ((float *)memory[2])[i] = (float)(i % 1999) * 0.01f - 9.0f;
+                ((float *)memory[1])[i] = ((float *)memory[2])[i] =
+                    (float)(i % 1999) * 0.01f - 9.0f;
         }
         for (int l = 0; l < count; l++) {
             work w = {memory[0], memory[1], memory[2], n, levels[l]};
