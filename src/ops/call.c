@@ -161,11 +161,16 @@ void *acn_plan_alloc(acn_call *c, size_t bytes) { return acn_arena_alloc(&c->pla
 void acn_out_set_shape(acn_call *c, int slot, int rank, const int64_t *dims) {
     acn_tensor *out = acn_out(c, slot);
     acn_object_tensor *object = out->object;
+    acn_tensor shaped;
+    acn_tensor_init(&shaped, out->data, out->dtype, rank, dims);
+    if (!acn_tensor_is_contiguous(out)) memcpy(shaped.strides, out->strides, sizeof out->strides);
     out->rank = rank;
-    memcpy(out->dims, dims, (size_t)rank * sizeof *dims);
+    memcpy(out->dims, shaped.dims, sizeof out->dims);
+    memcpy(out->strides, shaped.strides, sizeof out->strides);
     if (!object) return;
     object->view.rank = rank;
-    memcpy(object->view.dims, dims, (size_t)rank * sizeof *dims);
+    memcpy(object->view.dims, out->dims, sizeof out->dims);
+    memcpy(object->view.strides, out->strides, sizeof out->strides);
 }
 
 /* ---- checks ---------------------------------------------------------------------------------- */
@@ -425,8 +430,9 @@ acn_status acn_call_prepare(acn_call *c) {
     }
     if (!(c->op->flags & ACN_OP_MAY_OVERLAP)) {
         acn_status status = check_overlap(c);
-        if (status != ACN_OK) {
-            acn_call_release(c);
+        if (status != ACN_OK) { /* the call's memory stays the caller's to release */
+            if (c->plan) acn_plan_release(c->plan);
+            c->plan = NULL;
             return status;
         }
     }

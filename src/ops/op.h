@@ -184,7 +184,7 @@ acn_status acn_bad_attr(const acn_call *c, int slot, const char *format, ...)
 /* -rank <= dim < rank -> 0..rank-1 (rank 0 counts as 1); fails naming attr |slot|. */
 acn_status acn_wrap_dim(const acn_call *c, int slot, int64_t dim, int rank, int *out_dim);
 /* For run of operators with ACN_OP_DYNAMIC_OUT: the output's true shape, within the client's room.
- */
+ * A contiguous output stays contiguous: it is packed to its true shape. */
 void acn_out_set_shape(acn_call *c, int slot, int rank, const int64_t *dims);
 /* Zeroed memory that lives as long as the plan. */
 void *acn_plan_alloc(acn_call *c, size_t bytes);

@@ -166,4 +166,7 @@ ACN_OP(EmbeddingDenseGrad) = {
     .plan = plan,
     .run = run,
     .run0 = run0,
+    .cases = "tolerance=reduction [4,5],i64[4]@0..2|num_weights=3 "
+             "[2,9,300],i32[2,9]@0..6|num_weights=7,padding_idx=2 "
+             "[30,5],i64[30]@0..2|num_weights=4,scale_grad_by_freq=1 [0,5],i64[0]|num_weights=2",
 };

@@ -210,34 +210,40 @@ static acn_status run0_elements(acn_call *c) {
 ACN_OP(GatherV2) = {
     .name = "GatherV2",
     .doc = "y = the slices of x along axis that indices name",
-    .in = {{"x", ACN_MOVABLE}, {"indices", ACN_INDEX_TYPES}},
+    .in = {{"x", ACN_MOVABLE, ACN_UNALIASED}, {"indices", ACN_INDEX_TYPES, ACN_UNALIASED}},
     .out = {{"y", ACN_MOVABLE}},
     .attr = {{"axis", ACN_ATTR_INT}},
     .infer = infer_slices,
     .plan = plan_slices,
     .run = run_slices,
     .run0 = run0_slices,
+    .cases = "[6,7],i64[4]@-6..5|axis=0 [6,7,3],i32[4]@-7..6|axis=1 [6,7],i64[2,3]@0..6|axis=-1 "
+             "[5],i64[]@-5..4|axis=0 [5,0],i64[3]@0..4|axis=0 [5,3],i64[0]|axis=0 "
+             "[300,70],i64[400]@-300..299|axis=0",
 };
 
 ACN_OP(Embedding) = {
     .name = "Embedding",
     .doc = "y = the rows of x that indices name",
-    .in = {{"x", ACN_MOVABLE}, {"indices", ACN_INDEX_TYPES}},
+    .in = {{"x", ACN_MOVABLE, ACN_UNALIASED}, {"indices", ACN_INDEX_TYPES, ACN_UNALIASED}},
     .out = {{"y", ACN_MOVABLE}},
     .infer = infer_slices,
     .plan = plan_slices,
     .run = run_slices,
     .run0 = run0_slices,
+    .cases = "[6,7],i64[4]@0..5 [6,7],i32[2,3]@0..5 [6,7],i64[]@0..5 [6,7],i64[0]",
 };
 
 ACN_OP(GatherElements) = {
     .name = "GatherElements",
     .doc = "y[.., i, ..] = x[.., index[.., i, ..], ..] along dim",
-    .in = {{"x", ACN_MOVABLE}, {"index", ACN_INDEX_TYPES}},
+    .in = {{"x", ACN_MOVABLE, ACN_UNALIASED}, {"index", ACN_INDEX_TYPES, ACN_UNALIASED}},
     .out = {{"y", ACN_MOVABLE}},
     .attr = {{"dim", ACN_ATTR_INT}},
     .infer = infer_elements,
     .plan = plan_elements,
     .run = run_elements,
     .run0 = run0_elements,
+    .cases = "[6,7],i64[3,7]@-6..5|dim=0 [6,7],i32[6,9]@0..6|dim=-1 [3,4,5],i64[2,4,5]@0..2|dim=0 "
+             "[7],i64[5]@0..6|dim=0 [6,7],i64[0,7]|dim=0",
 };

@@ -121,10 +121,13 @@ static acn_status run0(acn_call *c) {
 ACN_OP(Index) = {
     .name = "Index",
     .doc = "y = x[indices], PyTorch's advanced indexing; negative indices count from the end",
-    .in = {{"x", ACN_MOVABLE}, {"indices", ACN_MOVABLE, ACN_LIST}},
+    .in = {{"x", ACN_MOVABLE, ACN_UNALIASED}, {"indices", ACN_MOVABLE, ACN_LIST | ACN_UNALIASED}},
     .out = {{"y", ACN_MOVABLE}},
     .infer = infer,
     .plan = plan,
     .run = run,
     .run0 = run0,
+    .cases = "[6,7,3],{i64[4]@-6..5} [6,7,3],{[0],i64[4]@-7..6} [6,7,3],{i64[4]@0..5,i64[4]@-7..6} "
+             "[6,7,3],{i64[2,1]@0..5,[0],i64[3]@-3..2} [6,7],{i64[]@0..5} [6,7],{i32[2,3]@-6..5} "
+             "[9],{i64[700]@-9..8} [300,70],{i64[400]@0..299}",
 };

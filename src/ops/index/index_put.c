@@ -191,11 +191,19 @@ static acn_status run0(acn_call *c) {
 ACN_OP(IndexPutV2) = {
     .name = "IndexPutV2",
     .doc = "y = x with x[indices] = value, or += value; the last of equal positions wins",
-    .in = {{"x", ACN_ALL}, {"value", ACN_ALL}, {"indices", ACN_MOVABLE, ACN_LIST}},
+    .in = {{"x", ACN_ALL},
+           {"value", ACN_ALL, ACN_UNALIASED},
+           {"indices", ACN_MOVABLE, ACN_LIST | ACN_UNALIASED}},
     .out = {{"y", ACN_ALL}},
     .attr = {{"accumulate", ACN_ATTR_BOOL}},
     .infer = infer,
     .plan = plan,
     .run = run,
     .run0 = run0,
+    .cases =
+        "tolerance=reduction [6,7,3],[4,7,3],{i64[4]@-6..5} [6,7,3],[6,4,3],{[0],i64[4]@-7..6} "
+        "[6,7,3],[3],{i64[4]@0..5,i64[4]@-7..6} [6,7],[],{i64[3]@0..5} "
+        "[6,7,3],[2,3,7],{i64[2,1]@0..5,[0],i64[3]@-3..2} "
+        "[6,7,3],[4,7,3],{i64[4]@-6..5}|accumulate=1 [9],[70],{i32[70]@-9..8}|accumulate=1 "
+        "[6,7],[],{i64[3]@0..5}|accumulate=1",
 };

@@ -13,6 +13,11 @@ typedef struct nonzero_plan {
     bool is_transposed;
 } nonzero_plan;
 
+/* From one row, and from one dimension, to the next. */
+typedef struct steps {
+    int64_t row, dim;
+} steps;
+
 typedef struct task {
     const nonzero_plan *plan;
     const char *x;
@@ -20,6 +25,7 @@ typedef struct task {
     acn_reader reader;
     int64_t *found; /* a chunk: first how many it has, then the number of its first */
     int64_t total;
+    steps steps;
     bool writes;
 } task;
 
@@ -29,10 +35,8 @@ static acn_status infer(acn_call *c) {
     int64_t dims[2];
     dims[is_transposed ? 1 : 0] = acn_tensor_count(x);
     dims[is_transposed ? 0 : 1] = x->rank;
-    if (y && y->rank == 2 && !is_transposed) dims[0] = y->dims[0];
-    if (y && y->rank == 2 && is_transposed) dims[1] = y->dims[1];
-    if (y && !acn_tensor_is_contiguous(y))
-        return acn_bad_output(c, 0, "expected contiguous memory, as the result is packed");
+    int rows = is_transposed ? 1 : 0; /* there may be more room than for all */
+    if (y && y->rank == 2 && y->dims[rows] > dims[rows]) dims[rows] = y->dims[rows];
     acn_out_is(c, 0, y ? y->dtype : ACN_I64, 2, dims);
     return ACN_OK;
 }
@@ -57,9 +61,8 @@ static acn_status plan(acn_call *c) {
 }
 
 static void store(const task *t, int64_t row, int dim, int64_t index) {
-    const nonzero_plan *p = t->plan;
-    int64_t place = p->is_transposed ? dim * t->total + row : row * p->rank + dim;
-    if (p->index_dtype == ACN_I64)
+    int64_t place = row * t->steps.row + dim * t->steps.dim;
+    if (t->plan->index_dtype == ACN_I64)
         ((int64_t *)t->y)[place] = index;
     else
         ((int32_t *)t->y)[place] = (int32_t)index;
@@ -106,16 +109,21 @@ static void scan_chunk(void *context, int64_t chunk, int worker) {
     if (!t->writes) t->found[chunk] = found;
 }
 
-static acn_status tell_count(acn_call *c, int64_t total) {
-    acn_tensor *y = acn_out(c, 0);
+/* A contiguous output is packed to its true shape; a strided one keeps its strides. */
+static steps steps_of(const acn_call *c, int64_t total) {
+    const acn_tensor *y = acn_out(c, 0);
     bool is_transposed = acn_attr_int(c, TRANSPOSE);
-    int64_t room = y->dims[is_transposed ? 1 : 0], dims[2] = {y->dims[0], y->dims[1]};
-    if (total > room)
-        return acn_fail(ACN_EXECUTION, "%lld elements are not 0; the output has room for %lld",
-                        (long long)total, (long long)room);
+    if (!acn_tensor_is_contiguous(y))
+        return (steps){y->strides[is_transposed ? 1 : 0], y->strides[is_transposed ? 0 : 1]};
+    return is_transposed ? (steps){1, total} : (steps){acn_in(c, 0)->rank, 1};
+}
+
+static void tell_count(acn_call *c, int64_t total) {
+    bool is_transposed = acn_attr_int(c, TRANSPOSE);
+    int64_t dims[2];
     dims[is_transposed ? 1 : 0] = total;
+    dims[is_transposed ? 0 : 1] = acn_in(c, 0)->rank;
     acn_out_set_shape(c, 0, 2, dims);
-    return ACN_OK;
 }
 
 static acn_status run(acn_call *c) {
@@ -128,7 +136,8 @@ static acn_status run(acn_call *c) {
         t.found[i] = t.total;
         t.total += found;
     }
-    ACN_TRY(tell_count(c, t.total));
+    t.steps = steps_of(c, t.total);
+    tell_count(c, t.total);
     t.writes = true;
     acn_pool_run(p->chunks, scan_chunk, &t);
     return ACN_OK;
@@ -142,17 +151,17 @@ static bool differs(const acn_tensor *x, int64_t i) {
 
 static acn_status run0(acn_call *c) {
     const acn_tensor *x = acn_in(c, 0), *y = acn_out(c, 0);
-    bool is_transposed = acn_attr_int(c, TRANSPOSE);
     int64_t n = acn_tensor_count(x), total = 0, row = 0, bytes = (int64_t)acn_dtype_bytes(y->dtype);
     for (int64_t i = 0; i < n; i++)
         total += differs(x, i);
-    ACN_TRY(tell_count(c, total));
+    steps step = steps_of(c, total);
+    tell_count(c, total);
     for (int64_t i = 0; i < n; i++) {
         if (!differs(x, i)) continue;
         int64_t index[ACN_MAX_DIMS];
         acn_index_of(x, i, index);
         for (int d = 0; d < x->rank; d++) {
-            int64_t place = is_transposed ? d * total + row : row * x->rank + d;
+            int64_t place = row * step.row + d * step.dim;
             acn_store_value((char *)y->data + place * bytes, y->dtype,
                             (acn_value){.f = (double)index[d], .i = index[d]});
         }
@@ -164,7 +173,7 @@ static acn_status run0(acn_call *c) {
 ACN_OP(NonZero) = {
     .name = "NonZero",
     .doc = "y = the indices of x's elements other than 0, in row-major order",
-    .in = {{"x", ACN_ALL}},
+    .in = {{"x", ACN_ALL, ACN_UNALIASED}},
     .out = {{"y", ACN_T(ACN_I64) | ACN_T(ACN_I32)}},
     .attr = {{"transpose", ACN_ATTR_BOOL}},
     .infer = infer,
@@ -172,4 +181,5 @@ ACN_OP(NonZero) = {
     .run = run,
     .run0 = run0,
     .flags = ACN_OP_DYNAMIC_OUT,
+    .cases = "[5,7] [5,7]|transpose=1 bool[2,3,4] bool[400,100]|transpose=1 [] [0,3] i8[200]@-1..1",
 };

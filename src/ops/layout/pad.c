@@ -101,7 +101,7 @@ static acn_status run0(acn_call *c) {
 ACN_OP(PadV3) = {
     .name = "PadV3",
     .doc = "y = x in a frame of constant_values (0); pad has pairs of widths, last dimension first",
-    .in = {{"x", ACN_ALL},
+    .in = {{"x", ACN_ALL, ACN_UNALIASED},
            {"constant_values", ACN_ALL | ACN_T(ACN_C128), ACN_OPTIONAL | ACN_SCALARISH}},
     .out = {{"y", ACN_ALL}},
     .attr = {{"pad", ACN_ATTR_INTS, .is_required = true}},

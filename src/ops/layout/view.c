@@ -160,7 +160,7 @@ static acn_status run0_tile(acn_call *c) { return acn_moves_run0(c, tile_origin)
 ACN_OP(Transpose) = {
     .name = "Transpose",
     .doc = "y's dimension i is x's dimension perm[i]",
-    .in = {{"x", ACN_MOVABLE}},
+    .in = {{"x", ACN_MOVABLE, ACN_UNALIASED}},
     .out = {{"y", ACN_MOVABLE}},
     .attr = {{"perm", ACN_ATTR_INTS, .is_required = true}},
     .infer = infer_transpose,

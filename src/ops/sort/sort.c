@@ -222,7 +222,7 @@ static acn_status run0_topk(acn_call *c) {
 ACN_OP(Sort) = {
     .name = "Sort",
     .doc = "y1 = x sorted along axis, always stable; y2 = where each stood",
-    .in = {{"x", ACN_SORTABLE}},
+    .in = {{"x", ACN_SORTABLE, ACN_UNALIASED}},
     .out = {{"y1", ACN_SORTABLE}, {"y2", ACN_T(ACN_I64) | ACN_T(ACN_I32)}},
     .attr = {{"axis", ACN_ATTR_INT, .fallback = -1},
              {"descending", ACN_ATTR_BOOL},
@@ -237,7 +237,7 @@ ACN_OP(Sort) = {
 ACN_OP(TopKV2) = {
     .name = "TopKV2",
     .doc = "the k greatest (or least) of x along dim in order, and where they stood",
-    .in = {{"x", ACN_SORTABLE}},
+    .in = {{"x", ACN_SORTABLE, ACN_UNALIASED}},
     .out = {{"values", ACN_SORTABLE}, {"indices", ACN_T(ACN_I64) | ACN_T(ACN_I32)}},
     .attr = {{"k", ACN_ATTR_INT, .is_required = true},
              {"dim", ACN_ATTR_INT, .fallback = -1},

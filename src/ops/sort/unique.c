@@ -19,7 +19,6 @@ static acn_status infer(acn_call *c) {
     if (y && acn_tensor_count(y) < count)
         return acn_bad_output(c, Y, "expected room for %lld elements", (long long)count);
     acn_out_is(c, Y, x->dtype, 1, &count);
-    if (y && y->rank != 1) c->meta[Y].rank = -1;
     const acn_tensor *inverse = acn_out(c, INDICES), *counts = acn_out(c, COUNTS);
     bool needs_inverse = acn_attr_int(c, RETURN_INVERSE);
     if (inverse && (needs_inverse || acn_tensor_count(inverse) != 0))
@@ -59,7 +58,11 @@ static void load_all(const unique_plan *p, char *entries, const char *x) {
                         inner, i);
 }
 
-/* The outputs are packed from their first element on. */
+static int64_t *count_at(const acn_tensor *counts, int64_t i) {
+    return (int64_t *)counts->data + i * counts->strides[0];
+}
+
+/* The outputs hold their results from their first element on. */
 static void tell_shapes(acn_call *c, int64_t distinct) {
     acn_out_set_shape(c, Y, 1, &distinct);
     if (acn_out(c, COUNTS) && acn_tensor_count(acn_out(c, COUNTS)) != 0)
@@ -72,6 +75,7 @@ static acn_status run(acn_call *c) {
                      *counts = acn_out(c, COUNTS);
     char *entries = c->workspace, *y = acn_out(c, Y)->data;
     int64_t bytes = p->sorter.key_bytes, distinct = 0, first = 0;
+    int64_t y_step = acn_out(c, Y)->strides[0] * bytes;
     bool gives_inverse = inverse && acn_tensor_count(inverse) == p->count;
     bool gives_counts = counts && acn_tensor_count(counts) != 0;
     load_all(p, entries, x->data);
@@ -80,9 +84,9 @@ static acn_status run(acn_call *c) {
         int64_t index = acn_sorter_index(&p->sorter, entries, i);
         if (gives_inverse) *(int64_t *)acn_tensor_at(inverse, index) = distinct;
         if (i + 1 < p->count && acn_sorter_equal_next(&p->sorter, entries, i)) continue;
-        memcpy(y + distinct * bytes, acn_tensor_at(x, acn_sorter_index(&p->sorter, entries, first)),
-               (size_t)bytes);
-        if (gives_counts) ((int64_t *)counts->data)[distinct] = i + 1 - first;
+        memcpy(y + distinct * y_step,
+               acn_tensor_at(x, acn_sorter_index(&p->sorter, entries, first)), (size_t)bytes);
+        if (gives_counts) *count_at(counts, distinct) = i + 1 - first;
         first = i + 1;
         distinct++;
     }
@@ -126,16 +130,15 @@ static acn_status run0(acn_call *c) {
                      *counts = acn_out(c, COUNTS);
     char *y = acn_out(c, Y)->data;
     int64_t n = acn_tensor_count(x), distinct = 0, bytes = (int64_t)acn_dtype_bytes(x->dtype);
+    int64_t y_step = acn_out(c, Y)->strides[0] * bytes;
     bool gives_inverse = inverse && acn_tensor_count(inverse) == n;
     bool gives_counts = counts && acn_tensor_count(counts) != 0, is_first;
-    for (int64_t i = 0; i < n && gives_counts; i++)
-        ((int64_t *)counts->data)[i] = 0;
     for (int64_t i = 0; i < n; i++) {
         int64_t group = group_of(x, n, i, &is_first);
         if (gives_inverse) *(int64_t *)acn_tensor_at(inverse, i) = group;
-        if (gives_counts) ((int64_t *)counts->data)[group]++;
+        if (gives_counts) *count_at(counts, group) = is_first ? 1 : *count_at(counts, group) + 1;
         if (!is_first) continue;
-        memcpy(y + group * bytes, acn_tensor_at(x, i), (size_t)bytes);
+        memcpy(y + group * y_step, acn_tensor_at(x, i), (size_t)bytes);
         distinct++;
     }
     tell_shapes(c, distinct);
@@ -145,7 +148,7 @@ static acn_status run0(acn_call *c) {
 ACN_OP(UniqueWithCountsAndSorting) = {
     .name = "UniqueWithCountsAndSorting",
     .doc = "y = the distinct elements of x, ascending; where each of x went; how often each comes",
-    .in = {{"x", ACN_SORTABLE}},
+    .in = {{"x", ACN_SORTABLE, ACN_UNALIASED}},
     .out = {{"y", ACN_SORTABLE},
             {"indices", ACN_T(ACN_I64), ACN_OPTIONAL},
             {"counts", ACN_T(ACN_I64), ACN_OPTIONAL}},
@@ -157,4 +160,7 @@ ACN_OP(UniqueWithCountsAndSorting) = {
     .run = run,
     .run0 = run0,
     .flags = ACN_OP_DYNAMIC_OUT,
+    .cases = "[7]|return_inverse=1,return_counts=1 [5,9]|return_counts=1,return_inverse=1 "
+             "i8+i32+i64[300]@-9..9|return_inverse=1,return_counts=1 [0]|return_inverse=1 "
+             "[]|return_counts=1,return_inverse=1 bool[50]|return_counts=1,return_inverse=1",
 };
