@@ -2,6 +2,8 @@
 #include "doors/door.h"
 #include "base/report.h"
 
+#include "base/report.h"
+
 int acn_door_unsupported(const char *api) {
     acn_report_count(acn_report_open("unsupported", api), 0);
     return acn_door_acl(api, acn_fail(ACN_FEATURE_NOT_SUPPORTED,

@@ -41,13 +41,13 @@ struct acn_stream {
     atomic_bool has_error;
     acn_status error; /* first failure since the last synchronise */
     char *error_text;
-    bool stop_on_failure;
     acn_reports *reports; /* thread that runs its callbacks */
 
     acn_context *context;
     uint32_t id, priority, flags;
     int device;
     bool is_default;
+    _Atomic uint32_t attributes[ACN_STREAM_ATTRIBUTES];
     acn_stream *next, *previous; /* of all streams, under the runtime's mutex */
 };
 

@@ -62,7 +62,6 @@ acn_status acn_stream_create(acn_context *context, uint32_t priority, uint32_t f
     stream->is_running = stream->is_lingering = false;
     stream->error = ACN_OK;
     stream->error_text = NULL;
-    stream->stop_on_failure = false;
     stream->reports = NULL;
     stream->context = context;
     stream->id = atomic_fetch_add(&last_id, 1);
@@ -70,6 +69,8 @@ acn_status acn_stream_create(acn_context *context, uint32_t priority, uint32_t f
     stream->flags = flags;
     stream->device = context->device;
     stream->is_default = false;
+    for (int i = 0; i < ACN_STREAM_ATTRIBUTES; i++)
+        atomic_store(&stream->attributes[i], 0);
     atomic_store(&stream->serial, atomic_fetch_add(&last_serial, 1) + 1);
     acn_runtime_add_stream(stream);
     *out_stream = stream;
@@ -377,9 +378,9 @@ bool acn_stream_is_idle(acn_stream *stream) {
            atomic_load_explicit(&stream->submitted, memory_order_acquire);
 }
 
+/* CANN has it for all streams of the context, whichever it is asked for. */
 void acn_stream_set_stop_on_failure(acn_stream *stream, bool stop) {
-    stream->stop_on_failure = stop;
-    if (stop) atomic_store(&stream->context->stop_on_failure, true);
+    atomic_store(&stream->context->stop_on_failure, stop);
 }
 
 bool acn_stream_stops_on_failure(const acn_stream *stream) {
@@ -392,6 +393,14 @@ uint32_t acn_stream_priority(const acn_stream *stream) { return stream->priority
 uint32_t acn_stream_flags(const acn_stream *stream) { return stream->flags; }
 acn_context *acn_stream_context(const acn_stream *stream) { return stream->context; }
 bool acn_stream_is_default(const acn_stream *stream) { return stream->is_default; }
+uint32_t acn_stream_get_attribute(const acn_stream *stream, acn_stream_attribute key) {
+    return atomic_load_explicit(&stream->attributes[key], memory_order_relaxed);
+}
+
+void acn_stream_set_attribute(acn_stream *stream, acn_stream_attribute key, uint32_t value) {
+    atomic_store_explicit(&stream->attributes[key], value, memory_order_relaxed);
+}
+
 uint32_t acn_stream_last_task(void) { return last_task; }
 
 uint32_t acn_stream_available(void) {

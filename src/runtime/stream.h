@@ -66,6 +66,17 @@ uint32_t acn_stream_available(void);
 /* After a failure the rest is dropped until a synchronise has reported it. */
 void acn_stream_set_stop_on_failure(acn_stream *stream, bool stop);
 bool acn_stream_stops_on_failure(const acn_stream *stream);
+/* What clients attach to a stream; 0 until set. */
+typedef enum acn_stream_attribute {
+    ACN_STREAM_CUBE_LIMIT,
+    ACN_STREAM_VECTOR_LIMIT,
+    ACN_STREAM_OVERFLOW_SWITCH,
+    ACN_STREAM_USER_TAG,
+    ACN_STREAM_CACHE_OP_INFO,
+    ACN_STREAM_ATTRIBUTES
+} acn_stream_attribute;
+uint32_t acn_stream_get_attribute(const acn_stream *stream, acn_stream_attribute key);
+void acn_stream_set_attribute(acn_stream *stream, acn_stream_attribute key, uint32_t value);
 /* Drops what is queued; a running task is waited for, a waiting one is ended. */
 acn_status acn_stream_abort(acn_stream *stream);
 /* The calling thread's last task, as a stream counts them. */
