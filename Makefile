@@ -91,6 +91,7 @@ sanitize: deps
 
 bench: build venv
 	cmake --build $(BUILD) --parallel $(JOBS) --target bench
+	for threads in 1 2; do $(VENV)/bin/python bench/torch_elementwise.py $(TOOLKIT) $$threads; done
 	$(VENV)/bin/python bench/import_time.py
 
 # COMPATIBILITY.md from what the toolkit says of itself and from the results of the tests.

@@ -75,9 +75,7 @@ def program_section(results):
     counts = collections.Counter((area, outcome) for area, _, outcome in rows)
     areas = sorted({area for area, _, _ in rows})
     outcomes = ("pass", "failure", "error", "skipped")
-    yield from table(
-        ("tests", *outcomes), [(a, *(counts[a, o] for o in outcomes)) for a in areas]
-    )
+    yield from table(("tests", *outcomes), [(a, *(counts[a, o] for o in outcomes)) for a in areas])
     for area, name, outcome in rows:
         if outcome != "pass":
             yield f"- {outcome}: {area}: {name}"
@@ -88,9 +86,9 @@ def symbol_section(toolkit):
     yield "## Symbols"
     yield ""
     yield (
-        "What the unmodified clients ask for. *done*: works. *unsupported*: exists, since the client "
-        "links or calls it unconditionally, and fails with its own name. *absent*: the client probes "
-        "for it and takes another way."
+        "What the unmodified clients ask for. *done*: works. *unsupported*: exists, since the "
+        "client links or calls it unconditionally, and fails with its own name. *absent*: the "
+        "client probes for it and takes another way."
     )
     yield ""
     rows = ask(toolkit, "coverage")
@@ -98,7 +96,8 @@ def symbol_section(toolkit):
     counts = collections.Counter((r["client"], r["library"], r["state"]) for r in rows)
     keys = sorted({(r["client"], r["library"]) for r in rows})
     yield from table(
-        ("client", "library", *states), [(*key, *(counts[*key, s] for s in states)) for key in keys]
+        ("client", "library", *states),
+        [(*key, *(counts[(*key, s)] for s in states)) for key in keys],
     )
     gaps = collections.defaultdict(set)
     for row in rows:

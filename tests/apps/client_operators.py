@@ -1,6 +1,7 @@
 """Runs inside the client: each operator on npu:0 against the same call on the CPU.
 
-Prints one JSON line per case: {"operator", "dtype", "layout", "error"}; error is null when both agree.
+Prints one JSON line per case: {"operator", "dtype", "layout", "error"}; error is null when both
+agree.
 The device must do the work itself: TORCH_NPU_FALLBACK_CPU_DISABLE turns a fallback into an error.
 """
 
@@ -145,8 +146,11 @@ def disagreement(expected, actual, tolerance):
         return "infinities in other places"
     exact, got = exact[finite], got[finite]
     eps = torch.finfo(expected.dtype).eps
-    scale = exact.abs().max().clamp(min=1.0) if tolerance == SUMS and exact.numel() else exact.abs()
-    allowed = tolerance * eps * scale + (0 if tolerance == EXACT else torch.finfo(expected.dtype).tiny)
+    scale = exact.abs()
+    if tolerance == SUMS and exact.numel():
+        scale = scale.max().clamp(min=1.0)
+    smallest = 0 if tolerance == EXACT else torch.finfo(expected.dtype).tiny
+    allowed = tolerance * eps * scale + smallest
     worst = ((exact - got).abs() - allowed).max().item() if exact.numel() else 0
     return f"off by {worst:.3g} beyond {tolerance} eps" if worst > 0 else None
 

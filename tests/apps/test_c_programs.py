@@ -7,6 +7,7 @@ from running import succeeded
 
 LIBRARIES = ["-lascendcl", "-lacl_op_compiler", "-lnnopbase", "-lopapi"]
 
+
 def check_output(name, text):
     if name == "hello_device":
         assert "Ascend910B1" in text

@@ -23,8 +23,7 @@ assert (a + a).cpu().eq(2).all(), "the device does not work any more"
     "call, words",
     [
         ("torch.add(a, a, out=a.view(-1)[:6].expand(3, 6)[:, :4])", ["aclnnAdd", "161002"]),
-        ("torch.ones(2, dtype=torch.complex128).npu() * torch.ones(2).npu().abs_()",
-         ["161002"]),
+        ("torch.ones(2, dtype=torch.complex128).npu() * torch.ones(2).npu().abs_()", ["161002"]),
     ],
 )
 def test_operators(toolkit, call, words, mode):
