@@ -65,6 +65,7 @@ target_link_options(acn_rows PRIVATE -Wl,--unresolved-symbols=ignore-all)
 add_dependencies(acn_rows acn_headers)
 add_custom_command(OUTPUT ${ACN_GEN}/rows.txt
     COMMAND acn_rows > ${ACN_GEN}/rows.txt
+    DEPENDS acn_rows
     COMMENT "Rows of api/aclnn.tsv that work" VERBATIM)
 
 file(GENERATE OUTPUT ${ACN_GEN}/core_objects.txt CONTENT "$<JOIN:$<TARGET_OBJECTS:acn_core>,\n>\n")
