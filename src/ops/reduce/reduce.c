@@ -95,11 +95,15 @@ static void gather(char *to, const char *from, int64_t bytes, int64_t stride, in
 const void *acn_reader_get(const acn_reader *reader, const char *from, int64_t stride, int64_t n,
                            void *room) {
     _Alignas(64) char raw[LANES * 8], own[LANES * 8];
-    if (stride != reader->bytes) {
-        gather(reader->load ? raw : room, from, reader->bytes, stride, n);
-        from = reader->load ? raw : room;
+    if (!reader->load) {
+        if (stride == reader->bytes) return from;
+        gather(room, from, reader->bytes, stride, n);
+        return room;
     }
-    if (!reader->load) return from;
+    if (stride != reader->bytes) {
+        gather(raw, from, reader->bytes, stride, n);
+        from = raw;
+    }
     reader->load(reader->cast ? own : room, from, n);
     if (reader->cast) reader->cast(room, own, n);
     return room;
