@@ -1,5 +1,5 @@
-# C tests: one program for each tests/unit/test_*.c, linked with the core's objects, so that tests
-# reach internal functions that libanycann.so does not export.
+# C tests: one program for each tests/unit/test_*.c, linked with the objects of libanycann.so, so
+# that tests reach internal functions that the library does not export.
 include(CTest)
 find_library(ACN_CMOCKA cmocka)
 if(NOT BUILD_TESTING OR NOT ACN_CMOCKA)
@@ -10,12 +10,10 @@ endif()
 file(GLOB ACN_UNIT_TESTS CONFIGURE_DEPENDS tests/unit/test_*.c)
 foreach(source IN LISTS ACN_UNIT_TESTS)
     get_filename_component(name ${source} NAME_WE)
-    add_executable(${name} ${source} $<TARGET_OBJECTS:acn_core> ${ACN_KERNEL_OBJECTS})
-    target_include_directories(${name} PRIVATE src ${ACN_TOOLKIT}/include)
-    target_link_libraries(${name} PRIVATE ${ACN_CMOCKA} Threads::Threads m ${CMAKE_DL_LIBS})
+    add_executable(${name} ${source})
+    target_link_libraries(${name} PRIVATE acn_objects ${ACN_CMOCKA})
     set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
     add_test(NAME unit.${name} COMMAND ${name})
     set_tests_properties(unit.${name} PROPERTIES TIMEOUT 120 LABELS unit
         ENVIRONMENT "ANYCANN_REPORT_DIR=${CMAKE_BINARY_DIR}/tests/report;ASCEND_GLOBAL_LOG_LEVEL=4")
 endforeach()
-add_subdirectory(tests/ops)

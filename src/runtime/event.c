@@ -243,7 +243,7 @@ uint32_t acn_event_flags(const acn_event *event) { return event->flags; }
 
 acn_status acn_event_time_ns(acn_event *event, int64_t *out_ns) {
     if ((event->flags & ACN_EVENT_TIME_LINE) == 0)
-        return acn_fail(ACN_PARAM_INVALID,
+        return acn_fail(ACN_EVENT_TIMESTAMP,
                         "event %u takes no time (flags 0x%x); create it with ACL_EVENT_TIME_LINE",
                         event->id, event->flags);
     pthread_mutex_lock(&event->mutex);
@@ -251,7 +251,7 @@ acn_status acn_event_time_ns(acn_event *event, int64_t *out_ns) {
     int64_t time_ns = event->time_ns;
     pthread_mutex_unlock(&event->mutex);
     if (!is_recorded || time_ns == 0)
-        return acn_fail(ACN_PARAM_INVALID,
+        return acn_fail(ACN_EVENT_TIMESTAMP,
                         "event %u %s; record it and synchronise before asking for its time",
                         event->id, is_recorded ? "is not reached yet" : "was never recorded");
     *out_ns = time_ns;
