@@ -3,7 +3,7 @@
 #include "ops/layout/copy.h"
 #include <string.h>
 
-enum { X, MASK, VALUE, CHUNK_ELEMENTS = 32768 };
+enum { X, MASK, VALUE, CHUNK_ELEMENTS = 32768, TILE = 512, BLOCK = 16 };
 
 static bool broadcast_shape(const acn_call *c, int *rank, int64_t *dims) {
     const acn_tensor *x = acn_in(c, X), *mask = acn_in(c, MASK);
@@ -64,19 +64,22 @@ static acn_status plan_fill(acn_call *c) {
     return ACN_OK;
 }
 
+/* Whole blocks of a fixed size, which compilers turn into vectors. */
 static void fill_run(const fill_task *t, char *y, int64_t stride, const uint8_t *mask,
                      int64_t mask_stride, int64_t n) {
     ACN_BY_BYTES(t->plan->bytes, T, {
-        T value;
+        T value, block[BLOCK];
+        int64_t i = 0;
         memcpy(&value, t->value, sizeof value);
-        if (stride == (int64_t)sizeof(T) && mask_stride == 1 && sizeof(T) <= 8) {
-            T *place = (T *)y;
-            for (int64_t i = 0; i < n; i++)
-                place[i] = mask[i] ? value : place[i];
-        } else {
-            for (int64_t i = 0; i < n; i++)
-                if (mask[i * mask_stride]) *(T *)(y + i * stride) = value;
+        bool is_contiguous = stride == (int64_t)sizeof(T) && mask_stride == 1;
+        for (; is_contiguous && i + BLOCK <= n; i += BLOCK) {
+            memcpy(block, y + i * stride, sizeof block);
+            for (int j = 0; j < BLOCK; j++)
+                block[j] = mask[i + j] ? value : block[j];
+            memcpy(y + i * stride, block, sizeof block);
         }
+        for (; i < n; i++)
+            if (mask[i * mask_stride]) *(T *)(y + i * stride) = value;
     });
 }
 
@@ -179,11 +182,19 @@ static int64_t select_run(const select_task *t, const char *x, int64_t x_stride,
             found += mask[i * mask_stride] != 0;
         return found;
     }
-    ACN_BY_BYTES(t->plan->bytes, T, {
-        for (int64_t i = 0; i < n; i++)
-            if (mask[i * mask_stride])
-                *(T *)(t->y + found++ * t->y_stride) = *(const T *)(x + i * x_stride);
-    });
+    uint16_t hit[TILE]; /* no branch on the data: it would be mispredicted */
+    for (int64_t i = 0; i < n; i += TILE, mask += TILE * mask_stride, x += TILE * x_stride) {
+        int64_t m = n - i < TILE ? n - i : TILE, hits = 0;
+        for (int64_t j = 0; j < m; j++) {
+            hit[hits] = (uint16_t)j;
+            hits += mask[j * mask_stride] != 0;
+        }
+        ACN_BY_BYTES(t->plan->bytes, T, {
+            for (int64_t j = 0; j < hits; j++)
+                *(T *)(t->y + (found + j) * t->y_stride) = *(const T *)(x + hit[j] * x_stride);
+        });
+        found += hits;
+    }
     return found;
 }
 

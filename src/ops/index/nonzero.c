@@ -68,6 +68,16 @@ static void store(const task *t, int64_t row, int dim, int64_t index) {
         ((int32_t *)t->y)[place] = (int32_t)index;
 }
 
+static void store_hits(const task *t, const acn_walk_at *at, int64_t column, const uint16_t *hit,
+                       int64_t hits, int64_t found) {
+    int last = t->plan->rank - 1;
+    for (int d = 0; d < last; d++)
+        for (int64_t j = 0; j < hits; j++)
+            store(t, found + j, d, at->index[d]);
+    for (int64_t j = 0; j < hits && last >= 0; j++)
+        store(t, found + j, last, column + hit[j]);
+}
+
 static int64_t scan_run(const task *t, const acn_walk_at *at, int64_t column, int64_t n,
                         int64_t found) {
     const acn_walk *w = &t->plan->walk;
@@ -78,15 +88,19 @@ static int64_t scan_run(const task *t, const acn_walk_at *at, int64_t column, in
         int64_t m = n - i < TILE ? n - i : TILE;
         const uint8_t *truth = acn_reader_get(
             &t->reader, t->x + at->offset[0] + (column + i) * stride, stride, m, room);
-        for (int64_t j = 0; j < m; j++) {
-            if (!truth[j]) continue;
-            if (t->writes) {
-                for (int d = 0; d < t->plan->rank - 1; d++)
-                    store(t, found, d, at->index[d]);
-                if (t->plan->rank > 0) store(t, found, t->plan->rank - 1, column + i + j);
+        int64_t hits = 0;
+        if (!t->writes) {
+            for (int64_t j = 0; j < m; j++)
+                hits += truth[j];
+        } else {
+            uint16_t hit[TILE]; /* no branch on the data: it would be mispredicted */
+            for (int64_t j = 0; j < m; j++) {
+                hit[hits] = (uint16_t)j;
+                hits += truth[j];
             }
-            found++;
+            store_hits(t, at, column + i, hit, hits, found);
         }
+        found += hits;
     }
     return found;
 }

@@ -80,6 +80,28 @@ static void note_bad(offsets_task *t, int64_t position) {
     }
 }
 
+/* One run of indices; how many of them are out of range. |dtype| is a constant for the caller. */
+static inline int64_t run_as(const acn_take_index *index, acn_dtype dtype, bool is_first,
+                             const char *from, int64_t stride, int64_t *offsets, int64_t n) {
+    int64_t bad = 0;
+    for (int64_t i = 0; i < n; i++) {
+        int64_t value = load_index(from + i * stride, dtype);
+        int64_t wrapped = value < 0 ? value + index->size : value;
+        bad += (uint64_t)wrapped >= (uint64_t)index->size;
+        offsets[i] = (is_first ? 0 : offsets[i]) + wrapped * index->stride_bytes;
+    }
+    return bad;
+}
+
+static void find_bad(offsets_task *t, const char *from, int64_t stride, int64_t position) {
+    for (;; from += stride, position++) {
+        int64_t value = load_index(from, t->index->dtype);
+        if (value >= -t->index->size && value < t->index->size) continue;
+        note_bad(t, position);
+        return;
+    }
+}
+
 static void offsets_chunk(void *context, int64_t chunk, int worker) {
     (void)worker;
     offsets_task *t = context;
@@ -91,18 +113,18 @@ static void offsets_chunk(void *context, int64_t chunk, int worker) {
     int64_t inner = w->dims[levels], stride = w->strides[0][levels], i = position % inner;
     acn_walk_at at;
     acn_walk_seek(w, levels, position / inner, &at);
-    for (; position < end; position++) {
-        int64_t value = load_index(t->data + at.offset[0] + i * stride, index->dtype);
-        int64_t wrapped = value < 0 ? value + index->size : value;
-        if (wrapped < 0 || wrapped >= index->size) {
-            note_bad(t, position);
+    for (; position < end; acn_walk_next(w, levels, &at), i = 0) {
+        int64_t n = inner - i < end - position ? inner - i : end - position, bad;
+        const char *from = t->data + at.offset[0] + i * stride;
+        if (index->dtype == ACN_I64)
+            bad = run_as(index, ACN_I64, t->is_first, from, stride, t->offsets + position, n);
+        else
+            bad = run_as(index, ACN_I32, t->is_first, from, stride, t->offsets + position, n);
+        if (bad) {
+            find_bad(t, from, stride, position);
             return;
         }
-        int64_t offset = wrapped * index->stride_bytes;
-        t->offsets[position] = t->is_first ? offset : t->offsets[position] + offset;
-        if (++i < inner) continue;
-        i = 0;
-        acn_walk_next(w, levels, &at);
+        position += n;
     }
 }
 

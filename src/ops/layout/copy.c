@@ -8,8 +8,11 @@ enum {
     CHUNK_BYTES = 256 << 10, /* of work for one claim from the pool */
     STREAM_BYTES = 16 << 20, /* more than a core's share of the last cache level */
     TILE = 512,              /* elements of a conversion at a time */
-    BLOCK = 32               /* a transpose's block is BLOCK x BLOCK elements */
+    LINE_BYTES = 64,
+    STRIP = 64 /* rows of a transpose for one unit of work */
 };
+
+static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
 /* ---- planning ------------------------------------------------------------------------------ */
 
@@ -84,7 +87,7 @@ static void split(acn_copy *copy) {
     int64_t unit_bytes, units = 1;
     if (copy->mode == ACN_COPY_TRANSPOSE) {
         copy->levels = w->rank - 2;
-        copy->segment = 2 * BLOCK;
+        copy->segment = STRIP;
         copy->segments = (w->dims[last - 1] + copy->segment - 1) / copy->segment;
         unit_bytes = copy->segment * w->dims[last] * wide;
     } else {
@@ -164,22 +167,31 @@ static void copy_strided(char *to, const char *from, int64_t bytes, int64_t to_s
     });
 }
 
-/* to[r][c] = from[r][c]; rows are contiguous in |from|, columns in |to|. */
+/* to[r][c] = from[r][c]; columns of |from| and rows of |to| are contiguous. Whole cache lines are
+ * read into a block, because lines of a power-of-two stride would push each other out. */
 static void transpose(char *to, const char *from, int64_t bytes, int64_t rows, int64_t cols,
                       int64_t to_row, int64_t from_col) {
-    for (int64_t c0 = 0; c0 < cols; c0 += BLOCK)
-        for (int64_t r0 = 0; r0 < rows; r0 += BLOCK) {
-            int64_t c1 = c0 + BLOCK < cols ? c0 + BLOCK : cols;
-            int64_t r1 = r0 + BLOCK < rows ? r0 + BLOCK : rows;
-            ACN_BY_BYTES(bytes, T, {
-                for (int64_t r = r0; r < r1; r++) {
-                    T *d = (T *)(to + r * to_row);
-                    const char *s = from + r * (int64_t)sizeof(T);
-                    for (int64_t c = c0; c < c1; c++)
-                        d[c] = *(const T *)(s + c * from_col);
+    ACN_BY_BYTES(bytes, T, {
+        enum { B = sizeof(T) < 8 ? LINE_BYTES / sizeof(T) : 8 };
+        T block[B][B];
+        for (int64_t r0 = 0; r0 < rows; r0 += B)
+            for (int64_t c0 = 0; c0 < cols; c0 += B) {
+                int64_t height = least(rows - r0, B), width = least(cols - c0, B);
+                const char *source = from + c0 * from_col + r0 * (int64_t)sizeof(T);
+                char *target = to + r0 * to_row + c0 * (int64_t)sizeof(T);
+                if (height < B || width < B) {
+                    for (int64_t r = 0; r < height; r++)
+                        copy_strided(target + r * to_row, source + r * (int64_t)sizeof(T),
+                                     (int64_t)sizeof(T), (int64_t)sizeof(T), from_col, width);
+                    continue;
                 }
-            });
-        }
+                for (int64_t c = 0; c < B; c++)
+                    memcpy(block[c], source + c * from_col, sizeof block[c]);
+                for (int64_t r = 0; r < B; r++, target += to_row)
+                    for (int64_t c = 0; c < B; c++)
+                        ((T *)target)[c] = block[c][r];
+            }
+    });
 }
 
 static void convert_run(const task *t, char *to, const char *from, int64_t n) {

@@ -8,6 +8,7 @@ enum {
     LANES = ACN_READ_TILE,
     PART_ELEMENTS = 1 << 16, /* of work for one claim from the pool */
     MAX_PARTS = 256,
+    SHORT_ROW = 16,
     BLOCK_ROWS = 64 /* columns: sums are blocked, so that errors grow slower than with every row */
 };
 
@@ -109,7 +110,10 @@ const void *acn_reader_get(const acn_reader *reader, const char *from, int64_t s
     return room;
 }
 
+/* Columns also serve short rows, which are not worth a call each. */
 static bool runs_along_kept(const acn_reduction *r) {
+    if (r->length > 1 && r->length <= SHORT_ROW && r->kept.dims[r->kept.rank - 1] >= SHORT_ROW)
+        return true;
     int64_t kept = r->kept.strides[1][r->kept.rank - 1];
     int64_t reduced = r->reduced.strides[0][r->reduced.rank - 1];
     return r->kept.dims[r->kept.rank - 1] >= 4 && kept != 0 && r->length > 1 &&
@@ -244,8 +248,13 @@ static void fold_row(const task *t, const char *x, int64_t low, int64_t high, vo
     if (low >= high) return;
     const acn_walk *w = &t->r->reduced;
     int levels = w->rank - 1;
-    int64_t inner = w->dims[levels], stride = w->strides[0][levels], start = low % inner;
+    int64_t inner = w->dims[levels], stride = w->strides[0][levels];
     bool is_direct = stride == t->reader.bytes && !t->reader.load;
+    if (is_direct && levels == 0) {
+        t->reduce(accumulator, x + low * stride, high - low);
+        return;
+    }
+    int64_t start = low % inner;
     _Alignas(64) char room[LANES * 8];
     acn_walk_at at;
     acn_walk_seek(w, levels, low / inner, &at);
