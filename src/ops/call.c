@@ -292,7 +292,7 @@ static acn_status check_overlap(const acn_call *c) {
 
 /* ---- the plan's key -------------------------------------------------------------------------- */
 
-enum { KEY_INLINE_BYTES = 1536 };
+enum { KEY_INLINE_WORDS = 192, KEY_INLINE_TENSORS = 16 };
 
 typedef struct key_writer {
     uint64_t *next, *end;
@@ -365,6 +365,17 @@ static void put_attr(key_writer *w, const acn_attr_param *param, const acn_attr_
     }
 }
 
+/* Words that the key of |c| may take: few tensors fit on the stack, lists as long as a model has
+ * parameters do not. */
+static size_t key_room(const acn_call *c) {
+    if (c->tensor_count <= KEY_INLINE_TENSORS) return KEY_INLINE_WORDS;
+    size_t words = KEY_INLINE_WORDS + (size_t)c->tensor_count * (1 + 2 * ACN_MAX_DIMS);
+    for (int a = 0; a < ACN_MAX_ATTRS && c->op->attr[a].name; a++)
+        if (c->attr[a].is_present && c->op->attr[a].kind == ACN_ATTR_SCALARS)
+            words += (size_t)c->attr[a].count;
+    return words;
+}
+
 /* False when the key does not fit; the call is then planned afresh. */
 static bool write_key(const acn_call *c, key_writer *w) {
     put(w, (uint64_t)(uintptr_t)c->op);
@@ -418,8 +429,11 @@ static acn_status make_plan(acn_call *c) {
 }
 
 acn_status acn_call_prepare(acn_call *c) {
-    uint64_t words[KEY_INLINE_BYTES / 8];
-    key_writer writer = {words, words + KEY_INLINE_BYTES / 8, false};
+    uint64_t inline_words[KEY_INLINE_WORDS], *words = inline_words;
+    size_t room = key_room(c);
+    if (room > KEY_INLINE_WORDS && !(words = acn_arena_alloc(&c->arena, room * sizeof *words)))
+        return acn_fail(ACN_BAD_ALLOC, "no host memory for a plan's key");
+    key_writer writer = {words, words + room, false};
     bool has_key = write_key(c, &writer);
     size_t count = (size_t)(writer.next - words);
     uint64_t hash = has_key ? hash_words(words, count) : 0;

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { CHUNK_ELEMENTS = 16384 };
+enum { CHUNK_ELEMENTS = 16384, MIN_COLUMNS = 16 };
 
 void acn_rows_make(acn_rows *rows, const acn_tensor *t, uint32_t inner) {
     *rows = (acn_rows){.count = 1, .length = 1};
@@ -151,12 +151,9 @@ void acn_row_store(const acn_rows *rows, const acn_row_side *side, char *row, in
 }
 
 void acn_row_splat(acn_class k, acn_row_tile *tile, double value, int64_t n) {
-    if (k == ACN_K_F32)
-        for (int64_t i = 0; i < n; i++)
-            tile->f[i] = (float)value;
-    else
-        for (int64_t i = 0; i < n; i++)
-            tile->d[i] = value;
+    float narrow = (float)value;
+    const void *pattern = k == ACN_K_F32 ? (const void *)&narrow : (const void *)&value;
+    acn_kernels_get()->fill(tile, pattern, acn_class_bytes(k), (size_t)n);
 }
 
 double acn_row_sum(acn_class k, const void *tile, int64_t n) {
@@ -211,4 +208,41 @@ acn_status acn_rows_axis(const acn_call *call, int axes_slot, int dim_slot, int 
         dim = axes[0];
     }
     return acn_wrap_dim(call, axes_slot, dim, rank, out_dim);
+}
+
+/* ---- columns --------------------------------------------------------------------------------- */
+
+bool acn_columns_make(acn_columns *columns, const acn_tensor *t, int dim) {
+    uint32_t trailing = 0;
+    for (int d = dim + 1; d < t->rank; d++)
+        trailing |= 1u << d;
+    acn_rows_make(&columns->rows, t, trailing);
+    if (columns->rows.length < MIN_COLUMNS) return false;
+    columns->length = t->dims[dim];
+    columns->tiles = (columns->rows.length + ACN_COLUMN_TILE - 1) / ACN_COLUMN_TILE;
+    /* The dimension itself is the last outer one: its steps are counted apart. */
+    columns->outer_count = columns->length ? columns->rows.count / columns->length : 0;
+    return true;
+}
+
+typedef struct columns_job {
+    const acn_columns *columns;
+    void (*run_tile)(const void *job, int64_t row, int64_t from, int64_t n);
+    const void *job;
+} columns_job;
+
+static void run_columns(void *context, int64_t chunk, int worker) {
+    (void)worker;
+    const columns_job *c = context;
+    int64_t from = chunk % c->columns->tiles * ACN_COLUMN_TILE;
+    int64_t left = c->columns->rows.length - from;
+    c->run_tile(c->job, chunk / c->columns->tiles * c->columns->length, from,
+                left < ACN_COLUMN_TILE ? left : ACN_COLUMN_TILE);
+}
+
+void acn_columns_run(const acn_columns *columns,
+                     void (*run_tile)(const void *job, int64_t row, int64_t from, int64_t n),
+                     const void *job) {
+    columns_job c = {columns, run_tile, job};
+    acn_pool_run(columns->outer_count * columns->tiles, run_columns, &c);
 }

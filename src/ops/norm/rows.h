@@ -71,4 +71,24 @@ void acn_row_splat(acn_class k, acn_row_tile *tile, double value, int64_t n);
 double acn_row_sum(acn_class k, const void *tile, int64_t n);
 double acn_row_max(acn_class k, const void *tile, int64_t n, double so_far);
 
+/* ---- columns: reducing along a dimension that is not the last ---------------------------------
+ *
+ * Then neighbouring results lie side by side, and a tile holds one element of each of many
+ * columns. In |rows|, a row is one step along the dimension: the dimensions behind it. */
+enum { ACN_COLUMN_TILE = 256 };
+
+typedef struct acn_columns {
+    acn_rows rows;
+    int64_t length;      /* steps of a column; row + i is its i-th */
+    int64_t outer_count; /* groups of columns */
+    int64_t tiles;       /* a group is cut into */
+} acn_columns;
+
+/* False when too few lie side by side for this to be worth it. */
+bool acn_columns_make(acn_columns *columns, const acn_tensor *t, int dim);
+/* Calls |run_tile| for columns [from, from + n) of each group, whose first row is |row|. */
+void acn_columns_run(const acn_columns *columns,
+                     void (*run_tile)(const void *job, int64_t row, int64_t from, int64_t n),
+                     const void *job);
+
 #endif

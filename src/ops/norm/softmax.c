@@ -1,14 +1,16 @@
 /* softmax.c - SoftmaxV2 and LogSoftmaxV2 over one dimension.
  *
- * Three passes over a row in tiles: maximum, sum of exp(x - maximum), result. Subtracting the
- * maximum first keeps exp in range; log(sum) is taken in double. Rows short enough stay in L1
- * between the passes. */
+ * Maximum, sum of exp(x - maximum), result; subtracting the maximum first keeps exp in range. Along
+ * the last dimension that is one row at a time: in one go when it fits a tile, else in three
+ * passes. Along another dimension the same steps run on many columns side by side. */
 #include "ops/norm/rows.h"
 #include <math.h>
 
 enum { ATTR_AXES = 0, ATTR_DIM = 1 };
 
 typedef struct softmax {
+    bool uses_columns;
+    acn_columns columns; /* then its rows, else |rows| */
     acn_rows rows;
     acn_row_side x, y;
     acn_class klass;
@@ -32,7 +34,11 @@ static acn_status plan(acn_call *call) {
     if (!s) return acn_fail(ACN_BAD_ALLOC, "no memory for the plan of a softmax");
     const acn_tensor *x = acn_in(call, 0), *y = acn_out(call, 0);
     s->klass = acn_rows_class(x, y);
-    acn_rows_make(&s->rows, x, x->rank ? 1u << dim : 0);
+    s->uses_columns = x->rank && acn_columns_make(&s->columns, x, dim);
+    if (s->uses_columns)
+        s->rows = s->columns.rows;
+    else
+        acn_rows_make(&s->rows, x, x->rank ? 1u << dim : 0);
     acn_row_side_make(&s->x, &s->rows, x, s->klass);
     acn_row_side_make(&s->y, &s->rows, y, s->klass);
     call->plan->data = s;
@@ -78,12 +84,31 @@ static double row_exp_sum(const softmax *s, const char *row, double max) {
     return sum;
 }
 
+static void run_short_row(const job *j, const char *from_row, char *to_row) {
+    const softmax *s = j->s;
+    const acn_kernels *k = acn_kernels_get();
+    acn_row_tile scratch, work;
+    int64_t n = s->rows.length;
+    double max = row_max(s, from_row);
+    void *tile = acn_row_target(&s->y, to_row, 0, &scratch);
+    shifted(s, from_row, 0, n, max, !j->is_log, tile);
+    if (j->is_log) k->micro[ACN_U_EXP][s->klass](&work, tile, NULL, NULL, n);
+    double sum = acn_row_sum(s->klass, j->is_log ? &work : tile, n);
+    acn_row_splat(s->klass, &work, j->is_log ? log(sum) : sum, n);
+    k->micro[j->is_log ? ACN_U_SUB : ACN_U_DIV][s->klass](tile, tile, &work, NULL, n);
+    acn_row_store(&s->rows, &s->y, to_row, 0, n, tile);
+}
+
 static void run_row(const void *context, int64_t index) {
     const job *j = context;
     const softmax *s = j->s;
     const acn_kernels *k = acn_kernels_get();
     const char *from_row = acn_row_at(&s->rows, &s->x, j->x, index);
     char *to_row = acn_row_at(&s->rows, &s->y, j->y, index);
+    if (s->rows.length <= ACN_ROW_TILE) {
+        run_short_row(j, from_row, to_row);
+        return;
+    }
     double max = row_max(s, from_row);
     double sum = row_exp_sum(s, from_row, max);
     acn_row_tile scratch, splat;
@@ -98,9 +123,45 @@ static void run_row(const void *context, int64_t index) {
     }
 }
 
+/* Columns [from, from + n): every step of the dimension is one vector operation on all of them. */
+static void run_columns(const void *context, int64_t row, int64_t from, int64_t n) {
+    const job *j = context;
+    const softmax *s = j->s;
+    acn_class c = s->klass;
+    const acn_micro_fn(*micro)[ACN_CLASS_COUNT] = acn_kernels_get()->micro;
+    acn_row_tile max, sum, work, scratch;
+    acn_row_splat(c, &max, -INFINITY, n);
+    acn_row_splat(c, &sum, 0, n);
+    for (int64_t i = row; i < row + s->columns.length; i++) {
+        const char *at = acn_row_at(&s->rows, &s->x, j->x, i);
+        micro[ACN_U_MAX][c](&max, &max, acn_row_load(&s->rows, &s->x, at, from, n, &scratch), NULL,
+                            n);
+    }
+    for (int64_t i = row; i < row + s->columns.length; i++) {
+        const char *at = acn_row_at(&s->rows, &s->x, j->x, i);
+        const void *x = acn_row_load(&s->rows, &s->x, at, from, n, &scratch);
+        micro[ACN_U_SUB][c](&work, x, &max, NULL, n);
+        micro[ACN_U_EXP][c](&work, &work, NULL, NULL, n);
+        micro[ACN_U_ADD][c](&sum, &sum, &work, NULL, n);
+    }
+    if (j->is_log) micro[ACN_U_LOG][c](&sum, &sum, NULL, NULL, n);
+    for (int64_t i = row; i < row + s->columns.length; i++) {
+        const char *at = acn_row_at(&s->rows, &s->x, j->x, i);
+        char *to = acn_row_at(&s->rows, &s->y, j->y, i);
+        void *y = acn_row_target(&s->y, to, from, &work);
+        micro[ACN_U_SUB][c](y, acn_row_load(&s->rows, &s->x, at, from, n, &scratch), &max, NULL, n);
+        if (!j->is_log) micro[ACN_U_EXP][c](y, y, NULL, NULL, n);
+        micro[j->is_log ? ACN_U_SUB : ACN_U_DIV][c](y, y, &sum, NULL, n);
+        acn_row_store(&s->rows, &s->y, to, from, n, y);
+    }
+}
+
 static acn_status run_any(acn_call *call, bool is_log) {
     job j = {call->plan->data, acn_in(call, 0)->data, acn_out(call, 0)->data, is_log};
-    acn_rows_run(&j.s->rows, run_row, &j);
+    if (j.s->uses_columns)
+        acn_columns_run(&j.s->columns, run_columns, &j);
+    else
+        acn_rows_run(&j.s->rows, run_row, &j);
     return ACN_OK;
 }
 
@@ -151,7 +212,8 @@ ACN_OP(SoftmaxV2) = {
     .plan = plan,
     .run = run_softmax,
     .run0 = run0_softmax,
-    .cases = "tolerance=relative [5,7]|dim=1 [5,7,3]|dim=-2 f32[3,2000]|axes=[-1] "
+    .cases = "tolerance=relative [5,7]|dim=1 [5,7,3]|dim=-2 [3,9,20]|dim=1 f32+bf16[4,6,300]|dim=0 "
+             "f32[3,2000]|axes=[-1] "
              "f32+f16[2,1500,2]|dim=1 f32[]|dim=0 f32[0,4]|dim=1 f32[4,0]|dim=1 "
              "f32[2,1,2,1,2,1,2,3]|dim=4",
 };
@@ -166,6 +228,7 @@ ACN_OP(LogSoftmaxV2) = {
     .plan = plan,
     .run = run_log_softmax,
     .run0 = run0_log_softmax,
-    .cases = "tolerance=compound [5,7]|dim=1 [5,7,3]|dim=0 f32[3,2000]|axes=[-1] "
+    .cases = "tolerance=compound [5,7]|dim=1 [5,7,3]|dim=0 [3,9,20]|dim=1 f32+bf16[4,6,300]|dim=0 "
+             "f32[3,2000]|axes=[-1] "
              "f32+f16[2,1500,2]|dim=1 f32[]|dim=0 f32[0,4]|dim=1 f32[4,0]|dim=1",
 };

@@ -16,6 +16,8 @@ typedef struct form {
 static const form softmax_form = {1, 0, false}, log_softmax_form = {0, 1, true};
 
 typedef struct softmax_grad {
+    bool uses_columns;
+    acn_columns columns; /* then its rows, else |rows| */
     acn_rows rows;
     acn_row_side g, y, dx;
     acn_class klass;
@@ -46,7 +48,11 @@ static acn_status plan(acn_call *call) {
     const acn_tensor *g = acn_in(call, f->grad), *y = acn_in(call, f->y), *dx = acn_out(call, 0);
     s->klass = acn_rows_class(g, y);
     if (dx->dtype == ACN_F64) s->klass = ACN_K_F64;
-    acn_rows_make(&s->rows, y, y->rank ? 1u << dim : 0);
+    s->uses_columns = y->rank && acn_columns_make(&s->columns, y, dim);
+    if (s->uses_columns)
+        s->rows = s->columns.rows;
+    else
+        acn_rows_make(&s->rows, y, y->rank ? 1u << dim : 0);
     acn_row_side_make(&s->g, &s->rows, g, s->klass);
     acn_row_side_make(&s->y, &s->rows, y, s->klass);
     acn_row_side_make(&s->dx, &s->rows, dx, s->klass);
@@ -78,10 +84,24 @@ static double row_sum(const job *j, const char *g_row, const char *y_row) {
     return sum;
 }
 
+/* dx from g, y and the sum; |work| is room. */
+static void finish(const job *j, void *dx, const void *g, const void *y, const acn_row_tile *sum,
+                   acn_row_tile *work, int64_t n) {
+    acn_class c = j->s->klass;
+    const acn_micro_fn(*micro)[ACN_CLASS_COUNT] = acn_kernels_get()->micro;
+    if (j->is_log) {
+        micro[ACN_U_EXP][c](work, y, NULL, NULL, n);
+        micro[ACN_U_MUL][c](work, work, sum, NULL, n);
+        micro[ACN_U_SUB][c](dx, g, work, NULL, n);
+    } else {
+        micro[ACN_U_SUB][c](work, g, sum, NULL, n);
+        micro[ACN_U_MUL][c](dx, work, y, NULL, n);
+    }
+}
+
 static void run_row(const void *context, int64_t index) {
     const job *j = context;
     const softmax_grad *s = j->s;
-    const acn_kernels *k = acn_kernels_get();
     const char *g_row = acn_row_at(&s->rows, &s->g, j->g, index);
     const char *y_row = acn_row_at(&s->rows, &s->y, j->y, index);
     char *dx_row = acn_row_at(&s->rows, &s->dx, j->dx, index);
@@ -93,14 +113,36 @@ static void run_row(const void *context, int64_t index) {
         const void *g = acn_row_load(&s->rows, &s->g, g_row, from, n, &g_tile);
         const void *y = acn_row_load(&s->rows, &s->y, y_row, from, n, &y_tile);
         void *dx = acn_row_target(&s->dx, dx_row, from, &scratch);
-        if (j->is_log) {
-            k->micro[ACN_U_EXP][s->klass](&work, y, NULL, NULL, n);
-            k->micro[ACN_U_MUL][s->klass](&work, &work, &splat, NULL, n);
-            k->micro[ACN_U_SUB][s->klass](dx, g, &work, NULL, n);
-        } else {
-            k->micro[ACN_U_SUB][s->klass](&work, g, &splat, NULL, n);
-            k->micro[ACN_U_MUL][s->klass](dx, &work, y, NULL, n);
+        finish(j, dx, g, y, &splat, &work, n);
+        acn_row_store(&s->rows, &s->dx, dx_row, from, n, dx);
+    }
+}
+
+static void run_columns(const void *context, int64_t row, int64_t from, int64_t n) {
+    const job *j = context;
+    const softmax_grad *s = j->s;
+    const acn_micro_fn(*micro)[ACN_CLASS_COUNT] = acn_kernels_get()->micro;
+    acn_row_tile sum, g_tile, y_tile, work, scratch;
+    acn_row_splat(s->klass, &sum, 0, n);
+    for (int64_t i = row; i < row + s->columns.length; i++) {
+        const char *g_row = acn_row_at(&s->rows, &s->g, j->g, i);
+        const void *g = acn_row_load(&s->rows, &s->g, g_row, from, n, &g_tile);
+        if (!j->is_log) {
+            const char *y_row = acn_row_at(&s->rows, &s->y, j->y, i);
+            const void *y = acn_row_load(&s->rows, &s->y, y_row, from, n, &y_tile);
+            micro[ACN_U_MUL][s->klass](&work, g, y, NULL, n);
+            g = &work;
         }
+        micro[ACN_U_ADD][s->klass](&sum, &sum, g, NULL, n);
+    }
+    for (int64_t i = row; i < row + s->columns.length; i++) {
+        const char *g_row = acn_row_at(&s->rows, &s->g, j->g, i);
+        const char *y_row = acn_row_at(&s->rows, &s->y, j->y, i);
+        char *dx_row = acn_row_at(&s->rows, &s->dx, j->dx, i);
+        const void *g = acn_row_load(&s->rows, &s->g, g_row, from, n, &g_tile);
+        const void *y = acn_row_load(&s->rows, &s->y, y_row, from, n, &y_tile);
+        void *dx = acn_row_target(&s->dx, dx_row, from, &scratch);
+        finish(j, dx, g, y, &sum, &work, n);
         acn_row_store(&s->rows, &s->dx, dx_row, from, n, dx);
     }
 }
@@ -109,7 +151,10 @@ static acn_status run(acn_call *call) {
     const form *f = form_of(call);
     job j = {call->plan->data, acn_in(call, f->grad)->data, acn_in(call, f->y)->data,
              acn_out(call, 0)->data, f->is_log};
-    acn_rows_run(&j.s->rows, run_row, &j);
+    if (j.s->uses_columns)
+        acn_columns_run(&j.s->columns, run_columns, &j);
+    else
+        acn_rows_run(&j.s->rows, run_row, &j);
     return ACN_OK;
 }
 
@@ -154,6 +199,7 @@ ACN_OP(SoftmaxGrad) = {
     .run0 = run0,
     .family = &softmax_form,
     .cases = "tolerance=compound [5,7]@0..1,[5,7]|dim=1 [5,7,3]@0..1,[5,7,3]|dim=1 "
+             "[3,9,20]@0..1,[3,9,20]|dim=1 "
              "f32[]@0..1,[]|dim=0 f32[0,4],[0,4]|dim=1 "
              "f32[4,0],[4,0]|dim=1 "
              "tolerance=reduction f32[3,2000]@0..1,[3,2000]|axes=[-1]",
@@ -171,6 +217,7 @@ ACN_OP(LogSoftmaxGrad) = {
     .run0 = run0,
     .family = &log_softmax_form,
     .cases = "tolerance=reduction [5,7],[5,7]@-4..0|dim=1 [5,7,3],[5,7,3]@-4..0|dim=0 "
+             "[3,9,20],[3,9,20]@-4..0|dim=1 "
              "f32[3,2000],[3,2000]@-4..0|axis=[-1] f32[],[]@-4..0|dim=0 f32[0,4],[0,4]|dim=1 "
              "f32[4,0],[4,0]|dim=1",
 };
