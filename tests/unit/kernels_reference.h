@@ -61,6 +61,52 @@ static inline long double nan_or_larger(long double x, long double y) {
     return isnan(x) || isnan(y) ? NAN : x > y ? x : y;
 }
 
+/* Halley's method on erf, or on erfc where that has the digits. */
+static inline long double erfinv_reference(long double x) {
+    long double t = fabsl(x), c = 0.886226925452758013649083741670572591L;
+    if (!(t < 1)) return t == 1 ? copysignl(INFINITY, x) : NAN;
+    if (t < 1e-30L) return x * c;
+    long double y = t < 0.9L ? t * c : sqrtl(-logl(1 - t));
+    for (int i = 0; i < 12; i++) {
+        long double residual = t < 0.5L ? erfl(y) - t : (1 - t) - erfcl(y);
+        long double step = residual * c * expl(y * y);
+        y -= step / (1 + y * step);
+    }
+    return copysignl(y, x);
+}
+
+static inline long double digamma_reference(long double x) {
+    const long double pi = 3.14159265358979323846264338327950288L;
+    if (x == 0) return copysignl(INFINITY, -x);
+    if (x < 0 && x == floorl(x)) return NAN;
+    if (x < 0) return digamma_reference(1 - x) - pi / tanl(pi * (x - rintl(x)));
+    long double sum = 0;
+    for (; x < 40; x += 1)
+        sum -= 1 / x;
+    if (isinf(x)) return x;
+    long double z = 1 / (x * x);
+    long double series =
+        z * (1 / 12.0L - z * (1 / 120.0L - z * (1 / 252.0L - z * (1 / 240.0L - z / 132))));
+    return sum + logl(x) - 0.5L / x - series;
+}
+
+static inline long double lgamma_reference(long double x) {
+    int sign;
+    return lgammal_r(x, &sign);
+}
+
+static inline long double remainder_reference(long double x, long double y) {
+    long double r = fmodl(x, y);
+    return r != 0 && (r < 0) != (y < 0) ? r + y : r;
+}
+
+static inline long double floor_divide_reference(long double x, long double y) {
+    if (y == 0) return x / y;
+    long double r = fmodl(x, y), quotient = rintl((x - r) / y);
+    if (r != 0 && (r < 0) != (y < 0)) quotient -= 1;
+    return quotient == 0 ? copysignl(0, x / y) : quotient;
+}
+
 /* SAME results of floating classes. */
 static inline long double float_reference(acn_micro_code code, long double x, long double y,
                                           long double z) {
@@ -111,6 +157,50 @@ static inline long double float_reference(acn_micro_code code, long double x, lo
         return erfl(x);
     case ACN_U_POW:
         return powl(x, y);
+    case ACN_U_EXPM1:
+        return expm1l(x);
+    case ACN_U_LOG1P:
+        return log1pl(x);
+    case ACN_U_EXP2:
+        return exp2l(x);
+    case ACN_U_LOG2:
+        return log2l(x);
+    case ACN_U_LOG10:
+        return log10l(x);
+    case ACN_U_TAN:
+        return tanl(x);
+    case ACN_U_ASIN:
+        return asinl(x);
+    case ACN_U_ACOS:
+        return acosl(x);
+    case ACN_U_ATAN:
+        return atanl(x);
+    case ACN_U_SINH:
+        return sinhl(x);
+    case ACN_U_COSH:
+        return coshl(x);
+    case ACN_U_ASINH:
+        return asinhl(x);
+    case ACN_U_ACOSH:
+        return acoshl(x);
+    case ACN_U_ATANH:
+        return atanhl(x);
+    case ACN_U_ERFC:
+        return erfcl(x);
+    case ACN_U_ERFINV:
+        return erfinv_reference(x);
+    case ACN_U_LGAMMA:
+        return lgamma_reference(x);
+    case ACN_U_DIGAMMA:
+        return digamma_reference(x);
+    case ACN_U_ATAN2:
+        return atan2l(x, y);
+    case ACN_U_FMOD:
+        return fmodl(x, y);
+    case ACN_U_REMAINDER:
+        return remainder_reference(x, y);
+    case ACN_U_FLOOR_DIV:
+        return floor_divide_reference(x, y);
     case ACN_U_RELU:
         return isnan(x) ? x : x > 0 ? x : 0;
     case ACN_U_COPY:
@@ -123,6 +213,10 @@ static inline long double float_reference(acn_micro_code code, long double x, lo
 /* How far from exact a float kernel may be, in units of the last place. */
 static inline double allowed_ulps(acn_micro_code code) {
     switch (code) {
+    case ACN_U_ERFC:
+    case ACN_U_LGAMMA:
+    case ACN_U_DIGAMMA:
+        return 8; /* the C library's, and what a sum of ten reciprocals leaves */
     case ACN_U_RSQRT:
     case ACN_U_EXP:
     case ACN_U_LOG:
@@ -133,8 +227,13 @@ static inline double allowed_ulps(acn_micro_code code) {
     case ACN_U_POW:
         return 2;
     default:
-        return 0.5;
+        return code >= ACN_U_EXPM1 && code != ACN_U_FMOD ? 2 : 0.5;
     }
+}
+
+/* Near their zeros, whose places are known to a double only, these have absolute errors. */
+static inline bool is_absolute(acn_micro_code code) {
+    return code == ACN_U_LGAMMA || code == ACN_U_DIGAMMA;
 }
 
 static inline bool compare_reference(acn_micro_code code, long double x, long double y) {
@@ -167,7 +266,7 @@ static inline wide power_reference(wide x, wide y) {
 }
 
 /* SAME results of integer classes, to be cut to the class's width. */
-static inline wide integer_reference(acn_micro_code code, wide x, wide y, wide z) {
+static inline wide integer_reference(acn_micro_code code, int bits, wide x, wide y, wide z) {
     switch (code) {
     case ACN_U_ADD:
         return x + y;
@@ -191,6 +290,16 @@ static inline wide integer_reference(acn_micro_code code, wide x, wide y, wide z
         return x ^ y;
     case ACN_U_NOT:
         return ~x;
+    case ACN_U_FMOD:
+        return y == 0 ? x : x % y;
+    case ACN_U_REMAINDER:
+        return y == 0 ? x : ((x % y) + y) % y;
+    case ACN_U_FLOOR_DIV:
+        return y == 0 ? 0 : (x - ((x % y) + y) % y) / y;
+    case ACN_U_SHL:
+        return y < 0 || y >= bits ? 0 : (wide)((unsigned __int128)x << y);
+    case ACN_U_SHR:
+        return x >> (y < 0 || y >= bits ? bits - 1 : y);
     case ACN_U_NEG:
         return -x;
     case ACN_U_ABS:

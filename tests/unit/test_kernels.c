@@ -87,6 +87,14 @@ static double fma_error(double got, long double x, long double y, long double z,
     return (double)(fabsl(got - want) / (scale * eps + 0x1p-149L));
 }
 
+static double float_error(acn_micro_code code, double got, double x, double y, double z,
+                          acn_class k) {
+    long double want = float_reference(code, x, y, z);
+    if (is_absolute(code) && fabsl(want) < 1)
+        return (double)(fabsl(got - want) / (k == ACN_K_F32 ? 0x1p-24L : 0x1p-53L));
+    return k == ACN_K_F32 ? ulps_f32((float)got, want) : ulps_f64(got, want);
+}
+
 static void check_f32(const acn_kernels *level, acn_micro_code code) {
     float *x = (float *)a, *y = (float *)b, *z = (float *)c, *got = (float *)d;
     const uint8_t *flags = (const uint8_t *)d;
@@ -112,7 +120,7 @@ static void check_f32(const acn_kernels *level, acn_micro_code code) {
             else if (code == ACN_U_FMA)
                 error = fma_error(got[i], x[i], y[i], z[i], 0x1p-23, FLT_MAX) * 0.5;
             else
-                error = ulps_f32(got[i], float_reference(code, x[i], y[i], z[i]));
+                error = float_error(code, got[i], x[i], y[i], z[i], ACN_K_F32);
             if (error > allowed_ulps(code)) fail_at(level, code, ACN_K_F32, i, got[i], error);
             worst = fmax(worst, error);
         }
@@ -143,9 +151,10 @@ static void check_f64(const acn_kernels *level, acn_micro_code code) {
         else if (code == ACN_U_FMA)
             error = fma_error(got[i], x[i], y[i], z[i], 0x1p-52, DBL_MAX) * 0.5;
         else
-            error = ulps_f64(got[i], float_reference(code, x[i], y[i], z[i]));
-        /* The reference itself was rounded, to 64 bits, and the C library's tanh has 2.1. */
-        double allowed = allowed_ulps(code) > 0.5 ? 2.5 : 0.501;
+            error = float_error(code, got[i], x[i], y[i], z[i], ACN_K_F64);
+        /* The reference itself was rounded, to 64 bits; the C library is content with 2 and more.
+         */
+        double allowed = allowed_ulps(code) > 0.5 ? 4 * allowed_ulps(code) : 0.501;
         if (error > allowed) fail_at(level, code, ACN_K_F64, i, got[i], error);
         worst = fmax(worst, error);
     }
@@ -169,7 +178,8 @@ static void check_integer(const acn_kernels *level, acn_micro_code code, acn_cla
     for (int i = 0; i < COUNT; i++) {
         for (int o = 0; o < 3; o++) {
             int64_t value = random_integer(i, o, smallest);
-            if (code == ACN_U_POW && o == 1 && i >= 64) value = (value & 127) - 8;
+            bool is_count = code == ACN_U_POW || code == ACN_U_SHL || code == ACN_U_SHR;
+            if (is_count && o == 1 && i >= 64) value = (value & 127) - 8;
             if (code == ACN_U_POW && o == 1 && i < 64) value = i % 8 - 3;
             if (k == ACN_K_I32)
                 narrow_of[o][i] = (int32_t)value;
@@ -191,7 +201,8 @@ static void check_integer(const acn_kernels *level, acn_micro_code code, acn_cla
         } else {
             got = k == ACN_K_I32 ? ((int32_t *)d)[i] : ((int64_t *)d)[i];
             want = code == ACN_U_SELECT ? (c[i] ? x[0] : x[1])
-                                        : (int64_t)integer_reference(code, x[0], x[1], x[2]);
+                                        : (int64_t)integer_reference(code, k == ACN_K_I32 ? 32 : 64,
+                                                                     x[0], x[1], x[2]);
             if (k == ACN_K_I32) want = (int32_t)want;
         }
         if (got != want)
@@ -261,6 +272,24 @@ static complex double complex_reference(acn_micro_code code, complex double x, c
         return csin(x);
     case ACN_U_COS:
         return ccos(x);
+    case ACN_U_TAN:
+        return ctan(x);
+    case ACN_U_ASIN:
+        return casin(x);
+    case ACN_U_ACOS:
+        return cacos(x);
+    case ACN_U_ATAN:
+        return catan(x);
+    case ACN_U_SINH:
+        return csinh(x);
+    case ACN_U_COSH:
+        return ccosh(x);
+    case ACN_U_ASINH:
+        return casinh(x);
+    case ACN_U_ACOSH:
+        return cacosh(x);
+    case ACN_U_ATANH:
+        return catanh(x);
     case ACN_U_POW:
         return cpow(x, y);
     default:

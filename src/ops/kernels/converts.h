@@ -6,6 +6,7 @@
 
 #include "ops/kernels/kernels.h"
 
+/* clang-format off */
 /* X(from, to), pairs of classes */
 #define ACN_CASTS_FROM(X, from)                                                                    \
     X(from, F32) X(from, F64) X(from, I32) X(from, I64) X(from, C64) X(from, B8)
@@ -56,5 +57,6 @@
 #define ACN_INDIRECT_STORES(X)                                                                     \
     ACN_INDIRECT_COMMON(X)                                                                         \
     X(F16, 2, F32, I32, 4) X(F16, 2, F32, I64, 8)
+/* clang-format on */
 
 #endif

@@ -2,9 +2,9 @@
  *
  * Every file in this folder is compiled once per ISA level (generic, avx2, avx512) with ACN_ISA and
  * ACN_ISA_NAME defined, names what it exports with ACN_KERNEL(name), and fills its part of the
- * level's table. The level is chosen by CPUID bits at start (never by CPU model); ANYCANN_ISA forces
- * one.
- * Kernels see one dimension and contiguous data; striding and broadcasting are the iterator's.
+ * level's table. The level is chosen by CPUID bits at start (never by CPU model); ANYCANN_ISA
+ * forces one. Kernels see one dimension and contiguous data; striding and broadcasting are the
+ * iterator's.
  */
 #ifndef ACN_OPS_KERNELS_H
 #define ACN_OPS_KERNELS_H
@@ -19,9 +19,16 @@
 
 /* Arithmetic classes. f16, bf16 compute in F32; i8, u8, i16 in I32; bool and masks in B8. */
 typedef enum acn_class {
-    ACN_K_F32, ACN_K_F64, ACN_K_I32, ACN_K_I64, ACN_K_C64, ACN_K_B8, ACN_CLASS_COUNT
+    ACN_K_F32,
+    ACN_K_F64,
+    ACN_K_I32,
+    ACN_K_I64,
+    ACN_K_C64,
+    ACN_K_B8,
+    ACN_CLASS_COUNT
 } acn_class;
 
+/* clang-format off */
 /* Micro-ops of the tile machine. d = f(a, b, c), element by element.
  * ACN_MICRO(name, operands, result)   result: SAME class as a, or B8 */
 #define ACN_MICROS                                                                                 \
@@ -42,21 +49,38 @@ typedef enum acn_class {
     ACN_MICRO(GT, 2, B8) ACN_MICRO(GE, 2, B8) ACN_MICRO(IS_FINITE, 1, B8)                          \
     ACN_MICRO(IS_NAN, 1, B8)                                                                       \
     ACN_MICRO(SELECT, 3, SAME) /* d = c[B8] ? a : b */                                             \
-    ACN_MICRO(COPY, 1, SAME)
+    ACN_MICRO(COPY, 1, SAME)                                                                       \
+    ACN_MICRO(EXPM1, 1, SAME) ACN_MICRO(LOG1P, 1, SAME) ACN_MICRO(EXP2, 1, SAME)                   \
+    ACN_MICRO(LOG2, 1, SAME) ACN_MICRO(LOG10, 1, SAME) ACN_MICRO(TAN, 1, SAME)                     \
+    ACN_MICRO(ASIN, 1, SAME) ACN_MICRO(ACOS, 1, SAME) ACN_MICRO(ATAN, 1, SAME)                     \
+    ACN_MICRO(SINH, 1, SAME) ACN_MICRO(COSH, 1, SAME) ACN_MICRO(ASINH, 1, SAME)                    \
+    ACN_MICRO(ACOSH, 1, SAME) ACN_MICRO(ATANH, 1, SAME) ACN_MICRO(ERFC, 1, SAME)                   \
+    ACN_MICRO(ERFINV, 1, SAME) ACN_MICRO(LGAMMA, 1, SAME) ACN_MICRO(DIGAMMA, 1, SAME)              \
+    ACN_MICRO(ATAN2, 2, SAME) /* angle of the point (b, a) */                                      \
+    ACN_MICRO(FMOD, 2, SAME) /* remainder with the sign of a; integers: a % 0 = a */               \
+    ACN_MICRO(REMAINDER, 2, SAME) /* remainder with the sign of b; integers: a % 0 = a */          \
+    ACN_MICRO(FLOOR_DIV, 2, SAME) /* integers: a / 0 = 0 */                                        \
+    ACN_MICRO(SHL, 2, SAME) ACN_MICRO(SHR, 2, SAME) /* any count; SHR keeps the sign */
+/* clang-format on */
 
 typedef enum acn_micro_code {
 #define ACN_MICRO(name, operands, result) ACN_U_##name,
     ACN_MICROS
 #undef ACN_MICRO
-    ACN_MICRO_COUNT
+        ACN_MICRO_COUNT
 } acn_micro_code;
 
 typedef void (*acn_micro_fn)(void *d, const void *a, const void *b, const void *c, int64_t n);
 typedef void (*acn_convert_fn)(void *d, const void *s, int64_t n);
 
 typedef enum acn_reduce_code {
-    ACN_R_SUM, ACN_R_PROD, ACN_R_MAX, ACN_R_MIN, /* NaN wins */
-    ACN_R_ANY, ACN_R_ALL, ACN_REDUCE_COUNT
+    ACN_R_SUM,
+    ACN_R_PROD,
+    ACN_R_MAX,
+    ACN_R_MIN, /* NaN wins */
+    ACN_R_ANY,
+    ACN_R_ALL,
+    ACN_REDUCE_COUNT
 } acn_reduce_code;
 /* *accumulator = *accumulator (op) s[0] (op) ... s[n-1]; the accumulator is of the class's own type
  * (SUM of F32: float pairwise-blocked so that the error stays within c * log n * eps). */
@@ -68,7 +92,8 @@ typedef struct acn_kernels {
     const char *isa;
     acn_micro_fn micro[ACN_MICRO_COUNT][ACN_CLASS_COUNT]; /* NULL: the class has no such micro-op */
     /* storage dtype -> class and back. Integers wrap on store; floats round once, to nearest even;
-     * float -> integer classes truncate toward zero. B8 loads test against zero. NULL: impossible. */
+     * float -> integer classes truncate toward zero. B8 loads test against zero. NULL: impossible.
+     */
     acn_convert_fn load[ACN_DTYPE_COUNT][ACN_CLASS_COUNT];
     acn_convert_fn store[ACN_DTYPE_COUNT][ACN_CLASS_COUNT];
     /* between classes: cast[from][to] */

@@ -1,9 +1,9 @@
-/* math_f32.h - f32 functions without branches, so that loops over them vectorise.
+/* math_f32.h - f32 functions in f32 arithmetic, without branches, so that loops over them
+ * vectorise.
  *
- * Polynomials are minimax fits (Lawson's algorithm) of the functions named at each one. Where a
- * float cannot carry the intermediate (argument reduction of sin, logarithm inside pow) the work is
- * done in double, which costs half the lanes and saves double-float tricks that would depend on a
- * fused multiply-add. Errors are asserted by tests/unit/test_kernels.c. Private to this folder.
+ * Polynomials are minimax fits (Lawson's algorithm) of the functions named at each one. Errors are
+ * asserted by tests/unit/test_kernels.c. Functions that need more digits on the way are in
+ * math_wide.h. Private to this folder.
  */
 #ifndef ACN_OPS_KERNELS_MATH_F32_H
 #define ACN_OPS_KERNELS_MATH_F32_H
@@ -119,6 +119,27 @@ static inline float erf_f32(float x) {
     return t < 1.0f ? small : large;
 }
 
+/* For |r| <= pi / 4, in double. */
+static inline double sin_reduced(double r) {
+    double z = r * r;
+    double q = -2.4761069148687662e-08; /* (sin(r) / r - 1) / r^2 */
+    q = q * z + 2.7555349851985135e-06;
+    q = q * z - 1.9841263786601253e-04;
+    q = q * z + 8.3333333252072275e-03;
+    q = q * z - 1.6666666666631250e-01;
+    return r + r * (z * q);
+}
+
+static inline double cos_reduced(double r) {
+    double z = r * r;
+    double q = 2.0647232142610554e-09; /* (cos(r) - 1 + r^2 / 2) / r^4 */
+    q = q * z - 2.7555559703110292e-07;
+    q = q * z + 2.4801580933493207e-05;
+    q = q * z - 1.3888888878194499e-03;
+    q = q * z + 4.1666666666601702e-02;
+    return (q * z - 0.5) * z + 1.0;
+}
+
 /* sin(|x| + quadrants * pi / 2) for |x| <= ACN_SIN_LIMIT. The argument is reduced by pi / 2 in
  * three floats where multiply-adds are fused, else in double. */
 #ifdef __FP_FAST_FMAF
@@ -152,19 +173,7 @@ static inline float sin_f32(float x, uint32_t quadrants) {
     k -= ACN_ROUNDER_F64;
     double r = t - k * 0x1.921fb544p0; /* the first part times k is exact */
     r -= k * 0x1.0b4611a626331p-34;
-    double z = r * r;
-    double s = -2.4761069148687662e-08; /* (sin(r) / r - 1) / r^2 */
-    s = s * z + 2.7555349851985135e-06;
-    s = s * z - 1.9841263786601253e-04;
-    s = s * z + 8.3333333252072275e-03;
-    s = s * z - 1.6666666666631250e-01;
-    s = r + r * (z * s);
-    double c = 2.0647232142610554e-09; /* (cos(r) - 1 + r^2 / 2) / r^4 */
-    c = c * z - 2.7555559703110292e-07;
-    c = c * z + 2.4801580933493207e-05;
-    c = c * z - 1.3888888878194499e-03;
-    c = c * z + 4.1666666666601702e-02;
-    c = (c * z - 0.5) * z + 1.0;
+    double s = sin_reduced(r), c = cos_reduced(r);
     uint64_t odd = 0 - (quadrant & 1u); /* all ones or none: a blend that needs no compare */
     uint64_t bits = (f64_bits(c) & odd) | (f64_bits(s) & ~odd);
     return (float)f64_from_bits(bits ^ (quadrant & 2u) << 62);
@@ -175,70 +184,6 @@ static inline float sin_f32(float x, uint32_t quadrants) {
 static inline float signed_sin_f32(float x) {
     uint32_t sign = acn_f32_bits(x) & 0x80000000u;
     return acn_f32_from_bits(acn_f32_bits(sin_f32(x, 0)) ^ sign);
-}
-
-/* log2(x) for a positive normal x, to about 50 bits. */
-static inline double log2_positive(double x) {
-    /* The exponent field, biased so that a logical shift will do (AVX2 has no arithmetic one). */
-    uint64_t shifted = f64_bits(x) - 0x3fe6a09e667f3bcdu + (UINT64_C(1024) << 52);
-    double k = f64_from_bits((shifted >> 52) | 0x4330000000000000u) - (0x1p52 + 1024.0);
-    double f = f64_from_bits((shifted & 0x000fffffffffffffu) + 0x3fe6a09e667f3bcdu) - 1.0;
-    double q = -0.059133135848028415; /* log2(1 + f) / f */
-    q = q * f + 0.11709648786226011;
-    q = q * f - 0.11873963552722389;
-    q = q * f + 0.11025777906870207;
-    q = q * f - 0.11793443135774792;
-    q = q * f + 0.13098689777975492;
-    q = q * f - 0.14443098312953628;
-    q = q * f + 0.16031787847142676;
-    q = q * f - 0.18033080975159566;
-    q = q * f + 0.2060985507379379;
-    q = q * f - 0.24044929287605402;
-    q = q * f + 0.28853902093131267;
-    q = q * f - 0.36067375914758254;
-    q = q * f + 0.48089834688496008;
-    q = q * f - 0.72134752044742567;
-    q = q * f + 1.4426950408890382;
-    return q * f + k;
-}
-
-/* 2^x for |x| <= 1000. */
-static inline double exp2_bounded(double x) {
-    double k = x + ACN_ROUNDER_F64;
-    uint64_t scale = (f64_bits(k) + 1023u) << 52;
-    double r = x - (k - ACN_ROUNDER_F64);
-    double q = 1.0211387828398021e-07; /* (2^r - 1) / r */
-    q = q * r + 1.3258714269795144e-06;
-    q = q * r + 1.5252642238356837e-05;
-    q = q * r + 0.00015403439178716155;
-    q = q * r + 0.0013333558257538646;
-    q = q * r + 0.0096181291834635356;
-    q = q * r + 0.055504108664272661;
-    q = q * r + 0.24022650695714107;
-    q = q * r + 0.69314718055995228;
-    return (q * r + 1.0) * f64_from_bits(scale);
-}
-
-/* C's pow, with its special values. */
-static inline float pow_f32(float x_, float y_) {
-    double x = x_, y = y_, magnitude = fabs(x);
-    double l = log2_positive(magnitude);
-    l = magnitude == 0.0 ? -INFINITY : l;
-    l = magnitude < INFINITY ? l : magnitude; /* infinity and NaN */
-    double e = y * l;
-    e = e > 200.0 ? 200.0 : e;
-    e = e < -200.0 ? -200.0 : e;
-    double p = exp2_bounded(e);
-    p = e != e ? e : p;
-    double whole = fabs(y) < 0x1p52 ? (fabs(y) + 0x1p52) - 0x1p52 : fabs(y);
-    int is_whole = whole == fabs(y);
-    double half = whole * 0.5;
-    int is_odd = is_whole && ((half + 0x1p52) - 0x1p52 != half) && half < 0x1p52;
-    p = (x < 0.0 && magnitude < INFINITY && !is_whole) ? NAN : p;
-    double negated = is_odd ? -p : p;
-    p = f64_bits(x) >> 63 ? negated : p;
-    int is_one = x == 1.0 || y == 0.0 || (x == -1.0 && fabs(y) == INFINITY);
-    return (float)(is_one ? 1.0 : p);
 }
 
 #endif

@@ -1,7 +1,13 @@
 /* micro_f64.c - micro-ops of class F64. Transcendental functions are the C library's: below one
  * ULP, and double is not a type that training or inference spends its time in. */
 #include "ops/kernels/loops.h"
-#include <math.h>
+#include "ops/kernels/special.h"
+
+/* lgamma itself leaves the sign in a global variable. */
+static inline double log_gamma(double x) {
+    int sign;
+    return lgamma_r(x, &sign);
+}
 
 ACN_MICRO_2(f64, ADD, double, double, x + y)
 ACN_MICRO_2(f64, SUB, double, double, x - y)
@@ -25,6 +31,28 @@ ACN_MICRO_1(f64, TANH, double, double, tanh(x))
 ACN_MICRO_1(f64, SIN, double, double, sin(x))
 ACN_MICRO_1(f64, COS, double, double, cos(x))
 ACN_MICRO_1(f64, ERF, double, double, erf(x))
+ACN_MICRO_1(f64, ERFC, double, double, erfc(x))
+ACN_MICRO_1(f64, ERFINV, double, double, special_erfinv(x))
+ACN_MICRO_1(f64, EXPM1, double, double, expm1(x))
+ACN_MICRO_1(f64, LOG1P, double, double, log1p(x))
+ACN_MICRO_1(f64, EXP2, double, double, exp2(x))
+ACN_MICRO_1(f64, LOG2, double, double, log2(x))
+ACN_MICRO_1(f64, LOG10, double, double, log10(x))
+ACN_MICRO_1(f64, LGAMMA, double, double, log_gamma(x))
+ACN_MICRO_1(f64, DIGAMMA, double, double, special_digamma(x))
+ACN_MICRO_1(f64, TAN, double, double, tan(x))
+ACN_MICRO_1(f64, ASIN, double, double, asin(x))
+ACN_MICRO_1(f64, ACOS, double, double, acos(x))
+ACN_MICRO_1(f64, ATAN, double, double, atan(x))
+ACN_MICRO_1(f64, SINH, double, double, sinh(x))
+ACN_MICRO_1(f64, COSH, double, double, cosh(x))
+ACN_MICRO_1(f64, ASINH, double, double, asinh(x))
+ACN_MICRO_1(f64, ACOSH, double, double, acosh(x))
+ACN_MICRO_1(f64, ATANH, double, double, atanh(x))
+ACN_MICRO_2(f64, ATAN2, double, double, atan2(x, y))
+ACN_MICRO_2(f64, FMOD, double, double, fmod(x, y))
+ACN_MICRO_2(f64, REMAINDER, double, double, special_remainder(fmod(x, y), y))
+ACN_MICRO_2(f64, FLOOR_DIV, double, double, special_floor_divide(fmod(x, y), x, y))
 ACN_MICRO_2(f64, POW, double, double, pow(x, y))
 ACN_MICRO_1(f64, RELU, double, double, x > 0.0 ? x : (x != x ? x : 0.0))
 ACN_MICRO_COMPARISONS(f64, double)

@@ -8,6 +8,27 @@
         if (y == -1) return negate_##klass(x);                                                     \
         return y == 0 ? 0 : x / y;                                                                 \
     }                                                                                              \
+    static inline type modulo_##klass(type x, type y) {                                            \
+        if (y == -1) return 0;                                                                     \
+        return y == 0 ? x : x % y;                                                                 \
+    }                                                                                              \
+    static inline type remainder_##klass(type x, type y) {                                         \
+        type r = modulo_##klass(x, y);                                                             \
+        return y != 0 && r != 0 && (r < 0) != (y < 0) ? r + y : r;                                 \
+    }                                                                                              \
+    static inline type floor_divide_##klass(type x, type y) {                                      \
+        type r = modulo_##klass(x, y);                                                             \
+        return divide_##klass(x, y) - (y != 0 && r != 0 && (r < 0) != (y < 0));                    \
+    }                                                                                              \
+    /* As PyTorch: a count that is negative or too large shifts everything out. */                 \
+    static inline type shift_left_##klass(type x, type y) {                                        \
+        bool is_out = (unsigned_type)y >= sizeof(type) * 8;                                        \
+        return is_out ? 0 : (type)((unsigned_type)x << (y & (type)(sizeof(type) * 8 - 1)));        \
+    }                                                                                              \
+    static inline type shift_right_##klass(type x, type y) {                                       \
+        bool is_out = (unsigned_type)y >= sizeof(type) * 8;                                        \
+        return x >> (is_out ? (type)(sizeof(type) * 8 - 1) : y);                                   \
+    }                                                                                              \
     /* As PyTorch: a negative exponent truncates to 0 unless the base is 1 or -1. */               \
     static inline type power_##klass(type base, type exponent) {                                   \
         if (exponent < 0) return base == 1 || (base == -1 && !(exponent & 1)) ? 1 : -(base == -1); \
@@ -32,6 +53,11 @@
     ACN_MICRO_1(klass, NEG, type, type, negate_##klass(x))                                         \
     ACN_MICRO_1(klass, ABS, type, type, x < 0 ? negate_##klass(x) : x)                             \
     ACN_MICRO_2(klass, POW, type, type, power_##klass(x, y))                                       \
+    ACN_MICRO_2(klass, FMOD, type, type, modulo_##klass(x, y))                                     \
+    ACN_MICRO_2(klass, REMAINDER, type, type, remainder_##klass(x, y))                             \
+    ACN_MICRO_2(klass, FLOOR_DIV, type, type, floor_divide_##klass(x, y))                          \
+    ACN_MICRO_2(klass, SHL, type, type, shift_left_##klass(x, y))                                  \
+    ACN_MICRO_2(klass, SHR, type, type, shift_right_##klass(x, y))                                 \
     ACN_MICRO_1(klass, RELU, type, type, x > 0 ? x : 0)                                            \
     ACN_MICRO_COMPARISONS(klass, type)                                                             \
     ACN_MICRO_1(klass, IS_FINITE, type, uint8_t, ((void)x, 1))                                     \

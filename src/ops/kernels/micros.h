@@ -3,28 +3,32 @@
 #ifndef ACN_OPS_KERNELS_MICROS_H
 #define ACN_OPS_KERNELS_MICROS_H
 
+/* clang-format off */
 #define ACN_COMPARE_MICROS(X) X(EQ) X(NE) X(LT) X(LE) X(GT) X(GE)
-#define ACN_BIT_MICROS(X)     X(AND) X(OR) X(XOR) X(NOT)
+#define ACN_BIT_MICROS(X) X(AND) X(OR) X(XOR) X(NOT)
+#define ACN_ANGLE_MICROS(X)                                                                        \
+    X(TAN) X(ASIN) X(ACOS) X(ATAN) X(SINH) X(COSH) X(ASINH) X(ACOSH) X(ATANH)
 
 #define ACN_REAL_MICROS(X)                                                                         \
-    X(ADD)                                                                                         \
-    X(SUB) X(MUL) X(DIV) X(FMA) X(MAX) X(MIN) X(NEG) X(ABS) X(FLOOR) X(CEIL) X(TRUNC) X(ROUND)     \
-        X(POW) X(RELU) X(IS_FINITE) X(IS_NAN) X(SELECT) X(COPY) ACN_COMPARE_MICROS(X)
+    X(ADD) X(SUB) X(MUL) X(DIV) X(FMA) X(MAX) X(MIN) X(NEG) X(ABS) X(FLOOR) X(CEIL) X(TRUNC)       \
+    X(ROUND) X(POW) X(FMOD) X(REMAINDER) X(FLOOR_DIV) X(RELU) X(IS_FINITE) X(IS_NAN)               \
+    X(SELECT) X(COPY) ACN_COMPARE_MICROS(X)
 
 #define ACN_FLOAT_MICROS(X)                                                                        \
     ACN_REAL_MICROS(X)                                                                             \
-    X(SQRT) X(RSQRT) X(RECIP) X(EXP) X(LOG) X(TANH) X(SIN) X(COS) X(ERF)
+    X(SQRT) X(RSQRT) X(RECIP) X(EXP) X(LOG) X(TANH) X(SIN) X(COS) X(ERF) X(ERFC) X(ERFINV)         \
+    X(EXPM1) X(LOG1P) X(EXP2) X(LOG2) X(LOG10) X(LGAMMA) X(DIGAMMA) X(ATAN2) ACN_ANGLE_MICROS(X)
 
-#define ACN_INTEGER_MICROS(X) ACN_REAL_MICROS(X) ACN_BIT_MICROS(X)
+#define ACN_INTEGER_MICROS(X) ACN_REAL_MICROS(X) ACN_BIT_MICROS(X) X(SHL) X(SHR)
 
 #define ACN_COMPLEX_MICROS(X)                                                                      \
-    X(ADD)                                                                                         \
-    X(SUB) X(MUL) X(DIV) X(FMA) X(NEG) X(ABS) X(SQRT) X(RSQRT) X(RECIP) X(EXP) X(LOG) X(TANH)      \
-        X(SIN) X(COS) X(POW) X(EQ) X(NE) X(IS_FINITE) X(IS_NAN) X(SELECT) X(COPY)
+    X(ADD) X(SUB) X(MUL) X(DIV) X(FMA) X(NEG) X(ABS) X(SQRT) X(RSQRT) X(RECIP) X(EXP) X(LOG)       \
+    X(TANH) X(SIN) X(COS) X(POW) X(EQ) X(NE) X(IS_FINITE) X(IS_NAN) X(SELECT) X(COPY)              \
+    ACN_ANGLE_MICROS(X)
 
 #define ACN_BOOL_MICROS(X)                                                                         \
-    X(ADD)                                                                                         \
-    X(MUL) X(FMA) X(MAX) X(MIN) X(IS_FINITE) X(IS_NAN) X(SELECT) X(COPY) ACN_BIT_MICROS(X)         \
-        ACN_COMPARE_MICROS(X)
+    X(ADD) X(MUL) X(FMA) X(MAX) X(MIN) X(IS_FINITE) X(IS_NAN) X(SELECT) X(COPY)                    \
+    ACN_BIT_MICROS(X) ACN_COMPARE_MICROS(X)
+/* clang-format on */
 
 #endif
