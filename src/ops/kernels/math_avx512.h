@@ -1,7 +1,7 @@
 /* math_avx512.h - the most used f32 functions with what AVX-512 has for them and a compiler does
  * not find: scaling by 2^k, splitting into exponent and mantissa with all special cases, the
- * reciprocal estimate. Same polynomials as math_f32.h, two thirds of the instructions. Private to
- * this folder; empty at other levels.
+ * reciprocal estimate. Much the same polynomials as math_f32.h, two thirds of the instructions.
+ * Private to this folder; empty at other levels.
  */
 #ifndef ACN_OPS_KERNELS_MATH_AVX512_H
 #define ACN_OPS_KERNELS_MATH_AVX512_H
@@ -28,11 +28,8 @@
         }                                                                                          \
     }
 
-/* For |x| <= 104. */
-static inline __m512 exp_bounded_512(__m512 x) {
-    __m512 k = _mm512_fmadd_ps(x, V(0x1.715476p0f), V(0x1.8p23f)) - V(0x1.8p23f);
-    __m512 r = _mm512_fnmadd_ps(k, V(0x1.62e4p-1f), x);
-    r = _mm512_fnmadd_ps(k, V(0x1.7f7d1cp-20f), r);
+/* e^r * 2^k, |r| <= ln(2) / 2 */
+static inline __m512 exp_reduced_512(__m512 r, __m512 k) {
     __m512 q = _mm512_fmadd_ps(r, V(0x1.6db42ap-10f), V(0x1.123b56p-7f));
     q = _mm512_fmadd_ps(q, r, V(0x1.55545ep-5f));
     q = _mm512_fmadd_ps(q, r, V(0x1.55548ep-3f));
@@ -42,16 +39,30 @@ static inline __m512 exp_bounded_512(__m512 x) {
     return _mm512_scalef_ps(q, k);
 }
 
+/* For |x| <= 104. */
+static inline __m512 exp_bounded_512(__m512 x) {
+    __m512 k = _mm512_fmadd_ps(x, V(0x1.715476p0f), V(0x1.8p23f)) - V(0x1.8p23f);
+    __m512 r = _mm512_fnmadd_ps(k, V(0x1.62e4p-1f), x);
+    return exp_reduced_512(_mm512_fnmadd_ps(k, V(0x1.7f7d1cp-20f), r), k);
+}
+
 static inline __m512 exp_512(__m512 x) {
     x = _mm512_min_ps(V(89.0f), x); /* NaN is the second operand, and passes */
     return exp_bounded_512(_mm512_max_ps(V(-104.0f), x));
 }
 
-/* Exponent and mantissa come out right for subnormals; 0 and infinity have infinite exponents, a
+static inline __m512 exp2_512(__m512 x) {
+    x = _mm512_max_ps(V(-200.0f), _mm512_min_ps(V(200.0f), x));
+    __m512 k = _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+    return exp_reduced_512((x - k) * V(0x1.62e43p-1f), k);
+}
+
+/* log(x) = log(1 + f) + k log(2), log(1 + f) = f + tail.
+ * Exponent and mantissa come out right for subnormals; 0 and infinity have infinite exponents, a
  * negative number a NaN for its mantissa. */
-static inline __m512 log_512(__m512 x) {
+static inline __m512 log_parts_512(__m512 x, __m512 *k, __m512 *tail) {
     __m512 m = _mm512_getmant_ps(x, _MM_MANT_NORM_p75_1p5, _MM_MANT_SIGN_nan);
-    __m512 k = _mm512_getexp_ps(x) - _mm512_getexp_ps(m);
+    *k = _mm512_getexp_ps(x) - _mm512_getexp_ps(m);
     __m512 f = m - V(1.0f);
     __m512 q = _mm512_fmadd_ps(f, V(0x1.34aaf6p-5f), V(-0x1.7574aap-4f));
     q = _mm512_fmadd_ps(q, f, V(0x1.df4bbcp-4f)); /* (log(1 + f) - f + f^2 / 2) / f^3 */
@@ -61,9 +72,26 @@ static inline __m512 log_512(__m512 x) {
     q = _mm512_fmadd_ps(q, f, V(0x1.999788p-3f));
     q = _mm512_fmadd_ps(q, f, V(-0x1.000070p-2f));
     q = _mm512_fmadd_ps(q, f, V(0x1.55555ap-2f));
-    q = _mm512_fmadd_ps(q, f, V(-0.5f));
-    __m512 tail = _mm512_fmadd_ps(q, f * f, k * V(0x1.7f7d1cp-20f));
-    return _mm512_fmadd_ps(k, V(0x1.62e4p-1f), f + tail);
+    *tail = _mm512_fmadd_ps(q, f, V(-0.5f)) * (f * f);
+    return f;
+}
+
+static inline __m512 log_512(__m512 x) {
+    __m512 k, tail, f = log_parts_512(x, &k, &tail);
+    return _mm512_fmadd_ps(k, V(0x1.62e4p-1f), f + _mm512_fmadd_ps(k, V(0x1.7f7d1cp-20f), tail));
+}
+
+static inline __m512 log2_512(__m512 x) {
+    __m512 k, tail, f = log_parts_512(x, &k, &tail);
+    __m512 rest = _mm512_fmadd_ps(f, V(0x1.4ae0cp-26f), tail * V(0x1.715476p0f)); /* log2(e) */
+    return _mm512_fmadd_ps(f, V(0x1.715476p0f), rest) + k;
+}
+
+static inline __m512 log10_512(__m512 x) {
+    __m512 k, tail, f = log_parts_512(x, &k, &tail);
+    __m512 rest = _mm512_fmadd_ps(f, V(-0x1.5b235ep-27f), tail * V(0x1.bcb7b2p-2f)); /* log10(e) */
+    rest = _mm512_fmadd_ps(k, V(0x1.3509f8p-18f), rest); /* log10(2) in two parts */
+    return _mm512_fmadd_ps(k, V(0x1.344p-2f), _mm512_fmadd_ps(f, V(0x1.bcb7b2p-2f), rest));
 }
 
 static inline __m512 tanh_512(__m512 x) {

@@ -1,6 +1,7 @@
 /* micro_f32_wide.c - micro-ops of class F32 that work by way of double, in blocks, or in the C
  * library. */
 #include "ops/kernels/loops.h"
+#include "ops/kernels/math_avx512.h"
 #include "ops/kernels/math_wide.h"
 #include "ops/kernels/special.h"
 
@@ -13,9 +14,6 @@ static inline float log_gamma(float x) {
 ACN_MICRO_2(f32, POW, float, float, pow_f32(x, y))
 ACN_MICRO_1(f32, EXPM1, float, float, expm1_f32(x))
 ACN_MICRO_1(f32, LOG1P, float, float, (float)log1p_wide(x))
-ACN_MICRO_1(f32, EXP2, float, float, exp2_f32(x))
-ACN_MICRO_1(f32, LOG2, float, float, log_scaled(x, 1.0))
-ACN_MICRO_1(f32, LOG10, float, float, log_scaled(x, 0.30102999566398120))
 ACN_MICRO_1(f32, ASIN, float, float, asin_f32(x))
 ACN_MICRO_1(f32, ACOS, float, float, acos_f32(x))
 ACN_MICRO_1(f32, ATAN, float, float, (float)atan2_wide(x, 1.0))
@@ -25,6 +23,15 @@ ACN_MICRO_1(f32, COSH, float, float, cosh_f32(x))
 ACN_MICRO_1(f32, ASINH, float, float, asinh_f32(x))
 ACN_MICRO_1(f32, ACOSH, float, float, acosh_f32(x))
 ACN_MICRO_1(f32, ATANH, float, float, atanh_f32(x))
+#ifdef __AVX512F__
+ACN_MICRO_512(EXP2, exp2_512(x))
+ACN_MICRO_512(LOG2, log2_512(x))
+ACN_MICRO_512(LOG10, log10_512(x))
+#else
+ACN_MICRO_1(f32, EXP2, float, float, exp2_f32(x))
+ACN_MICRO_1(f32, LOG2, float, float, log_scaled(x, 1.0))
+ACN_MICRO_1(f32, LOG10, float, float, log_scaled(x, 0.30102999566398120))
+#endif
 ACN_MICRO_1(f32, ERFC, float, float, erfcf(x))
 ACN_MICRO_1(f32, ERFINV, float, float, (float)special_erfinv(x))
 ACN_MICRO_1(f32, LGAMMA, float, float, log_gamma(x))
