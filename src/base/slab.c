@@ -26,6 +26,9 @@ struct acn_slab {
     void *free_list;           /* linked through the first word */
 };
 
+/* Of a client's AddressSanitizer, if there is one: what live objects point to is no leak. */
+void __lsan_register_root_region(const void *start, size_t bytes) __attribute__((weak));
+
 typedef struct magazine {
     int count;
     void *objects[MAGAZINE_SIZE];
@@ -87,6 +90,8 @@ acn_slab *acn_slab_create(const char *kind, size_t object_bytes, size_t max_obje
                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     slab->base = range != MAP_FAILED ? range : NULL;
     if (slab->base == NULL) slab->max_objects = 0;
+    if (slab->base != NULL && __lsan_register_root_region != NULL)
+        __lsan_register_root_region(slab->base, slab->stride * max_objects);
     return slab;
 }
 

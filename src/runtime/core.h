@@ -34,6 +34,7 @@ struct acn_stream {
     uint32_t ring_size, ring_head; /* size is a power of two */
     bool is_running;               /* some thread is executing tasks */
     bool is_lingering;             /* its thread has nothing to do but looks out for more */
+    atomic_bool is_waking;         /* a thread was woken for it and is not there yet */
     atomic_bool is_closing;
     _Atomic uint64_t drop_before;           /* tasks up to this number are dropped, not run */
     _Atomic(_Atomic uint32_t *) blocked_on; /* the word that the running task sleeps on */

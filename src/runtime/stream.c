@@ -54,6 +54,7 @@ acn_status acn_stream_create(acn_context *context, uint32_t priority, uint32_t f
     atomic_store(&stream->queued, 0);
     atomic_store(&stream->drop_before, 0);
     atomic_store(&stream->blocked_on, NULL);
+    atomic_store(&stream->is_waking, false);
     atomic_store(&stream->is_closing, false);
     atomic_store(&stream->has_error, false);
     pthread_mutex_init(&stream->mutex, NULL);
@@ -189,6 +190,12 @@ static bool push(acn_stream *stream, const acn_task *task) {
     return true;
 }
 
+/* Outside of the mutex: waking costs more than anything else here. */
+static void dispatch_to_worker(acn_stream *stream) {
+    atomic_store_explicit(&stream->is_waking, true, memory_order_relaxed);
+    acn_worker_dispatch(stream);
+}
+
 /* With the mutex held; takes the right to execute if there is something to. */
 static bool claim(acn_stream *stream) {
     if (stream->is_running || atomic_load_explicit(&stream->queued, memory_order_relaxed) == 0)
@@ -213,6 +220,7 @@ static bool linger(acn_stream *stream) {
 }
 
 void acn_stream_serve(acn_stream *stream) {
+    atomic_store_explicit(&stream->is_waking, false, memory_order_relaxed);
     do {
         pthread_mutex_lock(&stream->mutex);
         uint32_t queued;
@@ -237,7 +245,7 @@ static void run_inline(acn_stream *stream, const acn_task *task) {
     stream->is_running = false;
     bool dispatch = !stream->is_lingering && claim(stream);
     pthread_mutex_unlock(&stream->mutex);
-    if (dispatch) acn_worker_dispatch(stream);
+    if (dispatch) dispatch_to_worker(stream);
 }
 
 acn_status acn_stream_submit_at(acn_stream *stream, const acn_task *task, uint64_t *out_number) {
@@ -256,7 +264,7 @@ acn_status acn_stream_submit_at(acn_stream *stream, const acn_task *task, uint64
     if (here) stream->is_running = true;
     pthread_mutex_unlock(&stream->mutex);
     if (here) run_inline(stream, task);
-    if (dispatch) acn_worker_dispatch(stream);
+    if (dispatch) dispatch_to_worker(stream);
     last_task = (uint32_t)number;
     if (out_number != NULL) *out_number = number;
     return ACN_OK;
@@ -286,8 +294,10 @@ bool acn_stream_sleep(acn_stream *stream, _Atomic uint32_t *word, uint32_t expec
 
 bool acn_stream_await(acn_stream *stream, uint64_t serial, uint64_t number, int64_t deadline_ns,
                       acn_stream *blocked) {
+    /* While the other side is still being woken, this CPU is better given away. */
     for (int i = 0; i < SPIN_ROUNDS; i++) {
         if (acn_stream_reached(stream, serial, number)) return true;
+        if (atomic_load_explicit(&stream->is_waking, memory_order_relaxed)) break;
         acn_pause();
     }
     bool in_time = true;
