@@ -11,10 +11,13 @@ IS_AVAILABLE = "import torch;import torch_npu;print(torch_npu.npu.is_available()
 ADD = "import torch;import torch_npu;a=torch.randn(3,4).npu();print(a+a)"
 
 
+# What torch_npu itself says on any machine: of its padding, and of double whenever it prints floats.
+CLIENTS_OWN = ("require processing for 32 padding size", "Device do not support double dtype now")
+
+
 def check_quiet(result):
-    """No warning but the client's own about its padding of 32 bytes."""
     lines = [line for line in result.stderr.splitlines() if line.strip()]
-    assert all("padding" in line for line in lines), result.stderr
+    assert all(any(own in line for own in CLIENTS_OWN) for line in lines), result.stderr
 
 
 def check_sum(text):
@@ -67,7 +70,7 @@ assert torch.equal(s, a + a), (s, a + a)
 def test_the_report_names_the_operators(toolkit):
     code = "import torch, os; a=torch.ones(3).npu(); (a+a).cpu(); print(os.getpid())"
     pid = succeeded(toolkit.python(code)).strip()
-    assert re.search(r"^Add +1 ", succeeded(toolkit.anycann("report", pid)), re.MULTILINE)
+    assert re.search(r"^aclnnAdd +1 ", succeeded(toolkit.anycann("report", pid)), re.MULTILINE)
 
 
 def test_devices_and_soc(toolkit):
