@@ -21,12 +21,13 @@ static void target_free(target *t) {
     free(t->file);
 }
 
-/* Asks the interpreter for its site-packages, isolated from everything the user has set. */
+/* Asks the interpreter for its site-packages, whatever the user has set. Not with -S: without site,
+ * the interpreter of a virtual environment takes itself for the one below it. */
 static char *site_packages(const char *python) {
     char *command = NULL, *line = NULL;
     size_t capacity = 0;
     if (setenv("ACN_ASK_PYTHON", python, 1) != 0 ||
-        asprintf(&command, "exec \"$ACN_ASK_PYTHON\" -I -S -c "
+        asprintf(&command, "exec \"$ACN_ASK_PYTHON\" -I -c "
                            "'import sysconfig; print(sysconfig.get_path(\"purelib\"))'") < 0) {
         abort();
     }

@@ -102,7 +102,8 @@ def test_enable_and_disable(toolkit, environment):
     assert toolkit.execute(environment, "-c", "import torch").returncode != 0
     assert "not enabled" in succeeded(toolkit.anycann("disable", "--python", environment))
 
-    assert "enabled" in succeeded(toolkit.anycann("enable", "--python", environment))
+    told = succeeded(toolkit.anycann("enable", "--python", environment))
+    assert f"{environment.parent.parent}/lib" in told, "not the interpreter below the environment"
     succeeded(toolkit.anycann("enable", "--python", environment))  # again, to no harm
     assert succeeded(toolkit.execute(environment, "-c", IS_AVAILABLE)) == "True\n"
     result = toolkit.execute(environment, "-c", ADD)
