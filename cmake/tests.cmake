@@ -17,3 +17,5 @@ foreach(source IN LISTS ACN_UNIT_TESTS)
     set_tests_properties(unit.${name} PROPERTIES TIMEOUT 120 LABELS unit
         ENVIRONMENT "ANYCANN_REPORT_DIR=${CMAKE_BINARY_DIR}/tests/report;ASCEND_GLOBAL_LOG_LEVEL=4")
 endforeach()
+
+add_subdirectory(tests/ops) # operators against level 0 and against independent references
