@@ -14,8 +14,9 @@
 
 enum {
     ACN_DEVICE_MAX = 64,
-    ACN_SPAN_HOST = -1,    /* page-locked host memory */
-    ACN_SPAN_OUTSIDE = -2, /* not in the window */
+    ACN_SPAN_HOST = -1,     /* page-locked host memory */
+    ACN_SPAN_OUTSIDE = -2,  /* not in the window */
+    ACN_SPAN_RESERVED = -3, /* addresses that clients put memory behind themselves */
 };
 
 /* One contiguous piece of the window with memory behind it. */
@@ -52,7 +53,9 @@ size_t acn_device_bytes(void);
 
 /* The span of a device or ACN_SPAN_HOST; made on first use. */
 acn_status acn_window_span(int device, const acn_span **out);
-/* Which span |address| lies in: a device, ACN_SPAN_HOST or ACN_SPAN_OUTSIDE. Never faults. */
+/* What is left of the window after the devices: addresses without memory. */
+acn_status acn_window_reserved(const acn_span **out);
+/* Which span |address| lies in: a device or one of ACN_SPAN_*. Never faults. */
 int acn_window_find(const void *address);
 
 /* host_copy.c: copies of host memory, in parallel when they are large. */

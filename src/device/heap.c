@@ -1,4 +1,4 @@
-/* heap.c - two-level segregated fit in units of 512 bytes.
+/* heap.c - two-level segregated fit in units of some power of two of bytes.
  *
  * Free blocks hang in lists by size class (8 classes for each power of two) with bitmaps over them,
  * so both directions take constant time. A sparse table from unit to block finds blocks by address.
@@ -18,7 +18,7 @@ static const size_t discard_bytes = (size_t)1 << 20;
 static const size_t warm_limit_bytes = (size_t)256 << 20;
 
 typedef struct block {
-    size_t start, units;           /* in units of ACN_HEAP_ALIGN from the span's base */
+    size_t start, units;           /* in units from the span's base */
     struct block *before, *after;  /* neighbours by address */
     struct block *previous, *next; /* in a list of free blocks */
     bool is_free;
@@ -28,6 +28,7 @@ struct acn_heap {
     pthread_mutex_t mutex;
     const acn_span *span;
     const acn_device_backend *backend;
+    size_t unit_bytes;
     size_t units, used_units, peak_units, warm_bytes;
     block **block_at; /* by unit; only starts of blocks are set */
     block *first;
@@ -104,7 +105,7 @@ static void merge(acn_heap *heap, block *b) {
 }
 
 static size_t padding(const acn_heap *heap, const block *b, size_t align_units) {
-    size_t at = (size_t)heap->span->base / ACN_HEAP_ALIGN + b->start;
+    size_t at = (size_t)heap->span->base / heap->unit_bytes + b->start;
     return -at & (align_units - 1);
 }
 
@@ -155,8 +156,8 @@ static block *take(acn_heap *heap, size_t units, size_t align_units) {
 
 void *acn_heap_alloc(acn_heap *heap, size_t bytes) {
     if (bytes == 0 || bytes > heap->span->bytes) return NULL;
-    size_t units = (bytes + ACN_HEAP_ALIGN - 1) / ACN_HEAP_ALIGN;
-    size_t align_units = bytes >= large_bytes ? large_bytes / ACN_HEAP_ALIGN : 1;
+    size_t units = (bytes + heap->unit_bytes - 1) / heap->unit_bytes;
+    size_t align_units = bytes >= large_bytes ? large_bytes / heap->unit_bytes : 1;
     pthread_mutex_lock(&heap->mutex);
     block *b = take(heap, units, align_units);
     if (b == NULL && align_units > 1) b = take(heap, units, 1);
@@ -164,26 +165,27 @@ void *acn_heap_alloc(acn_heap *heap, size_t bytes) {
         heap->warm_bytes -= bytes < heap->warm_bytes ? bytes : heap->warm_bytes;
     pthread_mutex_unlock(&heap->mutex);
     if (b == NULL) return NULL;
-    char *address = heap->span->base + b->start * ACN_HEAP_ALIGN;
-    if (bytes >= large_bytes) heap->backend->prepare(heap->span, address, bytes);
+    char *address = heap->span->base + b->start * heap->unit_bytes;
+    if (bytes >= large_bytes && heap->backend != NULL)
+        heap->backend->prepare(heap->span, address, bytes);
     return address;
 }
 
 static block *block_of(acn_heap *heap, const void *address) {
     size_t offset = (uintptr_t)address - (uintptr_t)heap->span->base;
-    if (offset >= heap->units * ACN_HEAP_ALIGN || offset % ACN_HEAP_ALIGN != 0) return NULL;
-    block *b = heap->block_at[offset / ACN_HEAP_ALIGN];
+    if (offset >= heap->units * heap->unit_bytes || offset % heap->unit_bytes != 0) return NULL;
+    block *b = heap->block_at[offset / heap->unit_bytes];
     return b != NULL && !b->is_free ? b : NULL;
 }
 
 static void give_memory_back(acn_heap *heap, const block *b) {
-    size_t bytes = b->units * ACN_HEAP_ALIGN;
-    if (bytes < discard_bytes) return;
+    size_t bytes = b->units * heap->unit_bytes;
+    if (bytes < discard_bytes || heap->backend == NULL) return;
     if (heap->warm_bytes + bytes <= warm_limit_bytes) {
         heap->warm_bytes += bytes;
         return;
     }
-    uintptr_t start = (uintptr_t)heap->span->base + b->start * ACN_HEAP_ALIGN;
+    uintptr_t start = (uintptr_t)heap->span->base + b->start * heap->unit_bytes;
     uintptr_t first = (start + 4095) & ~(uintptr_t)4095, end = (start + bytes) & ~(uintptr_t)4095;
     if (end > first) heap->backend->discard(heap->span, (char *)first, end - first);
 }
@@ -232,10 +234,10 @@ void acn_heap_get_state(acn_heap *heap, acn_heap_state *out) {
             if (b->units > largest) largest = b->units;
     }
     *out = (acn_heap_state){
-        .total_bytes = heap->units * ACN_HEAP_ALIGN,
-        .used_bytes = heap->used_units * ACN_HEAP_ALIGN,
-        .peak_bytes = heap->peak_units * ACN_HEAP_ALIGN,
-        .largest_free_bytes = largest * ACN_HEAP_ALIGN,
+        .total_bytes = heap->units * heap->unit_bytes,
+        .used_bytes = heap->used_units * heap->unit_bytes,
+        .peak_bytes = heap->peak_units * heap->unit_bytes,
+        .largest_free_bytes = largest * heap->unit_bytes,
     };
     pthread_mutex_unlock(&heap->mutex);
 }
@@ -243,14 +245,14 @@ void acn_heap_get_state(acn_heap *heap, acn_heap_state *out) {
 bool acn_heap_find(acn_heap *heap, const void *address, void **out_base, size_t *out_bytes) {
     bool found = false;
     pthread_mutex_lock(&heap->mutex);
-    size_t unit = ((uintptr_t)address - (uintptr_t)heap->span->base) / ACN_HEAP_ALIGN;
+    size_t unit = ((uintptr_t)address - (uintptr_t)heap->span->base) / heap->unit_bytes;
     if (unit < heap->units) {
         block *b = heap->first; /* diagnostics only, so the list by address will do */
         while (b->start + b->units <= unit)
             b = b->after;
         if ((found = !b->is_free)) {
-            *out_base = heap->span->base + b->start * ACN_HEAP_ALIGN;
-            *out_bytes = b->units * ACN_HEAP_ALIGN;
+            *out_base = heap->span->base + b->start * heap->unit_bytes;
+            *out_bytes = b->units * heap->unit_bytes;
         }
     }
     pthread_mutex_unlock(&heap->mutex);
@@ -258,13 +260,14 @@ bool acn_heap_find(acn_heap *heap, const void *address, void **out_base, size_t 
 }
 
 acn_status acn_heap_create(const acn_span *span, const acn_device_backend *backend,
-                           acn_heap **out) {
+                           size_t unit_bytes, acn_heap **out) {
     pthread_once(&slab_once, make_slab);
     acn_heap *heap = calloc(1, sizeof *heap);
     if (heap == NULL) return acn_fail(ACN_BAD_ALLOC, "no memory for a device's heap");
     heap->span = span;
     heap->backend = backend;
-    heap->units = span->bytes / ACN_HEAP_ALIGN;
+    heap->unit_bytes = unit_bytes;
+    heap->units = span->bytes / unit_bytes;
     pthread_mutex_init(&heap->mutex, NULL);
     void *table = mmap(NULL, heap->units * sizeof *heap->block_at, PROT_READ | PROT_WRITE,
                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);

@@ -9,8 +9,10 @@ typedef struct acn_heap acn_heap;
 
 enum { ACN_HEAP_ALIGN = 512 };
 
-acn_status acn_heap_create(const acn_span *span, const acn_device_backend *backend, acn_heap **out);
-/* 512-byte aligned (2 MiB for blocks of 2 MiB and more), contents undefined; NULL when no free
+/* Blocks are whole units, a power of two of bytes. |backend| NULL: addresses only. */
+acn_status acn_heap_create(const acn_span *span, const acn_device_backend *backend,
+                           size_t unit_bytes, acn_heap **out);
+/* Aligned to units (2 MiB for blocks of 2 MiB and more), contents undefined; NULL when no free
  * range is large enough. */
 void *acn_heap_alloc(acn_heap *heap, size_t bytes);
 /* False when |address| is not the start of an allocated block. */

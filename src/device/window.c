@@ -10,7 +10,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-static const size_t span_align = (size_t)1 << 30;
+static const size_t large_page_bytes = (size_t)2 << 20;
 static const size_t largest_window = (size_t)1 << 40;
 
 static struct {
@@ -22,9 +22,10 @@ static struct {
 static struct {
     char *base;
     size_t span_bytes; /* distance of one span from the next; span 0 is the host's */
-    size_t bytes;
     acn_span spans[ACN_DEVICE_MAX + 1];
+    acn_span reserved; /* what follows the spans */
     atomic_bool made[ACN_DEVICE_MAX + 1];
+    atomic_bool is_reserved;
     pthread_mutex_t mutex;
 } window = {.mutex = PTHREAD_MUTEX_INITIALIZER};
 
@@ -74,7 +75,7 @@ static void find_machine(void) {
     size_t chosen = bytes > 0 ? (size_t)bytes : default_device_bytes(devices);
     size_t most = largest_window / (size_t)(2 * devices);
     if (chosen > most) chosen = most;
-    machine.device_bytes = (chosen + (2 << 20) - 1) & ~(size_t)((2 << 20) - 1);
+    machine.device_bytes = (chosen + large_page_bytes - 1) & ~(large_page_bytes - 1);
 }
 
 int acn_device_count(void) {
@@ -91,15 +92,21 @@ size_t acn_device_bytes(void) {
 
 /* With the mutex held. The part after the last device's span is for reservations of clients. */
 static acn_status reserve(void) {
-    size_t span = (acn_device_bytes() + span_align - 1) & ~(span_align - 1);
-    size_t least = span * (size_t)(acn_device_count() + 1);
-    size_t bytes = largest_window > least ? largest_window : least;
-    for (void *base; bytes >= least; bytes /= 2) { /* the process may have an address space limit */
+    size_t span = acn_device_bytes(); /* whole large pages */
+    size_t least = span * (size_t)(acn_device_count() + 1), page = large_page_bytes;
+    size_t bytes = largest_window > least ? largest_window : least + page;
+    for (void *base; bytes >= least + page;
+         bytes /= 2) { /* the process may have an address space limit */
         base = mmap(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         if (base == MAP_FAILED) continue;
+        uintptr_t first = ((uintptr_t)base + page - 1) & ~(page - 1);
         window.span_bytes = span;
-        window.bytes = bytes;
-        window.base = base;
+        window.base = (char *)first;
+        window.reserved.base = window.base + least;
+        window.reserved.bytes = (uintptr_t)base + bytes - first - least;
+        window.reserved.file = -1;
+        madvise(base, bytes, MADV_DONTFORK);
+        atomic_store_explicit(&window.is_reserved, true, memory_order_release);
         return ACN_OK;
     }
     return acn_fail(ACN_BAD_ALLOC,
@@ -112,17 +119,14 @@ static acn_status make_span(int device, acn_span *span) {
     const acn_device_backend *backend;
     ACN_TRY(acn_device_backend_get(&backend));
     if (window.base == NULL) ACN_TRY(reserve());
-    uintptr_t first = ((uintptr_t)window.base + span_align - 1) & ~(span_align - 1);
-    if (first + window.span_bytes * (size_t)(acn_device_count() + 1) >
-        (uintptr_t)window.base + window.bytes)
-        first = ((uintptr_t)window.base + (2 << 20) - 1) & ~(uintptr_t)((2 << 20) - 1);
-    span->base = (char *)first + window.span_bytes * (size_t)(device + 1);
+    span->base = window.base + window.span_bytes * (size_t)(device + 1);
     span->bytes = acn_device_bytes();
     span->file = -1;
     if (device != ACN_SPAN_HOST) return backend->map(device, span);
     /* A child of fork may read what the parent pinned, so this memory is private and ordinary. */
     if (mprotect(span->base, span->bytes, PROT_READ | PROT_WRITE) != 0)
         return acn_fail(ACN_BAD_ALLOC, "%zu bytes of host memory cannot be mapped", span->bytes);
+    madvise(span->base, span->bytes, MADV_DOFORK);
     madvise(span->base, span->bytes, MADV_HUGEPAGE);
     return ACN_OK;
 }
@@ -143,13 +147,24 @@ acn_status acn_window_span(int device, const acn_span **out) {
     return status;
 }
 
+acn_status acn_window_reserved(const acn_span **out) {
+    acn_status status = ACN_OK;
+    pthread_mutex_lock(&window.mutex);
+    if (window.base == NULL) status = reserve();
+    pthread_mutex_unlock(&window.mutex);
+    *out = &window.reserved;
+    return status;
+}
+
 int acn_window_find(const void *address) {
     for (int slot = 0; slot <= acn_device_count(); slot++) {
         if (!atomic_load_explicit(&window.made[slot], memory_order_acquire)) continue;
         if ((uintptr_t)address - (uintptr_t)window.spans[slot].base < window.spans[slot].bytes)
             return slot - 1;
     }
-    return ACN_SPAN_OUTSIDE;
+    if (!atomic_load_explicit(&window.is_reserved, memory_order_acquire)) return ACN_SPAN_OUTSIDE;
+    bool reserved = (uintptr_t)address - (uintptr_t)window.reserved.base < window.reserved.bytes;
+    return reserved ? ACN_SPAN_RESERVED : ACN_SPAN_OUTSIDE;
 }
 
 const acn_device_backend *acn_device_backend_find(const char *name) {

@@ -3,6 +3,7 @@
 
 #include "device/heap.h"
 #include "runtime/context.h"
+#include "runtime/virtual.h"
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -38,7 +39,8 @@ static acn_status heap_of(int device, acn_heap **out) {
         host_backend = acn_device_backend_find("host");
         if (status == ACN_OK) status = acn_window_span(device, &span);
         if (status == ACN_OK)
-            status = acn_heap_create(span, device == ACN_SPAN_HOST ? host_backend : backend, out);
+            status = acn_heap_create(span, device == ACN_SPAN_HOST ? host_backend : backend,
+                                     ACN_HEAP_ALIGN, out);
         if (status == ACN_OK) atomic_store_explicit(&heaps[device + 1], *out, memory_order_release);
     }
     pthread_mutex_unlock(&mutex);
@@ -158,6 +160,7 @@ acn_status acn_memory_unregister(void *address) {
 
 acn_memory_kind acn_memory_classify(const void *address, int *out_device) {
     int device = acn_window_find(address);
+    if (device == ACN_SPAN_RESERVED) device = acn_virtual_device(address);
     if (out_device != NULL) *out_device = device >= 0 ? device : 0;
     if (device >= 0) return ACN_MEMORY_DEVICE;
     if (device == ACN_SPAN_HOST) return ACN_MEMORY_PINNED;

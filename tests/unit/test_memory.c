@@ -6,6 +6,7 @@
 #include "runtime/context.h"
 #include "runtime/copy.h"
 #include "runtime/memory.h"
+#include "runtime/virtual.h"
 #include <pthread.h>
 #include <unistd.h>
 
@@ -281,6 +282,52 @@ static void snapshots_let_the_source_go(void **state) {
     acn_stream_destroy(stream, false);
 }
 
+static void reserved_addresses_take_memory(void **state) {
+    const size_t unit = ACN_VIRTUAL_UNIT_BYTES;
+    char *area, *small;
+    acn_physical *a, *b, *found;
+    size_t before = used();
+    assert_int_equal(acn_virtual_reserve(512, (void **)&small), ACN_OK);
+    assert_int_equal(acn_virtual_release(small), ACN_OK);
+    assert_int_equal(acn_virtual_reserve((size_t)100 << 30, (void **)&area), ACN_OK);
+    assert_int_equal((uintptr_t)area % unit, 0);
+    assert_int_equal(acn_memory_classify(area, NULL), ACN_MEMORY_PAGEABLE);
+    assert_int_equal(acn_physical_create(0, 10 * unit, &a), ACN_OK);
+    assert_int_equal(acn_physical_create(0, 2 * unit, &b), ACN_OK);
+    assert_int_equal(acn_virtual_map(area, 10 * unit, a), ACN_OK);
+    assert_int_equal(acn_virtual_map(area + 10 * unit, 2 * unit, b), ACN_OK);
+    assert_int_equal(acn_virtual_map(area + 9 * unit, 2 * unit, b), ACN_PARAM_INVALID);
+    assert_int_equal(acn_virtual_map(area + 20 * unit + 1, 2 * unit, b), ACN_PARAM_INVALID);
+    assert_int_equal(acn_virtual_map(area + 20 * unit, 3 * unit, b), ACN_PARAM_INVALID);
+    assert_int_equal(acn_virtual_release(area), ACN_PARAM_INVALID);
+    /* The same memory once more: what is written at one address is read at the other. */
+    assert_int_equal(acn_virtual_map(area + 30 * unit, 2 * unit, b), ACN_OK);
+    memset(area, 1, 12 * unit);
+    assert_int_equal(area[31 * unit], 1);
+    int device = -1;
+    assert_int_equal(acn_memory_classify(area + 12 * unit - 1, &device), ACN_MEMORY_DEVICE);
+    assert_int_equal(device, 0);
+    assert_int_equal(acn_memory_classify(area + 12 * unit, NULL), ACN_MEMORY_PAGEABLE);
+    char host[16];
+    acn_copy down = flat(host, area + 12 * unit - 16, 16, ACN_COPY_DEVICE_TO_HOST);
+    assert_int_equal(acn_copy_now(&down), ACN_OK);
+    assert_int_equal(host[15], 1);
+    assert_int_equal(acn_physical_destroy(b), ACN_OK);
+    assert_int_equal(acn_physical_resolve(b, &found), ACN_INVALID_HANDLE);
+    assert_int_equal(area[11 * unit], 1); /* still mapped */
+    assert_int_equal(acn_virtual_unmap(area + unit), ACN_PARAM_INVALID);
+    assert_int_equal(acn_virtual_unmap(area), ACN_OK);
+    assert_int_equal(acn_memory_classify(area, NULL), ACN_MEMORY_PAGEABLE);
+    assert_int_equal(acn_memory_classify(area + 10 * unit, NULL), ACN_MEMORY_DEVICE);
+    assert_int_equal(acn_virtual_unmap(area + 10 * unit), ACN_OK);
+    assert_int_equal(acn_virtual_unmap(area + 30 * unit), ACN_OK);
+    assert_int_equal(acn_virtual_unmap(area + 30 * unit), ACN_PARAM_INVALID);
+    assert_int_equal(acn_physical_destroy(a), ACN_OK);
+    assert_int_equal(acn_virtual_release(area), ACN_OK);
+    assert_int_equal(used(), before);
+    acn_error_take();
+}
+
 int main(void) {
     setenv("ANYCANN_MEMORY", "1G", 1);
     const struct CMUnitTest tests[] = {
@@ -293,6 +340,7 @@ int main(void) {
         cmocka_unit_test(copies_of_all_sizes_arrive),
         cmocka_unit_test(two_dimensional_copies_keep_the_gaps),
         cmocka_unit_test(kinds_must_match_addresses),
+        cmocka_unit_test(reserved_addresses_take_memory),
         cmocka_unit_test(snapshots_let_the_source_go),
     };
     return cmocka_run_group_tests(tests, set_device, NULL);

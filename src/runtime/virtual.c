@@ -1,0 +1,219 @@
+/* virtual.c - see virtual.h. Memory is a range of a device's file, so that it can be mapped at any
+ * address; what is behind an address is looked up in a table by 2 MiB. */
+#include "runtime/virtual.h"
+
+#include "base/slab.h"
+#include "device/heap.h"
+#include "runtime/context.h"
+#include "runtime/memory.h"
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/mman.h>
+
+enum { MAX_PHYSICAL = 1 << 20 };
+
+struct acn_physical {
+    int device, users; /* the handle and mappings */
+    bool is_alive;     /* the handle is valid */
+    void *memory;      /* where it lies in the device's span */
+    size_t bytes;
+};
+
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static const acn_span *span; /* set once, with |addresses| and |behind| */
+static acn_heap *addresses;
+static _Atomic(acn_physical *) *behind; /* by unit: first unit of a mapping */
+static _Atomic uint8_t *device_at;      /* by unit: device + 1, 0 nothing */
+static acn_slab *physical_slab;
+
+/* With the mutex held. */
+static acn_status open_area(void) {
+    if (addresses != NULL) return ACN_OK;
+    ACN_TRY(acn_window_reserved(&span));
+    size_t units = span->bytes / ACN_VIRTUAL_UNIT_BYTES;
+    void *tables = mmap(NULL, units * (sizeof *behind + sizeof *device_at), PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (tables == MAP_FAILED) return acn_fail(ACN_BAD_ALLOC, "no memory for tables of addresses");
+    behind = tables;
+    device_at = (_Atomic uint8_t *)(behind + units);
+    if (physical_slab == NULL)
+        physical_slab = acn_slab_create("physical", sizeof(acn_physical), MAX_PHYSICAL);
+    return acn_heap_create(span, NULL, ACN_VIRTUAL_UNIT_BYTES, &addresses);
+}
+
+static size_t unit_of(const void *address) {
+    return ((uintptr_t)address - (uintptr_t)span->base) / ACN_VIRTUAL_UNIT_BYTES;
+}
+
+int acn_virtual_device(const void *address) {
+    if (device_at == NULL) return ACN_SPAN_OUTSIDE;
+    int device = atomic_load_explicit(&device_at[unit_of(address)], memory_order_relaxed);
+    return device != 0 ? device - 1 : ACN_SPAN_OUTSIDE;
+}
+
+acn_status acn_virtual_reserve(size_t bytes, void **out_address) {
+    pthread_mutex_lock(&mutex);
+    acn_status status = open_area();
+    pthread_mutex_unlock(&mutex);
+    ACN_TRY(status);
+    void *address = acn_heap_alloc(addresses, bytes);
+    if (address == NULL)
+        return acn_fail(ACN_DEVICE_MEMORY,
+                        "%zu bytes of addresses are not to be had, %zu is all there is; reserve "
+                        "less or release some",
+                        bytes, span->bytes);
+    *out_address = address;
+    return ACN_OK;
+}
+
+static bool is_reserved(const void *address, void **base, size_t *bytes) {
+    return addresses != NULL && acn_heap_find(addresses, address, base, bytes);
+}
+
+acn_status acn_virtual_release(void *address) {
+    void *base;
+    size_t bytes;
+    if (!is_reserved(address, &base, &bytes) || base != address)
+        return acn_fail(ACN_PARAM_INVALID, "%p is not the start of a reservation", address);
+    for (size_t unit = unit_of(address); unit < unit_of((char *)address + bytes - 1) + 1; unit++)
+        if (atomic_load(&device_at[unit]) != 0)
+            return acn_fail(ACN_PARAM_INVALID,
+                            "memory is mapped at %p inside the reservation; unmap it first",
+                            (void *)(span->base + unit * ACN_VIRTUAL_UNIT_BYTES));
+    acn_heap_free(addresses, address);
+    return ACN_OK;
+}
+
+acn_status acn_physical_create(int device, size_t bytes, acn_physical **out) {
+    const acn_span *device_span;
+    void *memory;
+    pthread_mutex_lock(&mutex);
+    acn_status status = open_area();
+    pthread_mutex_unlock(&mutex);
+    ACN_TRY(status);
+    ACN_TRY(acn_window_span(device, &device_span));
+    if (device_span->file < 0)
+        return acn_fail(ACN_FEATURE_NOT_SUPPORTED,
+                        "memory of device %d is no file here (no memfd, or ANYCANN_BACKEND), so it "
+                        "cannot be mapped elsewhere",
+                        device);
+    ACN_TRY(acn_memory_alloc(device, bytes, &memory));
+    if ((uintptr_t)memory % 4096 != 0) { /* the heap is too full for a page's border */
+        acn_memory_free(memory);
+        return acn_fail(ACN_DEVICE_MEMORY, "no range of %zu bytes on device %d starts on a page",
+                        bytes, device);
+    }
+    acn_physical *physical = acn_slab_alloc(physical_slab);
+    if (physical == NULL) {
+        acn_memory_free(memory);
+        return acn_fail(ACN_BAD_ALLOC, "%d memory handles exist, which is the most", MAX_PHYSICAL);
+    }
+    *physical = (acn_physical){
+        .device = device, .users = 1, .is_alive = true, .memory = memory, .bytes = bytes};
+    *out = physical;
+    return ACN_OK;
+}
+
+acn_status acn_physical_resolve(void *handle, acn_physical **out) {
+    *out = handle;
+    if (physical_slab != NULL && acn_slab_is_live(physical_slab, handle) && (*out)->is_alive)
+        return ACN_OK;
+    return acn_fail(ACN_INVALID_HANDLE,
+                    "memory handle %p does not exist; expected one of aclrtMallocPhysical that is "
+                    "not freed",
+                    handle);
+}
+
+/* With the mutex held. */
+static acn_status drop(acn_physical *physical) {
+    if (--physical->users > 0) return ACN_OK;
+    void *memory = physical->memory;
+    acn_slab_free(physical_slab, physical);
+    return acn_memory_free(memory);
+}
+
+acn_status acn_physical_destroy(acn_physical *physical) {
+    acn_status status = ACN_OK;
+    pthread_mutex_lock(&mutex);
+    if (physical->is_alive) {
+        physical->is_alive = false;
+        status = drop(physical);
+    }
+    pthread_mutex_unlock(&mutex);
+    return status;
+}
+
+static void mark(const void *address, size_t bytes, int device) {
+    size_t first = unit_of(address), end = first + (bytes - 1) / ACN_VIRTUAL_UNIT_BYTES + 1;
+    for (size_t unit = first; unit < end; unit++)
+        atomic_store(&device_at[unit], (uint8_t)(device + 1));
+}
+
+/* With the mutex held. */
+static acn_status map(void *address, size_t bytes, acn_physical *physical) {
+    void *base;
+    size_t reserved;
+    const acn_span *device_span;
+    if (!is_reserved(address, &base, &reserved) ||
+        (size_t)((char *)base + reserved - (char *)address) < bytes)
+        return acn_fail(ACN_PARAM_INVALID, "%p with %zu bytes is not reserved", address, bytes);
+    if ((uintptr_t)address % ACN_VIRTUAL_UNIT_BYTES != 0 || bytes == 0 || bytes > physical->bytes)
+        return acn_fail(ACN_PARAM_INVALID,
+                        "address %p, size %zu; expected a multiple of 2 MiB and at most the %zu "
+                        "bytes of the handle",
+                        address, bytes, physical->bytes);
+    for (size_t at = 0; at < bytes; at += ACN_VIRTUAL_UNIT_BYTES)
+        if (acn_virtual_device((char *)address + at) != ACN_SPAN_OUTSIDE)
+            return acn_fail(ACN_PARAM_INVALID, "memory is mapped at %p already",
+                            (void *)((char *)address + at));
+    ACN_TRY(acn_window_span(physical->device, &device_span));
+    off_t offset = (char *)physical->memory - device_span->base;
+    if (mmap(address, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, device_span->file,
+             offset) == MAP_FAILED)
+        return acn_fail(ACN_DEVICE_MEMORY, "%zu bytes cannot be mapped (%s)", bytes,
+                        strerror(errno));
+    madvise(address, bytes, MADV_DONTFORK);
+    atomic_store(&behind[unit_of(address)], physical);
+    physical->users++;
+    mark(address, bytes, physical->device);
+    return ACN_OK;
+}
+
+acn_status acn_virtual_map(void *address, size_t bytes, acn_physical *physical) {
+    pthread_mutex_lock(&mutex);
+    acn_status status = map(address, bytes, physical);
+    pthread_mutex_unlock(&mutex);
+    return status;
+}
+
+/* With the mutex held. */
+static acn_status unmap(void *address) {
+    void *base;
+    size_t reserved;
+    acn_physical *physical = NULL;
+    if (is_reserved(address, &base, &reserved) && (uintptr_t)address % ACN_VIRTUAL_UNIT_BYTES == 0)
+        physical = atomic_load(&behind[unit_of(address)]);
+    if (physical == NULL) return acn_fail(ACN_PARAM_INVALID, "no memory was mapped at %p", address);
+    size_t bytes = ACN_VIRTUAL_UNIT_BYTES; /* up to the next mapping or hole */
+    while (bytes < physical->bytes &&
+           acn_virtual_device((char *)address + bytes) == physical->device &&
+           atomic_load(&behind[unit_of((char *)address + bytes)]) == NULL)
+        bytes += ACN_VIRTUAL_UNIT_BYTES;
+    if (mmap(address, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1,
+             0) == MAP_FAILED)
+        return acn_fail(ACN_INTERNAL, "%p cannot be unmapped (%s)", address, strerror(errno));
+    madvise(address, bytes, MADV_DONTFORK);
+    atomic_store(&behind[unit_of(address)], NULL);
+    mark(address, bytes, -1);
+    return drop(physical);
+}
+
+acn_status acn_virtual_unmap(void *address) {
+    pthread_mutex_lock(&mutex);
+    acn_status status = unmap(address);
+    pthread_mutex_unlock(&mutex);
+    return status;
+}
