@@ -17,6 +17,11 @@ void acn_log_write(const char *module, acn_log_level level, const char *file, in
 void acn_log_writev(const char *module, acn_log_level level, const char *file, int line,
                     const char *format, va_list arguments);
 
+/* GCC before 12 only has the whole path. */
+#ifndef __FILE_NAME__
+#define __FILE_NAME__ __FILE__
+#endif
+
 #define ACN_LOG(module, level, ...)                                                                \
     do {                                                                                           \
         if (__builtin_expect(acn_log_enabled(module, level), 0))                                   \
