@@ -86,7 +86,8 @@ static bool read_scalar(const char **p, operand *o) {
     } else if (!read_number(p, &value)) {
         return false;
     } else if (memchr(begin, '.', (size_t)(*p - begin)) ||
-               memchr(begin, 'e', (size_t)(*p - begin))) {
+               memchr(begin, 'e', (size_t)(*p - begin)) ||
+               memchr(begin, 'f', (size_t)(*p - begin))) { /* inf */
         o->scalar = (acn_scalar){.dtype = ACN_F64, .f = value};
     } else {
         o->scalar = (acn_scalar){.dtype = ACN_I64, .i = strtoll(begin, NULL, 10)};
@@ -100,7 +101,7 @@ static bool read_operand(const char **p, operand *o) {
     if (**p == '-' && is_end((*p)[1])) return take(p, '-');
     if (take(p, '{')) return read_list(p, o);
     if (isdigit((unsigned char)**p) || **p == '-' || strncmp(*p, "true", 4) == 0 ||
-        strncmp(*p, "false", 5) == 0)
+        strncmp(*p, "false", 5) == 0 || strncmp(*p, "inf", 3) == 0)
         return read_scalar(p, o);
     o->kind = TENSORS;
     o->count = 1;

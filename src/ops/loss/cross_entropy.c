@@ -12,13 +12,6 @@ static acn_reg times_if_given(acn_program *p, const acn_call *c, const acn_reg *
     return c->in_count[slot] ? acn_p2(p, ACN_U_MUL, x, in[slot]) : x;
 }
 
-/* log(1 + y) for y > -1: log(u) corrected by what rounding 1 + y lost. */
-static acn_reg emit_log1p(acn_program *p, acn_reg y, acn_class k) {
-    acn_reg one = acn_p_const(p, 1, k), u = acn_p2(p, ACN_U_ADD, one, y);
-    acn_reg lost = acn_p2(p, ACN_U_SUB, acn_p2(p, ACN_U_SUB, u, one), y);
-    return acn_p2(p, ACN_U_SUB, acn_p1(p, ACN_U_LOG, u), acn_p2(p, ACN_U_DIV, lost, u));
-}
-
 /* ---- of probabilities ------------------------------------------------------------------------ */
 
 /* Logarithms are cut at -100, so that a certain wrong answer costs much, not infinitely much. */
@@ -29,9 +22,8 @@ REF(bce) {
 BODY(bce) {
     acn_reg x = in[0], t = in[1], one = acn_p_const(p, 1, k), least = acn_p_const(p, -100, k);
     acn_reg yes = acn_p2(p, ACN_U_MAX, acn_p1(p, ACN_U_LOG, x), least);
-    acn_reg no = emit_log1p(p, acn_p1(p, ACN_U_NEG, x), k);
-    no = acn_p3(p, ACN_U_SELECT, least, acn_p2(p, ACN_U_MAX, no, least),
-                acn_p2(p, ACN_U_EQ, x, one));
+    acn_reg no = acn_p1(p, ACN_U_LOG1P, acn_p1(p, ACN_U_NEG, x));
+    no = acn_p2(p, ACN_U_MAX, no, least);
     acn_reg rest = acn_p2(p, ACN_U_MUL, acn_p2(p, ACN_U_SUB, one, t), no);
     acn_reg sum = acn_p3(p, ACN_U_FMA, t, yes, rest);
     return times_if_given(p, c, in, 2, acn_p1(p, ACN_U_NEG, sum));
@@ -84,7 +76,7 @@ REF(logits) {
 BODY(logits) {
     acn_reg x = in[0], t = in[1], one = acn_p_const(p, 1, k), minus = acn_p1(p, ACN_U_NEG, x);
     acn_reg tail = acn_p1(p, ACN_U_EXP, acn_p2(p, ACN_U_MIN, x, minus));
-    acn_reg cost = acn_p2(p, ACN_U_ADD, emit_log1p(p, tail, k), acn_p1(p, ACN_U_RELU, minus));
+    acn_reg cost = acn_p2(p, ACN_U_ADD, acn_p1(p, ACN_U_LOG1P, tail), acn_p1(p, ACN_U_RELU, minus));
     if (c->in_count[3]) {
         acn_reg scale = acn_p3(p, ACN_U_FMA, acn_p2(p, ACN_U_SUB, in[3], one), t, one);
         cost = acn_p2(p, ACN_U_MUL, scale, cost);
