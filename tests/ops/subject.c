@@ -262,9 +262,7 @@ static bool add_outputs(subject *s, const test_case *c, const variant *v, int fi
             call->tensors[used] = t;
         }
     }
-    for (int i = 0; i < ACN_MAX_OUTPUTS; i++)
-        call->meta[i] = (acn_meta){.dtype = ACN_UNDEFINED, .rank = -1};
-    if (s->op->infer(call) != ACN_OK) return say_refusal(s, "infer");
+    if (acn_call_infer(call) != ACN_OK) return say_refusal(s, "infer");
     for (int slot = 0; slot < ACN_MAX_OUTPUTS && call->out_count[slot]; slot++) {
         const acn_meta *meta = &call->meta[slot];
         for (int i = 0; i < call->out_count[slot]; i++) {

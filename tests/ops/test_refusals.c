@@ -1,0 +1,100 @@
+/* test_refusals.c - what operators must refuse in phase 1, with a text that names the argument, its
+ * value and what was expected. */
+#include "../unit/unit.h"
+#include "base/status.h"
+#include "subject.h"
+
+typedef struct refusal {
+    const char *op, *text;
+    acn_dtype dtype;
+    const char *words[3]; /* all of them stand in the error text */
+} refusal;
+
+static const refusal refusals[] = {
+    {"MatMul", "f32[5,7],f32[6,3]", ACN_F32, {"x2 is [6, 3] f32", "inner size is 6", "is 7"}},
+    {"MatMul", "f32[2,5,7],f32[3,7,4]", ACN_F32, {"x2", "batch dimensions"}},
+    {"MatMul", "f32[5,7],f32[7,3],f32[4]", ACN_F32, {"bias is [4] f32", "broadcast"}},
+    {"MatMul", "f32[],f32[7,3]", ACN_F32, {"x1 is [] f32", "dimensions"}},
+    {"MatMulV2", "f32[2,5,7],f32[7,3]", ACN_F32, {"x1 is [2, 5, 7] f32", "expected 2 dimensions"}},
+    {"MatMul", "bool[5,7],bool[7,3]", ACN_BOOL, {"x1 is [5, 7] bool", "expected one of", "f32"}},
+    {"MatMul", "-,f32[7,3]", ACN_F32, {"x1 is NULL"}},
+    {"SoftmaxV2", "f32[5,7]|dim=2", ACN_F32, {"dim is 2", "[-2, 1]"}},
+    {"SoftmaxV2", "i32[5,7]|dim=1", ACN_I32, {"x is [5, 7] i32"}},
+    {"SoftmaxV2", "f32[5,7]|axes=[0,1]", ACN_F32, {"axes", "exactly one"}},
+    {"LogSoftmaxGrad", "f32[5,7],f32[5,6]|dim=1", ACN_F32, {"grad is [5, 7] f32", "shape"}},
+    {"NLLLoss", "f32[6,5],i64[4]", ACN_F32, {"target is [4] i64"}},
+    {"NLLLoss", "f32[6,5],i64[6],f32[4]", ACN_F32, {"weight is [4] f32", "5 classes"}},
+    {"NLLLoss", "f32[6,5],i64[6]|reduction_mode=3", ACN_F32, {"reduction_mode is 3", "0 (none)"}},
+    {"NLLLoss", "f32[6,5],i64[6]|reduction=avg", ACN_F32, {"\"avg\"", "\"mean\""}},
+    {"MseLoss", "f32[6,5],f32[4]", ACN_F32, {"label is [4] f32", "broadcast"}},
+    {"LayerNormV3", "f32[4,5]|normalized_shape=[4]", ACN_F32, {"normalized_shape", "last sizes"}},
+    {"LayerNormV3", "f32[4,5],f32[4]|begin_norm_axis=1", ACN_F32, {"gamma is [4] f32"}},
+    {"ForeachMulList", "{f32[2],f32[3]},{f32[2]}", ACN_F32, {"x2 has 1", "x1 has 2"}},
+    {"ForeachMulList", "{f32[2],f32[3]},{f32[2],f32[4]}", ACN_F32, {"x2[1] is [4] f32", "[3] f32"}},
+    {"ForeachMulScalarList",
+     "{f32[2],f32[3]}|scalars=[1]",
+     ACN_F32,
+     {"scalars has 1", "2 tensors"}},
+    {"StatelessUniform", "->f32[4]|from=2,to=1", ACN_F32, {"to is 1", "from <= to"}},
+    {"StatelessRandom", "->i32[4]|from=2,to=2", ACN_I32, {"to is 2", "from < to"}},
+    {"StatelessNormal", "->f32[4]|std_value=-1", ACN_F32, {"std_value is -1", "at least 0"}},
+    {"StatelessRandperm", "|n=-1", ACN_I64, {"n is -1"}},
+    {"Add", "f32[4],f32[5]", ACN_F32, {"x2 is [5] f32", "broadcast"}},
+};
+
+static void test_refusals(void **state) {
+    static subject s;
+    for (size_t i = 0; i < COUNT_OF(refusals); i++) {
+        const refusal *r = &refusals[i];
+        const char *text = r->text;
+        test_case c = {0};
+        variant v = {.dtype = r->dtype};
+        if (next_case(&text, &c) != 1) fail_msg("cannot read %s", r->text);
+        if (subject_build(&s, acn_op_find(r->op), &c, &v))
+            fail_msg("%s %s: accepted", r->op, r->text);
+        for (int w = 0; w < 3 && r->words[w]; w++)
+            if (!strstr(s.problem, r->words[w]))
+                fail_msg("%s %s: no \"%s\" in: %s", r->op, r->text, r->words[w], s.problem);
+        subject_release(&s);
+    }
+}
+
+/* An output of the wrong shape or type, that repeats elements, is an operand of a product, or lies
+ * across its input. */
+static void test_outputs(void **state) {
+    static subject s;
+    const char *text = "f32[4,4],f32[4,4]";
+    test_case c = {0};
+    variant v = {.dtype = ACN_F32};
+    assert_int_equal(next_case(&text, &c), 1);
+    assert_true(subject_build(&s, acn_op_find("MatMul"), &c, &v));
+    acn_tensor *y = acn_out(&s.call, 0), own = *y;
+    *y = *acn_in(&s.call, 1);
+    assert_int_not_equal(acn_call_prepare(&s.call), ACN_OK);
+    assert_non_null(strstr(acn_error_take(), "it is x2 too"));
+    *y = own;
+    y->strides[0] = 0;
+    assert_int_not_equal(acn_call_prepare(&s.call), ACN_OK);
+    assert_non_null(strstr(acn_error_take(), "repeats elements"));
+    *y = own;
+    y->data = (char *)acn_in(&s.call, 0)->data + 4;
+    assert_int_not_equal(acn_call_prepare(&s.call), ACN_OK);
+    assert_non_null(strstr(acn_error_take(), "partly overlaps x1"));
+    *y = own;
+    y->dims[1] = 3;
+    assert_int_not_equal(acn_call_prepare(&s.call), ACN_OK);
+    assert_non_null(strstr(acn_error_take(), "y is [4, 3] f32; expected [4, 4] f32"));
+    *y = own;
+    y->dtype = ACN_BOOL;
+    assert_int_not_equal(acn_call_prepare(&s.call), ACN_OK);
+    assert_non_null(strstr(acn_error_take(), "y is [4, 4] bool; expected one of"));
+    *y = own;
+    assert_int_equal(acn_call_prepare(&s.call), ACN_OK);
+    subject_release(&s);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_refusals),
+                                       cmocka_unit_test(test_outputs)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
