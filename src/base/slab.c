@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 
 enum { MAX_SLABS = 32, MAGAZINE_SIZE = 64, GROW_BYTES = 64 * 1024, UNIT = 64 };
@@ -167,5 +168,13 @@ size_t acn_slab_live_count(const acn_slab *slab) {
     for (size_t offset = 0; offset < end; offset += slab->stride)
         live +=
             atomic_load_explicit(state_of(slab, slab->base + offset), memory_order_relaxed) != 0;
+    return live;
+}
+
+size_t acn_slab_live_count_of(const char *kind) {
+    size_t live = 0;
+    for (int i = 0; i < atomic_load(&slab_count); i++)
+        if (slabs[i].kind && strcmp(slabs[i].kind, kind) == 0)
+            live += acn_slab_live_count(&slabs[i]);
     return live;
 }

@@ -21,5 +21,7 @@ void acn_slab_free(acn_slab *slab, void *object);
 bool acn_slab_is_live(const acn_slab *slab, const void *pointer);
 /* Live objects; for leak tests and `anycann report`. */
 size_t acn_slab_live_count(const acn_slab *slab);
+/* The same by the kind's name; 0 for a kind that was never created. */
+size_t acn_slab_live_count_of(const char *kind);
 
 #endif

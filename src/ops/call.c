@@ -236,9 +236,12 @@ static bool is_dense(const acn_tensor *t) {
 }
 
 static bool repeats_elements(const acn_tensor *t) {
-    for (int d = 0; d < t->rank; d++)
-        if (t->dims[d] > 1 && t->strides[d] == 0) return true;
-    return false;
+    bool repeats = false;
+    for (int d = 0; d < t->rank; d++) {
+        if (t->dims[d] == 0) return false;
+        repeats |= t->dims[d] > 1 && t->strides[d] == 0;
+    }
+    return repeats;
 }
 
 static bool same_view(const acn_tensor *a, const acn_tensor *b) {
@@ -274,7 +277,8 @@ static acn_status check_pair(const acn_call *c, int out_slot, const acn_tensor *
 
 /* Depends on addresses, so it runs for each call, plan or no plan. Members of lists are compared
  * with their own partners only: all pairs would be quadratic in the number of parameters. */
-static acn_status check_overlap(const acn_call *c) {
+acn_status acn_call_check_overlap(const acn_call *c) {
+    if (c->op->flags & ACN_OP_MAY_OVERLAP) return ACN_OK;
     for (int s = 0; s < ACN_MAX_OUTPUTS && c->op->out[s].name; s++)
         for (int i = 0; i < c->out_count[s]; i++) {
             const acn_tensor *out = acn_out_at(c, s, i);
@@ -442,13 +446,11 @@ acn_status acn_call_prepare(acn_call *c) {
         ACN_TRY(acn_call_infer(c));
         ACN_TRY(check_outputs(c));
     }
-    if (!(c->op->flags & ACN_OP_MAY_OVERLAP)) {
-        acn_status status = check_overlap(c);
-        if (status != ACN_OK) { /* the call's memory stays the caller's to release */
-            if (c->plan) acn_plan_release(c->plan);
-            c->plan = NULL;
-            return status;
-        }
+    acn_status status = acn_call_check_overlap(c);
+    if (status != ACN_OK) { /* the call's memory stays the caller's to release */
+        if (c->plan) acn_plan_release(c->plan);
+        c->plan = NULL;
+        return status;
     }
     if (c->plan) return ACN_OK;
     ACN_TRY(make_plan(c));
@@ -476,10 +478,16 @@ static acn_status clone_lists(acn_call *copy, const acn_call *c) {
     for (int a = 0; a < ACN_MAX_ATTRS && c->op->attr[a].name; a++) {
         acn_attr_kind kind = c->op->attr[a].kind;
         size_t item = kind == ACN_ATTR_SCALARS ? sizeof(acn_scalar) : attr_item_bytes(kind);
-        if (!c->attr[a].is_present || !item || !c->attr[a].count) continue;
-        copy->attr[a].items =
-            acn_arena_copy(&copy->arena, c->attr[a].items, item * (size_t)c->attr[a].count);
-        if (!copy->attr[a].items) return acn_fail(ACN_BAD_ALLOC, "no host memory for a list");
+        acn_attr_value *v = &copy->attr[a];
+        if (!v->is_present) continue;
+        if (kind == ACN_ATTR_STRING)
+            v->text = acn_arena_copy(&copy->arena, v->text, strlen(v->text) + 1);
+        else if (item && v->count)
+            v->items = acn_arena_copy(&copy->arena, v->items, item * (size_t)v->count);
+        else
+            continue;
+        if (!v->text)
+            return acn_fail(ACN_BAD_ALLOC, "no host memory for attribute %s", c->op->attr[a].name);
     }
     return ACN_OK;
 }

@@ -15,7 +15,9 @@ static void create_slab(void) {
 acn_object_tensor *acn_object_tensor_create(void) {
     pthread_once(&slab_once, create_slab);
     acn_object_tensor *tensor = slab ? acn_slab_alloc(slab) : NULL;
-    if (tensor) tensor->references = 1;
+    if (!tensor) return NULL;
+    tensor->references = 1;
+    atomic_store_explicit(&tensor->is_owned, true, memory_order_relaxed);
     return tensor;
 }
 
@@ -28,6 +30,14 @@ void acn_object_tensor_release(acn_object_tensor *tensor) {
         acn_slab_free(slab, tensor);
 }
 
+bool acn_object_tensor_disown(acn_object_tensor *tensor) {
+    if (!atomic_exchange_explicit(&tensor->is_owned, false, memory_order_acq_rel)) return false;
+    acn_object_tensor_release(tensor);
+    return true;
+}
+
 bool acn_object_tensor_is_live(const void *handle) {
-    return slab && acn_slab_is_live(slab, handle);
+    if (!slab || !acn_slab_is_live(slab, handle)) return false;
+    const acn_object_tensor *tensor = handle;
+    return atomic_load_explicit(&tensor->is_owned, memory_order_relaxed);
 }

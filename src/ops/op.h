@@ -204,6 +204,8 @@ void acn_call_init(acn_call *call, const acn_op *op);
 acn_status acn_call_reserve(acn_call *call, int count);
 /* Fills input |slot| with a weak 0-d tensor of |scalar|. Its tensor slot must be reserved. */
 void acn_call_set_weak(acn_call *call, int slot, int tensor_index, const acn_scalar *scalar);
+/* The addresses' part of prepare's checks again, after some have changed. */
+acn_status acn_call_check_overlap(const acn_call *call);
 /* Only infer, for callers that want output shapes before they allocate (aclop V2, graph). */
 acn_status acn_call_infer(acn_call *call);
 /* Runs now, on this thread; counts it for `anycann report`. |workspace| has plan->workspace_bytes.

@@ -30,21 +30,37 @@ acn_executor *acn_executor_create(void) {
     return executor;
 }
 
-/* A call whose output reports its shape later holds the client's tensor until it has run. */
-static void hold_outputs(const acn_call *c, void (*change)(acn_object_tensor *)) {
-    if (!(c->op->flags & ACN_OP_DYNAMIC_OUT)) return;
+static void for_each_output(const acn_call *c, void (*change)(acn_object_tensor *)) {
     for (int s = 0; s < ACN_MAX_OUTPUTS; s++)
         for (int i = 0; i < c->out_count[s]; i++)
             if (acn_out_at(c, s, i)->object) change(acn_out_at(c, s, i)->object);
 }
 
+/* From phase 1 on: the client may destroy its tensors between the phases. */
+void acn_executor_hold_outputs(acn_executor *executor) {
+    if (!(executor->call.op->flags & ACN_OP_DYNAMIC_OUT)) return;
+    for_each_output(&executor->call, acn_object_tensor_retain);
+    executor->holds_outputs = true;
+}
+
 void acn_executor_destroy(acn_executor *executor) {
+    if (executor->holds_outputs) for_each_output(&executor->call, acn_object_tensor_release);
     acn_call_release(&executor->call);
     if (executor->own_workspace) acn_memory_free(executor->own_workspace);
     acn_slab_free(slab, executor);
 }
 
-bool acn_executor_is_live(const void *handle) { return slab && acn_slab_is_live(slab, handle); }
+acn_status acn_executor_resolve(const void *handle, acn_executor **out_executor) {
+    acn_executor *executor = (acn_executor *)handle;
+    if (!slab || !acn_slab_is_live(slab, handle) ||
+        atomic_load_explicit(&executor->is_launched, memory_order_relaxed))
+        return acn_fail(ACN_INVALID_HANDLE,
+                        "executor is %p, which is not alive; phase 2 ends an executor, so run "
+                        "phase 1 again or call aclSetAclOpExecutorRepeatable first",
+                        handle);
+    *out_executor = executor;
+    return ACN_OK;
+}
 
 /* ---- launch ---------------------------------------------------------------------------------- */
 
@@ -62,11 +78,7 @@ static acn_status run_task(void *data) {
     return status;
 }
 
-static void drop_task(void *data) {
-    acn_executor *executor = data;
-    hold_outputs(&executor->call, acn_object_tensor_release);
-    acn_executor_destroy(executor);
-}
+static void drop_task(void *data) { acn_executor_destroy(data); }
 
 static acn_status check_launch(const acn_executor *executor, const void *workspace,
                                uint64_t workspace_bytes) {
@@ -76,13 +88,15 @@ static acn_status check_launch(const acn_executor *executor, const void *workspa
         return acn_fail(ACN_NULL_POINTER, "workspace is NULL; expected %llu bytes of device memory",
                         (unsigned long long)needed);
     if (workspace_bytes < needed)
-        return acn_fail(ACN_INVALID_ARGUMENT, "workspaceSize is %llu; phase 1 asked for %llu",
+        return acn_fail(ACN_INVALID_ARGUMENT,
+                        "workspaceSize is %llu; expected the %llu bytes that phase 1 asked for",
                         (unsigned long long)workspace_bytes, (unsigned long long)needed);
     return ACN_OK;
 }
 
 /* What runs is a copy, so that the original may get new addresses at once. */
 static acn_status copy_repeatable(const acn_executor *executor, acn_executor **out_copy) {
+    ACN_TRY(acn_call_check_overlap(&executor->call)); /* addresses may be new */
     acn_executor *copy = acn_executor_create();
     if (!copy) return acn_fail(ACN_BAD_ALLOC, "too many executors are alive");
     acn_status status = acn_call_clone(&copy->call, &executor->call);
@@ -92,6 +106,8 @@ static acn_status copy_repeatable(const acn_executor *executor, acn_executor **o
     }
     copy->entry = executor->entry;
     copy->counter = executor->counter;
+    atomic_store_explicit(&copy->is_launched, true, memory_order_relaxed);
+    acn_executor_hold_outputs(copy);
     *out_copy = copy;
     return ACN_OK;
 }
@@ -100,6 +116,10 @@ acn_status acn_executor_launch(acn_executor *executor, void *workspace, uint64_t
                                void *stream_handle) {
     acn_stream *stream;
     acn_executor *task_data = executor;
+    /* Of two threads that launch one executor, or a second launch while it is queued, one wins. */
+    if (!executor->is_repeatable && atomic_exchange(&executor->is_launched, true))
+        return acn_fail(ACN_INVALID_HANDLE, "executor is %p, which is queued already",
+                        (void *)executor);
     acn_status status = check_launch(executor, workspace, workspace_bytes);
     if (status == ACN_OK) status = acn_stream_resolve(stream_handle, &stream);
     if (status == ACN_OK && executor->is_repeatable) status = copy_repeatable(executor, &task_data);
@@ -108,7 +128,6 @@ acn_status acn_executor_launch(acn_executor *executor, void *workspace, uint64_t
         return status;
     }
     task_data->call.workspace = workspace;
-    hold_outputs(&task_data->call, acn_object_tensor_retain);
     const acn_call *c = &task_data->call;
     return acn_stream_submit(
         stream, &(acn_task){.run = run_task,
@@ -123,13 +142,7 @@ acn_status acn_executor_launch(acn_executor *executor, void *workspace, uint64_t
 
 static acn_status resolve(const void *handle, acn_executor **out) {
     if (!handle) return acn_fail(ACN_INVALID_HANDLE, "executor is NULL; expected one from phase 1");
-    if (!acn_executor_is_live(handle))
-        return acn_fail(ACN_INVALID_HANDLE,
-                        "executor is %p, which is not alive; phase 2 ends an executor unless "
-                        "aclSetAclOpExecutorRepeatable was called",
-                        handle);
-    *out = (acn_executor *)handle;
-    return ACN_OK;
+    return acn_executor_resolve(handle, out);
 }
 
 aclnnStatus aclSetAclOpExecutorRepeatable(aclOpExecutor *executor) {
@@ -151,31 +164,52 @@ aclnnStatus aclDestroyAclOpExecutor(aclOpExecutor *executor) {
 
 typedef enum which { INPUTS, OUTPUTS, ALL } which;
 
+/* |address| is a storage's base; where the view starts in it, the client's tensor knows. */
+static acn_status view_offset(const void *object, size_t member, bool is_list, int64_t *out) {
+    if (!object)
+        return acn_fail(ACN_INVALID_HANDLE, "%s is NULL; expected the one of phase 1",
+                        is_list ? "tensors" : "tensor");
+    const acn_object_array *list = is_list ? acn_object_array_of(object, ACN_ARRAY_TENSORS) : NULL;
+    const void *tensor = object;
+    if (is_list)
+        tensor = list && member < list->count ? ((void *const *)list->items)[member] : NULL;
+    if (!acn_object_tensor_is_live(tensor))
+        return acn_fail(ACN_INVALID_HANDLE,
+                        "%s is %p, which holds no live aclTensor at %zu; it was destroyed or is "
+                        "foreign, so make one like that of phase 1",
+                        is_list ? "tensors" : "tensor", object, member);
+    *out = ((const acn_object_tensor *)tensor)->offset;
+    return ACN_OK;
+}
+
 static acn_status set_address(aclOpExecutor *handle, which kind, size_t index, size_t member,
                               bool is_list, const void *object, void *address) {
     acn_executor *e = NULL;
+    int64_t offset = 0;
     ACN_TRY(resolve(handle, &e));
-    if (!object)
-        return acn_fail(ACN_INVALID_HANDLE, "the tensor is NULL; expected the one of phase 1");
+    ACN_TRY(view_offset(object, member, is_list, &offset));
     size_t seen = 0;
     for (int p = 0; p < e->parameter_count; p++) {
         if (kind != ALL && e->parameter[p].is_output != (kind == OUTPUTS)) continue;
         if (seen++ != index) continue;
         if (e->parameter[p].count == 0)
-            return acn_fail(ACN_INVALID_ARGUMENT, "index %zu was NULL in phase 1", index);
+            return acn_fail(ACN_INVALID_ARGUMENT,
+                            "index is %zu, which was NULL in phase 1; expected a tensor", index);
         if (member >= (size_t)e->parameter[p].count)
-            return acn_fail(ACN_INVALID_ARGUMENT, "relativeIndex is %zu; the list has %d tensors",
+            return acn_fail(ACN_INVALID_ARGUMENT,
+                            "relativeIndex is %zu; expected less than %d, the list's length",
                             member, e->parameter[p].count);
         acn_tensor *t = &e->call.tensors[e->parameter[p].first + (int)member];
-        int64_t offset = 0;
-        if (!is_list && acn_object_tensor_is_live(object))
-            offset = ((const acn_object_tensor *)object)->offset;
+        if (!address && acn_tensor_count(t) > 0)
+            return acn_fail(ACN_NULL_POINTER, "addr is NULL; expected device memory");
         t->data = (char *)address + offset * (int64_t)acn_dtype_bytes(t->dtype);
         if (e->parameter[p].twin >= 0)
             e->call.tensors[e->parameter[p].twin + (int)member].data = t->data;
         return ACN_OK;
     }
-    return acn_fail(ACN_INVALID_ARGUMENT, "index is %zu; there are %zu such tensors", index, seen);
+    return acn_fail(ACN_INVALID_ARGUMENT,
+                    "index is %zu; expected less than %zu, the number of such parameters", index,
+                    seen);
 }
 
 #define SETTERS(single, single_old, list, list_old, kind)                                          \

@@ -5,6 +5,7 @@
 #include "base/report.h"
 #include "ops/op.h"
 #include "runtime/stream.h"
+#include <stdatomic.h>
 
 enum { ACN_EXECUTOR_PARAMETERS = 20, ACN_EXECUTOR_SCRATCH_BYTES = 256 };
 
@@ -13,13 +14,15 @@ typedef struct acn_executor {
     const void *entry; /* the public function that made it */
     acn_report_slot *counter;
     bool is_repeatable;
+    bool holds_outputs;
+    atomic_bool is_launched; /* the stream's from now on; the handle is dead for the client */
     void *own_workspace; /* device memory that ends with the executor; NULL if the client gave it */
     /* The public call's tensor parameters in order, as indices into call.tensors: for the address
-     * setters. A list is one parameter. first -1: not a tensor parameter. */
+     * setters. A list is one parameter. Count 0: it was NULL. */
     int32_t parameter_count;
     struct {
-        int16_t first, count;
-        int16_t twin; /* an in-place parameter's output tensor; -1 otherwise */
+        int32_t first, count;
+        int32_t twin; /* an in-place parameter's output tensor; -1 otherwise */
         bool is_output;
     } parameter[ACN_EXECUTOR_PARAMETERS];
     size_t scratch_used;
@@ -29,7 +32,11 @@ typedef struct acn_executor {
 /* NULL when there is no room; the call in it is not initialised. */
 acn_executor *acn_executor_create(void);
 void acn_executor_destroy(acn_executor *executor);
-bool acn_executor_is_live(const void *handle);
+/* The executor behind a client's handle; fails if it is foreign, has ended or is queued. */
+acn_status acn_executor_resolve(const void *handle, acn_executor **out_executor);
+/* Keeps the client's tensors that a run will tell their true shapes, until the executor ends. For
+ * a prepared call. */
+void acn_executor_hold_outputs(acn_executor *executor);
 
 /* Queues the executor's call. It is consumed whatever happens, unless it is repeatable. */
 acn_status acn_executor_launch(acn_executor *executor, void *workspace, uint64_t workspace_bytes,

@@ -2,6 +2,7 @@
 #ifndef ACN_DOORS_NNOPBASE_OBJECTS_H
 #define ACN_DOORS_NNOPBASE_OBJECTS_H
 
+#include "acl/acl_base.h"
 #include "ops/object.h"
 
 typedef enum acn_array_kind {
@@ -24,5 +25,21 @@ typedef struct acn_object_array {
 /* The object behind a handle, or NULL if the handle is not a live one of that kind. */
 const acn_scalar *acn_object_scalar(const void *handle);
 const acn_object_array *acn_object_array_of(const void *handle, acn_array_kind kind);
+
+/* True for formats whose memory is not what shape and strides say. */
+static inline bool acn_format_is_private(int format) {
+    switch (format) {
+    case ACL_FORMAT_UNDEFINED:
+    case ACL_FORMAT_NCHW:
+    case ACL_FORMAT_NHWC:
+    case ACL_FORMAT_ND:
+    case ACL_FORMAT_NDHWC:
+    case ACL_FORMAT_NCDHW:
+    case ACL_FORMAT_NCL:
+        return false;
+    default:
+        return true;
+    }
+}
 
 #endif

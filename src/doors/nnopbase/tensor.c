@@ -2,24 +2,9 @@
 #include "acl/acl_base.h"
 #include "aclnn/acl_meta.h"
 #include "doors/door.h"
-#include "ops/object.h"
+#include "doors/nnopbase/objects.h"
 #include <stdlib.h>
 #include <string.h>
-
-static bool is_private_format(int format) {
-    switch (format) {
-    case ACL_FORMAT_UNDEFINED:
-    case ACL_FORMAT_NCHW:
-    case ACL_FORMAT_NHWC:
-    case ACL_FORMAT_ND:
-    case ACL_FORMAT_NDHWC:
-    case ACL_FORMAT_NCDHW:
-    case ACL_FORMAT_NCL:
-        return false;
-    default:
-        return true;
-    }
-}
 
 static acn_status check_dims(const char *name, const int64_t *dims, uint64_t count) {
     if (count > ACN_MAX_DIMS)
@@ -44,8 +29,9 @@ static acn_status check_strides(const int64_t *dims, const int64_t *strides, uin
                                 int64_t offset, int64_t *out_needed) {
     int64_t last = offset;
     bool is_empty = false;
-    if (offset < 0)
-        return acn_fail(ACN_INVALID_ARGUMENT, "offset is %lld; expected at least 0",
+    if (offset < 0 || offset > INT64_MAX / 16)
+        return acn_fail(ACN_INVALID_ARGUMENT,
+                        "offset is %lld; expected at least 0 and inside the storage",
                         (long long)offset);
     for (uint64_t d = 0; d < count; d++) {
         int64_t reach;
@@ -78,7 +64,7 @@ static acn_status fill(acn_object_tensor *t, const int64_t *dims, uint64_t rank,
     ACN_TRY(check_strides(dims, view.strides, rank, offset, &needed));
     for (uint64_t d = 0; d < storage_rank; d++)
         stored *= storage_dims[d];
-    if (storage_rank && needed > stored && !is_private_format(format))
+    if (storage_rank && needed > stored && !acn_format_is_private(format))
         return acn_fail(ACN_INVALID_ARGUMENT,
                         "the view reaches element %lld; storageDims hold only %lld elements",
                         (long long)(needed - 1), (long long)stored);
@@ -135,8 +121,10 @@ aclnnStatus aclDestroyTensor(const aclTensor *tensor) {
     if (!tensor) return 0;
     acn_status status = resolve(tensor, &t);
     if (status != ACN_OK) return ACN_ACLNN(status);
-    acn_object_tensor_release((acn_object_tensor *)t);
-    return 0;
+    if (acn_object_tensor_disown((acn_object_tensor *)t)) return 0;
+    return ACN_ACLNN(acn_fail(ACN_INVALID_ARGUMENT,
+                              "tensor is %p, which another thread is destroying; destroy it once",
+                              (const void *)tensor));
 }
 
 /* The array is the caller's, who frees it with C++ delete[], which is free() for plain numbers. */

@@ -52,8 +52,42 @@ static void remember_name(acn_bound *bound, const bound_slot *slot, const char *
     names[slot->slot] = name;
 }
 
+static bool tensor_fits(const acn_param *param, int given) {
+    if (given == ACN_ARG_SCALAR) return param->flags & ACN_SCALARISH;
+    return given == ACN_ARG_TENSOR || (given == ACN_ARG_TENSOR_LIST && param->flags & ACN_LIST);
+}
+
+static bool attr_fits(acn_attr_kind kind, int given) {
+    switch (kind) {
+    case ACN_ATTR_INTS:
+        return given == ACN_ARG_INTS;
+    case ACN_ATTR_FLOATS:
+        return given == ACN_ARG_FLOATS;
+    case ACN_ATTR_BOOLS:
+        return given == ACN_ARG_BOOLS;
+    case ACN_ATTR_SCALARS:
+        return given == ACN_ARG_SCALAR_LIST;
+    case ACN_ATTR_STRING:
+        return given == ACN_ARG_STRING;
+    default:
+        return given == ACN_ARG_INT || given == ACN_ARG_FLOAT || given == ACN_ARG_SCALAR;
+    }
+}
+
+/* Does the public argument's type fit the slot that it is bound to? */
+static bool slot_fits(const acn_op *op, const bound_slot *slot, int given) {
+    switch (slot->target) {
+    case TO_INPUT:
+        return tensor_fits(&op->in[slot->slot], given);
+    case TO_OUTPUT:
+        return given != ACN_ARG_SCALAR && tensor_fits(&op->out[slot->slot], given);
+    default:
+        return attr_fits(op->attr[slot->slot].kind, given);
+    }
+}
+
 static acn_status bind_row(const acn_aclnn_row *row, acn_bound *bound) {
-    bool used[64] = {false};
+    bool used[UINT8_MAX] = {false};
     for (int kind = TO_INPUT; kind <= TO_ATTR; kind++)
         for (int b = 0; b < row->bind_count; b++) {
             bound_slot *slot = &bound->slots[bound->count];
@@ -61,6 +95,10 @@ static acn_status bind_row(const acn_aclnn_row *row, acn_bound *bound) {
             used[b] = true;
             slot->argument = row->binds[b].argument;
             slot->constant = row->binds[b].constant;
+            int given = slot->argument < 0 ? ACN_ARG_INT : row->argument_kinds[slot->argument];
+            if (!slot_fits(bound->op, slot, given))
+                return acn_fail(ACN_INTERNAL, "%s binds \"%s\" of operator %s to another type",
+                                row->name, row->binds[b].slot, row->op);
             if (slot->argument >= 0)
                 remember_name(bound, slot, row->argument_names[slot->argument]);
             bound->count++;
@@ -129,19 +167,9 @@ static acn_status copy_tensor(const filler *f, int argument, const void *handle,
     if (!acn_object_tensor_is_live(handle)) return not_live(f, argument, "aclTensor");
     const acn_object_tensor *object = handle;
     *out = object->view;
-    switch (out->format) {
-    case ACL_FORMAT_UNDEFINED:
-    case ACL_FORMAT_NCHW:
-    case ACL_FORMAT_NHWC:
-    case ACL_FORMAT_ND:
-    case ACL_FORMAT_NDHWC:
-    case ACL_FORMAT_NCDHW:
-    case ACL_FORMAT_NCL:
-        break;
-    default:
+    if (acn_format_is_private(out->format))
         return acn_fail(ACN_INVALID_ARGUMENT, "%s has private format %d; convert it to ND first",
                         f->row->argument_names[argument], out->format);
-    }
     if (!out->data && acn_tensor_count(out) > 0)
         return acn_fail(ACN_NULL_POINTER, "%s has no data address; expected device memory",
                         f->row->argument_names[argument]);
@@ -255,26 +283,23 @@ static acn_status fill_scalars(filler *f, int argument, acn_attr_value *v) {
     return ACN_OK;
 }
 
-static acn_status fill_scalar(filler *f, int argument, acn_attr_kind kind, acn_attr_value *v) {
-    const acn_scalar *s = acn_object_scalar(f->arguments[argument].object);
-    if (!s) return not_live(f, argument, "aclScalar");
+/* What |s| means to an attribute of |kind|. */
+static void set_scalar(acn_attr_kind kind, const acn_scalar *s, acn_attr_value *v) {
     if (kind == ACN_ATTR_SCALAR)
         v->scalar = *s;
     else if (kind == ACN_ATTR_FLOAT)
         v->f = acn_scalar_f64(s);
+    else if (kind == ACN_ATTR_BOOL) /* 0.5 is true */
+        v->i = acn_scalar_f64(s) != 0 || acn_scalar_imag(s) != 0;
     else
         v->i = acn_scalar_i64(s);
-    return ACN_OK;
 }
 
-static void fill_number(acn_attr_kind kind, bool is_float, int64_t i, double f, acn_attr_value *v) {
-    if (kind == ACN_ATTR_SCALAR)
-        v->scalar = is_float ? (acn_scalar){.dtype = ACN_F64, .f = f}
-                             : (acn_scalar){.dtype = ACN_I64, .i = i};
-    else if (kind == ACN_ATTR_FLOAT)
-        v->f = is_float ? f : (double)i;
-    else
-        v->i = is_float ? (int64_t)f : i;
+static acn_status fill_scalar(filler *f, int argument, acn_attr_kind kind, acn_attr_value *v) {
+    const acn_scalar *s = acn_object_scalar(f->arguments[argument].object);
+    if (!s) return not_live(f, argument, "aclScalar");
+    set_scalar(kind, s, v);
+    return ACN_OK;
 }
 
 static acn_status fill_attr(filler *f, const bound_slot *slot) {
@@ -283,13 +308,17 @@ static acn_status fill_attr(filler *f, const bound_slot *slot) {
     int argument = slot->argument;
     v->is_present = true;
     if (argument < 0) {
-        fill_number(kind, false, slot->constant, 0, v);
+        set_scalar(kind, &(acn_scalar){.dtype = ACN_I64, .i = slot->constant}, v);
         return ACN_OK;
     }
     const acn_arg *arg = &f->arguments[argument];
     acn_arg_kind given = (acn_arg_kind)f->row->argument_kinds[argument];
-    if (given == ACN_ARG_INT || given == ACN_ARG_FLOAT) {
-        fill_number(kind, given == ACN_ARG_FLOAT, arg->i, arg->f, v);
+    if (given == ACN_ARG_INT) {
+        set_scalar(kind, &(acn_scalar){.dtype = ACN_I64, .i = arg->i}, v);
+        return ACN_OK;
+    }
+    if (given == ACN_ARG_FLOAT) {
+        set_scalar(kind, &(acn_scalar){.dtype = ACN_F64, .f = arg->f}, v);
         return ACN_OK;
     }
     if (!arg->object) {
@@ -335,10 +364,10 @@ static void note_parameters(filler *f, const acn_bound *bound) {
             int first = is_output ? c->out_first[slot->slot] : c->in_first[slot->slot];
             int count = is_output ? c->out_count[slot->slot] : c->in_count[slot->slot];
             if (e->parameter[p].count > 0) {
-                e->parameter[p].twin = (int16_t)first;
+                e->parameter[p].twin = first;
             } else {
-                e->parameter[p].first = (int16_t)first;
-                e->parameter[p].count = (int16_t)count;
+                e->parameter[p].first = first;
+                e->parameter[p].count = count;
             }
             e->parameter[p].is_output |= is_output;
         }
@@ -384,6 +413,7 @@ static acn_status prepare(acn_aclnn_entry *entry, const acn_arg *arguments,
         acn_executor_destroy(executor);
         return status;
     }
+    acn_executor_hold_outputs(executor);
     *out_executor = executor;
     return ACN_OK;
 }
@@ -405,19 +435,14 @@ aclnnStatus acn_aclnn_prepare(acn_aclnn_entry *entry, const acn_arg *arguments,
 aclnnStatus acn_aclnn_execute(acn_aclnn_entry *entry, void *workspace, uint64_t workspace_size,
                               aclOpExecutor *executor, aclrtStream stream) {
     const char *name = entry->row->name;
-    acn_executor *e = (acn_executor *)executor;
+    acn_executor *e = NULL;
     if (!executor)
         return acn_door_aclnn(
             name, acn_fail(ACN_NULL_POINTER, "executor is NULL; expected the one of phase 1"));
-    if (!acn_executor_is_live(executor))
-        return acn_door_aclnn(
-            name, acn_fail(ACN_INVALID_HANDLE,
-                           "executor is %p, which is not alive; phase 2 ends an executor, so run "
-                           "phase 1 again or make it repeatable",
-                           (void *)executor));
-    if (e->entry != entry)
-        return acn_door_aclnn(name, acn_fail(ACN_INVALID_HANDLE,
-                                             "executor belongs to %s; run that phase 2",
-                                             ((const acn_aclnn_entry *)e->entry)->row->name));
-    return acn_door_aclnn(name, acn_executor_launch(e, workspace, workspace_size, stream));
+    acn_status status = acn_executor_resolve(executor, &e);
+    if (status == ACN_OK && e->entry != entry)
+        status =
+            acn_fail(ACN_INVALID_HANDLE, "executor belongs to %s; run that phase 2", e->call.api);
+    if (status == ACN_OK) status = acn_executor_launch(e, workspace, workspace_size, stream);
+    return acn_door_aclnn(name, status);
 }

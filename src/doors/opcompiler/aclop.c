@@ -14,7 +14,10 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MAX_WATCHED = 64 }; /* outputs of one V2 call */
+enum {
+    MAX_TENSORS = 1 << 15, /* inputs or outputs of one call */
+    MAX_WATCHED = 64,      /* outputs of one V2 call */
+};
 
 /* The arguments that all forms share. Without |inputs| and |outputs| only shapes are asked for. */
 typedef struct request {
@@ -30,7 +33,7 @@ typedef struct request {
 /* ---- tensors --------------------------------------------------------------------------------- */
 
 static acn_status fill_tensor(acn_call *c, const char *name, const acn_tensor_desc *desc,
-                              const acn_data_buffer *buffer, acn_tensor *out) {
+                              const acn_data_buffer *buffer, bool is_input, acn_tensor *out) {
     if (desc->shape.rank > ACN_MAX_DIMS)
         return acn_fail(ACN_INVALID_ARGUMENT, "%s has %d dimensions; at most %d are supported",
                         name, desc->shape.rank, ACN_MAX_DIMS);
@@ -44,7 +47,7 @@ static acn_status fill_tensor(acn_call *c, const char *name, const acn_tensor_de
                         name);
     acn_tensor_init(out, NULL, (acn_dtype)desc->dtype, desc->shape.rank, desc->shape.dims);
     size_t bytes = (size_t)count * element_bytes;
-    if (desc->constant && desc->constant_bytes >= bytes) {
+    if (is_input && desc->constant && desc->constant_bytes >= bytes) {
         out->data = acn_arena_copy(&c->arena, desc->constant, bytes ? bytes : 1);
         return out->data ? ACN_OK : acn_fail(ACN_BAD_ALLOC, "no host memory for %s", name);
     }
@@ -54,22 +57,22 @@ static acn_status fill_tensor(acn_call *c, const char *name, const acn_tensor_de
                         "the buffer of %s has %zu bytes at %p; its description takes %zu", name,
                         buffer->bytes, buffer->data, bytes);
     out->data = buffer->data;
-    if (desc->placement == ACL_MEMTYPE_HOST) { /* may be read now, not later */
+    if (desc->placement == ACL_MEMTYPE_HOST && is_input) { /* may be read now, not later */
         out->data = acn_arena_copy(&c->arena, buffer->data, bytes ? bytes : 1);
         if (!out->data) return acn_fail(ACN_BAD_ALLOC, "no host memory for %s", name);
     }
     return ACN_OK;
 }
 
-static acn_status tensor_at(acn_call *c, const char *list, int index, const aclTensorDesc *desc,
-                            const aclDataBuffer *buffer, acn_tensor *out) {
+static acn_status input_tensor(acn_call *c, int index, const aclTensorDesc *desc,
+                               const aclDataBuffer *buffer, acn_tensor *out) {
     char name[48];
     acn_tensor_desc *d = NULL;
     acn_data_buffer *b = NULL;
-    snprintf(name, sizeof name, "%s[%d]", list, index);
+    snprintf(name, sizeof name, "inputs[%d]", index);
     ACN_TRY(acn_tensor_desc_resolve(name, desc, &d));
     if (buffer) ACN_TRY(acn_data_buffer_resolve(name, buffer, &b));
-    return fill_tensor(c, name, d, b, out);
+    return fill_tensor(c, name, d, b, true, out);
 }
 
 static bool is_absent(const aclTensorDesc *desc) {
@@ -103,8 +106,8 @@ static acn_status fill_inputs(acn_call *c, const request *r) {
             if (is_absent(r->input_descs[at])) continue;
             if (r->inputs && !r->inputs[at])
                 return acn_fail(ACN_NULL_POINTER, "inputs[%d] is NULL; expected a buffer", at);
-            ACN_TRY(tensor_at(c, "inputs", at, r->input_descs[at], r->inputs ? r->inputs[at] : NULL,
-                              &c->tensors[used++]));
+            ACN_TRY(input_tensor(c, at, r->input_descs[at], r->inputs ? r->inputs[at] : NULL,
+                                 &c->tensors[used++]));
             c->in_count[s]++;
         }
     }
@@ -123,11 +126,11 @@ static acn_status output_tensor(acn_call *c, const request *r, int at, acn_tenso
     snprintf(name, sizeof name, "outputs[%d]", at);
     ACN_TRY(acn_tensor_desc_resolve(name, r->output_descs[at], &d));
     if (r->outputs) ACN_TRY(acn_data_buffer_resolve(name, r->outputs[at], &b));
-    if (!r->infers_outputs || acn_tensor_desc_count(d) >= 0) return fill_tensor(c, name, d, b, out);
+    if (!r->infers_outputs || acn_tensor_desc_count(d) >= 0)
+        return fill_tensor(c, name, d, b, false, out);
     acn_tensor_desc open = *d;
-    open.constant = NULL;
     open.shape = (acn_desc_shape){.rank = 1};
-    return fill_tensor(c, name, &open, b, out);
+    return fill_tensor(c, name, &open, b, false, out);
 }
 
 /* After infer: outputs take the shapes that it told. */
@@ -239,9 +242,10 @@ static acn_status fill_attrs(acn_call *c, const aclopAttr *handle) {
 
 static acn_status check_request(const request *r, const acn_op **out_op) {
     if (!r->type) return acn_fail(ACN_NULL_POINTER, "opType is NULL; expected an operator's name");
-    if (r->input_count < 0 || r->output_count < 0)
-        return acn_fail(ACN_INVALID_ARGUMENT, "numInputs is %d, numOutputs %d; expected at least 0",
-                        r->input_count, r->output_count);
+    if (r->input_count < 0 || r->output_count < 0 || r->input_count > MAX_TENSORS ||
+        r->output_count > MAX_TENSORS)
+        return acn_fail(ACN_INVALID_ARGUMENT, "numInputs is %d, numOutputs %d; expected 0 to %d",
+                        r->input_count, r->output_count, MAX_TENSORS);
     if ((r->input_count && !r->input_descs) || (r->output_count && !r->output_descs))
         return acn_fail(ACN_NULL_POINTER, "inputDesc or outputDesc is NULL; expected arrays");
     *out_op = acn_op_find(r->type);
@@ -306,6 +310,7 @@ static acn_status run_and_report(acn_executor *e, const request *r, aclrtStream 
         status = acn_fail(ACN_INVALID_ARGUMENT, "numOutputs is %d; too many", r->output_count);
     if (status == ACN_OK) status = watch_outputs(&e->call, objects);
     if (status == ACN_OK) status = acn_stream_resolve(handle, &stream);
+    if (status == ACN_OK) acn_executor_hold_outputs(e);
     if (status == ACN_OK)
         status = acn_executor_launch(e, e->own_workspace, UINT64_MAX, handle);
     else
