@@ -39,6 +39,7 @@ typedef struct job {
     size_t item_bytes, source_bytes, c_bytes;         /* class, A and B, C */
     bool is_swapped, is_vector, is_beta_zero;
     bool is_a_direct, is_b_direct, is_c_direct;
+    bool is_b_copied; /* packed by the first row of tiles */
     scale alpha, beta, one;
     int64_t kc, passes;                     /* steps of k in a pass */
     int64_t mb, nb, row_blocks, col_blocks; /* a block of C */
@@ -191,6 +192,7 @@ static void block_matrix(job *j, int workers) {
     bool is_class_type = kernels->is_direct && j->source_bytes == j->item_bytes;
     j->is_b_direct = is_class_type && j->b_col == 1 &&
                      (j->k * j->n * item <= DIRECT_B_BYTES || j->m <= 2 * kernels->mr);
+    j->is_b_copied = is_class_type && j->b_col == 1 && !j->is_b_direct;
     cut(j, workers);
     j->is_a_direct = is_class_type && j->nb <= 8 * kernels->nr;
 
@@ -268,7 +270,7 @@ static void finish(const job *j, const block *x, int64_t row, int64_t rows, char
 
 /* All tiles of some rows against a pass of B. */
 static void run_rows(const job *j, const block *x, int64_t row, int64_t rows, int64_t step,
-                     int64_t steps, char *acc) {
+                     int64_t steps, bool copies_b, char *acc) {
     const acn_gemm_class *kernels = j->kernels;
     const int64_t item = (int64_t)j->item_bytes;
     const char *a = x->a + (row * j->a_row + step * j->a_col) * (int64_t)j->source_bytes;
@@ -291,26 +293,26 @@ static void run_rows(const job *j, const block *x, int64_t row, int64_t rows, in
     }
     for (int64_t col = 0; col < x->cols; col += kernels->nr) {
         t.cols = (int)min(kernels->nr, x->cols - col);
-        if (j->is_b_direct && t.cols == kernels->nr) {
-            t.b = x->b + (step * j->b_row + x->col + col) * item;
-            t.b_row = j->b_row;
-        } else {
-            t.b = x->packed_b + (j->is_b_direct ? 0 : col * steps * item);
-            t.b_row = kernels->nr;
-        }
+        char *panel = x->packed_b + (j->is_b_direct ? 0 : col * steps * item);
+        bool is_in_place = (j->is_b_direct || copies_b) && t.cols == kernels->nr;
+        t.b = is_in_place ? x->b + (step * j->b_row + x->col + col) * item : panel;
+        t.b_row = is_in_place ? j->b_row : kernels->nr;
+        t.b_copy = copies_b && is_in_place ? panel : NULL;
         t.c = acc + col * item;
         kernels->tile(&t);
     }
 }
 
-static void pack_b(const job *j, const block *x, int64_t step, int64_t steps) {
+/* Packs the pass's part of B, or only its last, narrow panel where tiles read the matrix. */
+static void pack_b(const job *j, const block *x, int64_t step, int64_t steps, bool is_last_only) {
     const acn_gemm_class *kernels = j->kernels;
-    int64_t first = j->is_b_direct ? x->cols / kernels->nr * kernels->nr : 0;
+    int64_t first = is_last_only ? x->cols / kernels->nr * kernels->nr : 0;
     if (first < x->cols)
-        kernels->pack[j->g->dtype](x->packed_b, kernels->nr,
-                                   x->b + (step * j->b_row + (x->col + first) * j->b_col) *
-                                              (int64_t)j->source_bytes,
-                                   j->b_row, j->b_col, steps, x->cols - first);
+        kernels->pack[j->g->dtype](
+            x->packed_b + (j->is_b_direct ? 0 : first * steps * (int64_t)j->item_bytes),
+            kernels->nr,
+            x->b + (step * j->b_row + (x->col + first) * j->b_col) * (int64_t)j->source_bytes,
+            j->b_row, j->b_col, steps, x->cols - first);
 }
 
 static void run_matrix(const job *j, block *x) {
@@ -319,7 +321,8 @@ static void run_matrix(const job *j, block *x) {
     bool keeps_rows = j->is_c_direct || j->passes > 1;
     for (int64_t pass = 0; pass < j->passes; pass++) {
         int64_t step = pass * j->kc, steps = min(j->kc, j->k - step);
-        pack_b(j, x, step, steps);
+        bool copies_b = j->is_b_copied && x->rows >= kernels->mr;
+        pack_b(j, x, step, steps, j->is_b_direct || copies_b);
         for (int64_t i = 0; i < x->rows; i += kernels->mr) {
             int64_t row = x->row + i, rows = min(kernels->mr, x->rows - i);
             char *acc = x->acc + (keeps_rows ? i * x->acc_row * item : 0);
@@ -328,7 +331,7 @@ static void run_matrix(const job *j, block *x) {
                                              x->c + (row * j->c_row + x->col * j->c_col) *
                                                         (int64_t)j->c_bytes,
                                              j->c_row, j->c_col, rows, x->cols);
-            run_rows(j, x, row, rows, step, steps, acc);
+            run_rows(j, x, row, rows, step, steps, copies_b && i == 0, acc);
             if (pass == j->passes - 1) finish(j, x, row, rows, acc);
         }
     }

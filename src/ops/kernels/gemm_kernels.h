@@ -18,6 +18,7 @@ typedef struct acn_gemm_tile {
     int64_t k;
     const void *a, *b;
     int64_t a_row, a_col, b_row;
+    void *b_copy; /* not NULL: packs b's panel there on the way; only with mr rows and nr columns */
     void *c;
     int64_t c_row;  /* unit stride in j */
     int rows, cols; /* 1..mr, 1..nr; b has nr readable lanes whatever cols is */
@@ -37,6 +38,8 @@ typedef void (*acn_gemm_store_fn)(void *d, int64_t d_row, int64_t d_col, const v
 /* y[j] = sum over p of x[p] * b[p * k_stride + j * lane_stride], where one of the strides is 1. */
 typedef void (*acn_gemm_vector_fn)(void *y, const void *x, const void *b, int64_t k_stride,
                                    int64_t lane_stride, int64_t k, int64_t lanes);
+
+enum { COPY_AHEAD = 16 }; /* steps by which B is fetched ahead where a tile reads it from afar */
 
 typedef struct acn_gemm_class {
     acn_dtype dtype; /* the type of accumulators and panels */

@@ -12,15 +12,24 @@ typedef GEMM_T GEMM(vec) __attribute__((vector_size(sizeof(GEMM_T) * GEMM_V)));
 typedef GEMM_T GEMM(memory)
     __attribute__((vector_size(sizeof(GEMM_T) * GEMM_V), aligned(sizeof(GEMM_T)), may_alias));
 
-static inline __attribute__((always_inline)) void GEMM(accumulate)(const int rows,
-                                                                   const acn_gemm_tile *t,
-                                                                   int64_t a_row, int64_t a_col,
-                                                                   GEMM(vec) acc[][2]) {
+/* |copies|: B lies in the matrix and is packed on the way, which costs no time of its own here. */
+static inline __attribute__((always_inline)) void
+GEMM(accumulate)(const int rows, const bool copies, const acn_gemm_tile *t, int64_t a_row,
+                 int64_t a_col, GEMM(vec) acc[][2]) {
     const GEMM_T *a = t->a, *b = t->b;
+    GEMM_T *copy = t->b_copy;
     for (int i = 0; i < rows; i++)
         acc[i][0] = acc[i][1] = (GEMM(vec)){0};
+#pragma GCC unroll 2
     for (int64_t p = 0; p < t->k; p++) {
         GEMM(vec) b0 = *(const GEMM(memory) *)b, b1 = *(const GEMM(memory) *)(b + GEMM_V);
+        if (copies) {
+            ((GEMM(memory) *)copy)[0] = b0;
+            ((GEMM(memory) *)copy)[1] = b1;
+            copy += GEMM_NR;
+            __builtin_prefetch(b + COPY_AHEAD * t->b_row);
+            __builtin_prefetch(b + COPY_AHEAD * t->b_row + GEMM_NR - 1);
+        }
         for (int i = 0; i < rows; i++) {
             GEMM(vec) ai = a[i * a_row] - (GEMM(vec)){0};
             acc[i][0] += ai * b0;
@@ -54,22 +63,33 @@ static __attribute__((noinline)) void GEMM(write_part)(const acn_gemm_tile *t, c
         }
 }
 
+static inline __attribute__((always_inline)) void
+GEMM(write)(const int rows, const acn_gemm_tile *t, GEMM(vec) acc[][2]) {
+    if (t->cols == GEMM_NR) {
+        GEMM(write_full)(rows, t, acc);
+        return;
+    }
+    GEMM_T copy[GEMM_MR * GEMM_NR];
+    for (int i = 0; i < rows; i++)
+        for (int v = 0; v < 2; v++)
+            *(GEMM(memory) *)(copy + i * GEMM_NR + v * GEMM_V) = acc[i][v];
+    GEMM(write_part)(t, copy);
+}
+
 static inline __attribute__((always_inline)) void GEMM(rows)(const int rows,
                                                              const acn_gemm_tile *t) {
     GEMM(vec) acc[GEMM_MR][2];
     if (t->a_row == 1 && t->a_col == GEMM_A_WIDTH)
-        GEMM(accumulate)(rows, t, 1, GEMM_A_WIDTH, acc);
+        GEMM(accumulate)(rows, false, t, 1, GEMM_A_WIDTH, acc);
     else
-        GEMM(accumulate)(rows, t, t->a_row, t->a_col, acc);
-    if (t->cols == GEMM_NR)
-        GEMM(write_full)(rows, t, acc);
-    else {
-        GEMM_T copy[GEMM_MR * GEMM_NR];
-        for (int i = 0; i < rows; i++)
-            for (int v = 0; v < 2; v++)
-                *(GEMM(memory) *)(copy + i * GEMM_NR + v * GEMM_V) = acc[i][v];
-        GEMM(write_part)(t, copy);
-    }
+        GEMM(accumulate)(rows, false, t, t->a_row, t->a_col, acc);
+    GEMM(write)(rows, t, acc);
+}
+
+static __attribute__((noinline)) void GEMM(tile_copying)(const acn_gemm_tile *t) {
+    GEMM(vec) acc[GEMM_MR][2];
+    GEMM(accumulate)(GEMM_MR, true, t, t->a_row, t->a_col, acc);
+    GEMM(write)(GEMM_MR, t, acc);
 }
 
 #define GEMM_CASE(r)                                                                               \
@@ -78,21 +98,28 @@ static inline __attribute__((always_inline)) void GEMM(rows)(const int rows,
         break;
 
 static void GEMM(tile)(const acn_gemm_tile *t) {
+    if (t->b_copy) {
+        GEMM(tile_copying)(t);
+        return;
+    }
     switch (t->rows) {
         GEMM_CASE(1)
         GEMM_CASE(2)
-        GEMM_CASE(3) GEMM_CASE(4)
+        GEMM_CASE(3)
+        GEMM_CASE(4)
 #if GEMM_MR > 4
-            GEMM_CASE(5) GEMM_CASE(6)
+        GEMM_CASE(5)
+        GEMM_CASE(6)
 #endif
 #if GEMM_MR > 6
-                GEMM_CASE(7) GEMM_CASE(8)
+        GEMM_CASE(7)
+        GEMM_CASE(8)
 #endif
 #if GEMM_MR > 8
-                    GEMM_CASE(9) GEMM_CASE(10) GEMM_CASE(11) GEMM_CASE(12)
+            GEMM_CASE(9) GEMM_CASE(10) GEMM_CASE(11) GEMM_CASE(12)
 #endif
 #if GEMM_MR > 12
-                        GEMM_CASE(13) GEMM_CASE(14)
+                GEMM_CASE(13) GEMM_CASE(14)
 #endif
     }
 }
