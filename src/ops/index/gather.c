@@ -112,6 +112,9 @@ static acn_status infer_elements(acn_call *c) {
     const acn_tensor *x = acn_in(c, X), *index = acn_in(c, INDICES);
     int dim;
     ACN_TRY(acn_wrap_dim(c, 0, acn_attr_int(c, 0), x->rank, &dim));
+    /* PyTorch lets an empty index have any type */
+    if (acn_tensor_count(index) != 0 && !ACN_HAS(ACN_INDEX_TYPES, index->dtype))
+        return acn_bad_input(c, INDICES, "expected i64 or i32");
     bool fits = index->rank == x->rank || (x->rank == 0 && index->rank == 1) ||
                 (index->rank == 0 && x->rank == 1);
     for (int d = 0; fits && d < index->rank && d < x->rank; d++)
@@ -237,7 +240,7 @@ ACN_OP(Embedding) = {
 ACN_OP(GatherElements) = {
     .name = "GatherElements",
     .doc = "y[.., i, ..] = x[.., index[.., i, ..], ..] along dim",
-    .in = {{"x", ACN_MOVABLE, ACN_UNALIASED}, {"index", ACN_INDEX_TYPES, ACN_UNALIASED}},
+    .in = {{"x", ACN_MOVABLE, ACN_UNALIASED}, {"index", ACN_MOVABLE, ACN_UNALIASED}},
     .out = {{"y", ACN_MOVABLE}},
     .attr = {{"dim", ACN_ATTR_INT}},
     .infer = infer_elements,

@@ -36,7 +36,8 @@ static acn_status infer(acn_call *c) {
     dims[is_transposed ? 1 : 0] = acn_tensor_count(x);
     dims[is_transposed ? 0 : 1] = x->rank;
     int rows = is_transposed ? 1 : 0; /* there may be more room than for all */
-    if (y && y->rank == 2 && y->dims[rows] > dims[rows]) dims[rows] = y->dims[rows];
+    bool needs_none = x->rank == 0;   /* its indices have no numbers */
+    if (y && y->rank == 2 && (y->dims[rows] > dims[rows] || needs_none)) dims[rows] = y->dims[rows];
     acn_out_is(c, 0, y ? y->dtype : ACN_I64, 2, dims);
     return ACN_OK;
 }

@@ -155,12 +155,20 @@ static acn_status infer_linspace(acn_call *c) {
     return ACN_OK;
 }
 
+/* As PyTorch has it, the ends are of the result's type before anything is computed. */
+static double rounded(const acn_tensor *t, acn_dtype dtype) {
+    _Alignas(8) char end[8];
+    double x;
+    acn_convert_element(end, dtype, t->data, t->dtype);
+    acn_convert_element(&x, ACN_F64, end, dtype);
+    return x;
+}
+
 static numbers linspace_of(const acn_call *c) {
     const acn_tensor *y = acn_out(c, 0);
-    numbers s = {.y = y,
-                 .start = double_of(acn_in(c, START)),
-                 .limit = double_of(acn_in(c, LIMIT)),
-                 .count = acn_tensor_count(y)};
+    numbers s = {.y = y, .count = acn_tensor_count(y)};
+    s.start = rounded(acn_in(c, START), y->dtype);
+    s.limit = rounded(acn_in(c, LIMIT), y->dtype);
     if (s.count > 1) {
         s.step = (s.limit - s.start) / (double)(s.count - 1);
         s.from_both_ends = true;
