@@ -249,6 +249,23 @@ static void run_unit(const task *t, char *to, const char *from, int64_t start) {
     }
 }
 
+/* Short runs in tight rows: a unit each would cost more than the run. */
+static void copy_rows(const task *t, int64_t row, int64_t end) {
+    const acn_walk *w = &t->copy->walk;
+    int last = w->rank - 1, d = last - 1;
+    size_t bytes = (size_t)(w->dims[last] * t->copy->to_bytes);
+    while (row < end) {
+        acn_walk_at at;
+        acn_walk_seek(w, last, row, &at);
+        int64_t n = least(w->dims[d] - at.index[d], end - row);
+        char *to = t->to + at.offset[0];
+        const char *from = t->from + at.offset[1];
+        for (int64_t i = 0; i < n; i++, to += w->strides[0][d], from += w->strides[1][d])
+            memcpy(to, from, bytes);
+        row += n;
+    }
+}
+
 static void run_chunk(void *context, int64_t chunk, int worker) {
     (void)worker;
     const task *t = context;
@@ -259,6 +276,10 @@ static void run_chunk(void *context, int64_t chunk, int worker) {
     for (int d = 0; d < copy->levels; d++)
         units *= copy->walk.dims[d];
     if (end > units) end = units;
+    if (copy->mode == ACN_COPY_RUNS && copy->segments == 1 && copy->levels > 0) {
+        copy_rows(t, unit, end);
+        return;
+    }
     acn_walk_seek(&copy->walk, copy->levels, unit / copy->segments, &at);
     int64_t piece = unit % copy->segments;
     for (; unit < end; unit++) {
