@@ -16,43 +16,48 @@ static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
 /* ---- planning ------------------------------------------------------------------------------ */
 
+/* Whether elements are stored as their class computes. A bool may hold other bytes than 0 and 1. */
+static bool is_native(acn_dtype dtype) {
+    return dtype != ACN_BOOL && acn_dtype_bytes(dtype) == acn_class_bytes(acn_class_of(dtype));
+}
+
+static bool add_step(acn_route *route, acn_convert_fn step) {
+    if (step) route->step[route->steps++] = step;
+    return step != NULL;
+}
+
 bool acn_route_find(acn_route *route, acn_dtype to, acn_dtype from) {
     *route = (acn_route){.to_bytes = (int64_t)acn_dtype_bytes(to),
                          .from_bytes = (int64_t)acn_dtype_bytes(from)};
     if (!ACN_HAS(ACN_ALL, to) || !ACN_HAS(ACN_ALL, from)) return false;
     const acn_kernels *k = acn_kernels_get();
     acn_class from_class = acn_class_of(from), to_class = acn_class_of(to);
-    route->is_native = from != ACN_BOOL && acn_dtype_bytes(from) == acn_class_bytes(from_class);
-    route->load = k->load[from][from_class];
-    route->store = k->store[to][to_class];
-    if (from_class == to_class) return route->load && route->store;
-    if (k->load[from][to_class] && route->store) {
-        route->load = k->load[from][to_class]; /* to bool, this is the test against zero */
-        route->is_native = false;
-        return true;
+    bool loads_directly = from_class != to_class && k->load[from][to_class];
+    bool stores_directly = from_class != to_class && to != ACN_BOOL && k->store[to][from_class];
+    if (loads_directly) { /* to bool, this is the test against zero */
+        add_step(route, k->load[from][to_class]);
+    } else {
+        if (!is_native(from) && !add_step(route, k->load[from][from_class])) return false;
+        if (stores_directly) return add_step(route, k->store[to][from_class]);
+        if (from_class != to_class && !add_step(route, k->cast[from_class][to_class])) return false;
     }
-    if (to != ACN_BOOL && k->store[to][from_class] && route->load) {
-        route->store = k->store[to][from_class];
-        return true;
-    }
-    route->cast = k->cast[from_class][to_class];
-    return route->load && route->cast && route->store;
+    return is_native(to) || add_step(route, k->store[to][to_class]);
 }
 
 void acn_route_run(const acn_route *route, void *to, const void *from, int64_t n) {
-    _Alignas(64) char wide[TILE * 8], cast[TILE * 8];
+    if (route->steps == 0) memcpy(to, from, (size_t)(n * route->to_bytes));
+    if (route->steps == 1) route->step[0](to, from, n);
+    if (route->steps < 2) return;
+    _Alignas(64) char room[2][TILE * 8];
     for (int64_t i = 0; i < n; i += TILE) {
-        int64_t m = n - i < TILE ? n - i : TILE;
+        int64_t m = least(n - i, TILE);
         const void *source = (const char *)from + i * route->from_bytes;
-        if (!route->is_native) {
-            route->load(wide, source, m);
-            source = wide;
+        for (int s = 0; s < route->steps; s++) {
+            bool is_last = s == route->steps - 1;
+            void *target = is_last ? (char *)to + i * route->to_bytes : room[s];
+            route->step[s](target, source, m);
+            source = target;
         }
-        if (route->cast) {
-            route->cast(cast, source, m);
-            source = cast;
-        }
-        route->store((char *)to + i * route->to_bytes, source, m);
     }
 }
 

@@ -10,11 +10,12 @@
 /* Types that are only moved, never computed with. */
 #define ACN_MOVABLE (ACN_ALL | ACN_T(ACN_U16) | ACN_T(ACN_U32) | ACN_T(ACN_U64) | ACN_T(ACN_C128))
 
-/* How contiguous elements of one dtype become another's: load as a class, cast, store. */
+/* How contiguous elements of one dtype become another's: load as a class, cast, store, without the
+ * steps that would change nothing. */
 typedef struct acn_route {
-    acn_convert_fn load, cast, store; /* |cast| may be NULL */
+    acn_convert_fn step[3];
+    int steps;
     int64_t to_bytes, from_bytes;
-    bool is_native; /* the source is its class's own type: nothing to load */
 } acn_route;
 
 /* False when there is no way. Equal dtypes have a route, too. */
