@@ -6,7 +6,9 @@
 #include "runtime/context.h"
 #include "runtime/event.h"
 #include "runtime/exception.h"
+#include "runtime/memory.h"
 #include "runtime/stream.h"
+#include "runtime/value.h"
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -380,6 +382,39 @@ static void a_callback_nobody_processes_ends_with_its_subscription(void **state)
     acn_stream_destroy(stream, true);
 }
 
+static void values_order_streams(void **state) {
+    acn_stream *a = make_stream(), *b = make_stream();
+    uint64_t *word;
+    long number = 0;
+    assert_int_equal(acn_memory_alloc(0, 64, (void **)&word), ACN_OK);
+    static const struct {
+        uint64_t before, after, value;
+        acn_value_condition condition;
+    } cases[] = {
+        {4, 5, 5, ACN_VALUE_AT_LEAST},
+        {UINT64_MAX, 1, 0, ACN_VALUE_AT_LEAST}, /* counters wrap */
+        {6, 5, 5, ACN_VALUE_EQUAL},
+        {8, 12, 4, ACN_VALUE_ANY_BIT},
+        {UINT64_MAX, 0, 1, ACN_VALUE_NOT_ALL_BITS},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        *word = cases[i].before;
+        assert_int_equal(acn_value_wait(word, cases[i].value, cases[i].condition, b), ACN_OK);
+        submit(b, count_up, &number, 0);
+        assert_int_equal(acn_stream_synchronize(b, 10), ACN_STREAM_SYNC_TIMEOUT);
+        assert_int_equal(acn_value_write(word, cases[i].after, a), ACN_OK);
+        assert_int_equal(acn_stream_synchronize(b, -1), ACN_OK);
+        assert_int_equal(number, (long)i + 1);
+    }
+    assert_int_equal(acn_value_write((char *)word + 4, 1, a), ACN_PARAM_INVALID);
+    assert_int_equal(acn_value_write(&number, 1, a), ACN_PARAM_INVALID);
+    assert_int_equal(acn_value_wait(word, 77, ACN_VALUE_EQUAL, b), ACN_OK);
+    acn_stream_destroy(b, true); /* ends the wait */
+    acn_stream_destroy(a, false);
+    acn_memory_free(word);
+    acn_error_take();
+}
+
 static void handles_are_checked(void **state) {
     acn_stream *stream, *made = make_stream();
     int local;
@@ -411,6 +446,7 @@ int main(void) {
         cmocka_unit_test(abort_drops_what_is_queued_and_the_stream_goes_on),
         cmocka_unit_test(callbacks_run_in_the_subscribed_thread),
         cmocka_unit_test(a_callback_nobody_processes_ends_with_its_subscription),
+        cmocka_unit_test(values_order_streams),
         cmocka_unit_test(handles_are_checked),
     };
     setenv("ASCEND_GLOBAL_LOG_LEVEL", "4", 1);
