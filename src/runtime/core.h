@@ -21,19 +21,22 @@ struct acn_context {
 typedef struct acn_reports acn_reports;
 
 struct acn_stream {
-    /* The timeline: how many tasks were ever given and how many are through. |completed|'s low half
-     * is the futex word of those who wait. */
-    _Atomic uint64_t submitted;
-    _Atomic uint64_t completed;
+    /* The end of the timeline that is done: how many tasks are through. Its low half is the futex
+     * word of those who wait. Apart from the rest, since others watch it. */
+    _Atomic uint64_t completed __attribute__((aligned(64)));
     _Atomic uint32_t waiters;
-    _Atomic uint32_t queued; /* entries of the ring; a lingering thread watches it */
     _Atomic uint64_t serial; /* 0 when destroyed */
+
+    /* The end that grows: how many tasks were ever given, how many of them are in the ring. */
+    _Atomic uint64_t submitted __attribute__((aligned(64)));
+    _Atomic uint32_t queued; /* a lingering thread watches it */
 
     pthread_mutex_t mutex; /* guards the rest */
     acn_task *ring;
     uint32_t ring_size, ring_head; /* size is a power of two */
     bool is_running;               /* some thread is executing tasks */
     bool is_lingering;             /* its thread has nothing to do but looks out for more */
+    int linger_credit;             /* whether it pays; see stream.c */
     atomic_bool is_waking;         /* a thread was woken for it and is not there yet */
     atomic_bool is_closing;
     _Atomic uint64_t drop_before;           /* tasks up to this number are dropped, not run */

@@ -17,6 +17,9 @@
 enum { MAX_STREAMS = 4096, FIRST_RING = 32, TASK_BYTES = 96, MAX_TASKS = 1 << 22 };
 /* Longer than a hand-over takes when both threads are awake, much shorter than a wake-up. */
 enum { SPIN_ROUNDS = 600 };
+/* Looking out pays on streams that get their tasks in quick succession, and is in the way of the
+ * thread just woken on all others: after some failures it is only tried again now and then. */
+enum { LINGER_CREDIT = 4, LINGER_RETRY = 16 };
 
 static acn_slab *stream_slab, *task_slab;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -24,10 +27,14 @@ static _Atomic uint64_t last_serial;
 static _Atomic uint32_t last_id;
 static int64_t inline_us;
 static bool launch_blocking;
+static pthread_mutexattr_t mutex_kind;
 static _Thread_local acn_stream *executing;
 static _Thread_local uint32_t last_task;
 
 static void initialize(void) {
+    /* It is held for some instructions only: falling asleep on it costs more than waiting. */
+    pthread_mutexattr_init(&mutex_kind);
+    pthread_mutexattr_settype(&mutex_kind, PTHREAD_MUTEX_ADAPTIVE_NP);
     stream_slab = acn_slab_create("stream", sizeof(acn_stream), MAX_STREAMS);
     task_slab = acn_slab_create("task", TASK_BYTES, MAX_TASKS);
     inline_us = acn_env_int(ACN_ENV_INLINE_US);
@@ -57,10 +64,11 @@ acn_status acn_stream_create(acn_context *context, uint32_t priority, uint32_t f
     atomic_store(&stream->is_waking, false);
     atomic_store(&stream->is_closing, false);
     atomic_store(&stream->has_error, false);
-    pthread_mutex_init(&stream->mutex, NULL);
+    pthread_mutex_init(&stream->mutex, &mutex_kind);
     stream->ring = NULL;
     stream->ring_size = stream->ring_head = 0;
     stream->is_running = stream->is_lingering = false;
+    stream->linger_credit = LINGER_CREDIT;
     stream->error = ACN_OK;
     stream->error_text = NULL;
     stream->reports = NULL;
@@ -204,38 +212,52 @@ static bool claim(acn_stream *stream) {
     return true;
 }
 
-/* Looks out for more for a moment. True when this thread shall go on executing; when false, the
- * stream may be gone. */
-static bool linger(acn_stream *stream) {
-    for (int i = 0; i < SPIN_ROUNDS; i++) {
-        if (atomic_load_explicit(&stream->queued, memory_order_relaxed) != 0) break;
-        if (atomic_load_explicit(&stream->is_closing, memory_order_relaxed)) break;
-        acn_pause();
-    }
-    pthread_mutex_lock(&stream->mutex);
-    bool more = claim(stream);
-    stream->is_lingering = false;
-    pthread_mutex_unlock(&stream->mutex);
-    return more;
+/* With the mutex held. */
+static bool pop(acn_stream *stream, acn_task *out) {
+    uint32_t queued = atomic_load_explicit(&stream->queued, memory_order_relaxed);
+    if (queued == 0) return false;
+    *out = stream->ring[stream->ring_head];
+    stream->ring_head = (stream->ring_head + 1) & (stream->ring_size - 1);
+    atomic_store_explicit(&stream->queued, queued - 1, memory_order_relaxed);
+    return true;
 }
 
+static void look_out_for_more(const acn_stream *stream) {
+    for (int i = 0; i < SPIN_ROUNDS; i++) {
+        if (atomic_load_explicit(&stream->queued, memory_order_relaxed) != 0) return;
+        if (atomic_load_explicit(&stream->is_closing, memory_order_relaxed)) return;
+        acn_pause();
+    }
+}
+
+/* With the mutex held. */
+static bool shall_linger(acn_stream *stream) {
+    if (stream->linger_credit == -LINGER_RETRY) stream->linger_credit = 1;
+    return stream->linger_credit-- > 0;
+}
+
+/* When this returns, the stream may be gone. */
 void acn_stream_serve(acn_stream *stream) {
+    acn_task task;
     atomic_store_explicit(&stream->is_waking, false, memory_order_relaxed);
-    do {
-        pthread_mutex_lock(&stream->mutex);
-        uint32_t queued;
-        while ((queued = atomic_load_explicit(&stream->queued, memory_order_relaxed)) != 0) {
-            acn_task task = stream->ring[stream->ring_head];
-            stream->ring_head = (stream->ring_head + 1) & (stream->ring_size - 1);
-            atomic_store_explicit(&stream->queued, queued - 1, memory_order_relaxed);
+    pthread_mutex_lock(&stream->mutex);
+    for (;;) {
+        while (pop(stream, &task)) {
             pthread_mutex_unlock(&stream->mutex);
             execute(stream, &task);
             pthread_mutex_lock(&stream->mutex);
         }
         stream->is_running = false;
+        if (!shall_linger(stream)) break;
         stream->is_lingering = true;
         pthread_mutex_unlock(&stream->mutex);
-    } while (linger(stream));
+        look_out_for_more(stream);
+        pthread_mutex_lock(&stream->mutex);
+        stream->is_lingering = false;
+        if (!claim(stream)) break;
+        stream->linger_credit = LINGER_CREDIT;
+    }
+    pthread_mutex_unlock(&stream->mutex);
 }
 
 /* Runs |task| here; what was queued meanwhile goes to a worker. */
@@ -294,9 +316,9 @@ bool acn_stream_sleep(acn_stream *stream, _Atomic uint32_t *word, uint32_t expec
 
 bool acn_stream_await(acn_stream *stream, uint64_t serial, uint64_t number, int64_t deadline_ns,
                       acn_stream *blocked) {
-    /* While the other side is still being woken, this CPU is better given away. */
     for (int i = 0; i < SPIN_ROUNDS; i++) {
         if (acn_stream_reached(stream, serial, number)) return true;
+        /* The thread that is being woken may need this CPU. */
         if (atomic_load_explicit(&stream->is_waking, memory_order_relaxed)) break;
         acn_pause();
     }
