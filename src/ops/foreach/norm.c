@@ -4,7 +4,7 @@
  * depend on the number of threads, and many small tensors share them as well as one large. The
  * order of the norm is a scalar of the call, so it is read when the call runs. */
 #include "base/pool.h"
-#include "ops/norm/rows.h"
+#include "ops/norm/lp_norm.h"
 #include <math.h>
 
 enum { X, ORDER, CHUNK = 32 * ACN_ROW_TILE };
@@ -60,45 +60,10 @@ static acn_status plan(acn_call *call) {
 
 static double order_of(const acn_call *call) {
     const acn_tensor *t = acn_in(call, ORDER);
-    if (!t) return 2;
-    acn_value v = acn_load_value(t->data, t->dtype);
-    return acn_dtype_is_float(t->dtype) ? v.f : (double)v.i;
+    return t ? acn_load_value(t->data, t->dtype).f : 2;
 }
 
 /* ---- one chunk ------------------------------------------------------------------------------- */
-
-static double combine(double order, double a, double b) {
-    if (isinf(order)) return isnan(a) || isnan(b) ? NAN : order > 0 ? fmax(a, b) : fmin(a, b);
-    return a + b;
-}
-
-static double neutral(double order) { return isinf(order) && order < 0 ? INFINITY : 0; }
-
-/* The part that |n| elements of a tile give: a sum of powers, or an extreme. */
-static double tile_part(double order, acn_class c, const void *x, int64_t n) {
-    const acn_kernels *k = acn_kernels_get();
-    acn_row_tile work, powers;
-    if (order == 2) {
-        k->micro[ACN_U_MUL][c](&work, x, x, NULL, n);
-        return acn_row_sum(c, &work, n);
-    }
-    k->micro[ACN_U_ABS][c](&work, x, NULL, NULL, n);
-    if (order == 1) return acn_row_sum(c, &work, n);
-    if (isinf(order)) {
-        if (order > 0) return acn_row_max(c, &work, n, 0);
-        k->micro[ACN_U_NEG][c](&work, &work, NULL, NULL, n);
-        return -acn_row_max(c, &work, n, -INFINITY);
-    }
-    if (order == 0) { /* how many are not 0 */
-        double count = 0;
-        for (int64_t i = 0; i < n; i++)
-            count += (c == ACN_K_F32 ? work.f[i] : work.d[i]) != 0;
-        return count;
-    }
-    acn_row_splat(c, &powers, order, n);
-    k->micro[ACN_U_POW][c](&work, &work, &powers, NULL, n);
-    return acn_row_sum(c, &work, n);
-}
 
 static const member *member_of(const norm_plan *p, int64_t chunk) {
     int low = 0, high = p->count; /* the last member that starts at or before the chunk */
@@ -118,21 +83,16 @@ static void run_chunk(void *context, int64_t chunk, int worker) {
     const norm_plan *p = call->plan->data;
     const member *m = member_of(p, chunk);
     const char *x = acn_in_at(call, X, (int)(m - p->member))->data;
-    double order = order_of(call), part = neutral(order);
+    double order = order_of(call), part = acn_norm_neutral(order);
     int64_t from = (chunk - m->first_chunk) * CHUNK, end = from + CHUNK;
     if (end > m->rows.length) end = m->rows.length;
     for (; from < end; from += ACN_ROW_TILE) {
         acn_row_tile scratch;
         int64_t n = end - from < ACN_ROW_TILE ? end - from : ACN_ROW_TILE;
         const void *tile = acn_row_load(&m->rows, &m->side, x, from, n, &scratch);
-        part = combine(order, part, tile_part(order, m->side.klass, tile, n));
+        part = acn_norm_combine(order, part, acn_norm_part(order, m->side.klass, tile, n));
     }
     ((double *)call->workspace)[chunk] = part;
-}
-
-static double finish(double order, double total) {
-    if (order == 2) return sqrt(total);
-    return order == 0 || order == 1 || isinf(order) ? total : pow(total, 1 / order);
 }
 
 static acn_status run(acn_call *call) {
@@ -141,10 +101,10 @@ static acn_status run(acn_call *call) {
     acn_pool_run(p->chunks, run_chunk, call);
     for (int i = 0; i < p->count; i++) {
         const acn_tensor *y = acn_out_at(call, 0, i);
-        double total = p->member[i].rows.length ? neutral(order) : 0;
+        double total = p->member[i].rows.length ? acn_norm_neutral(order) : 0;
         for (int64_t c = p->member[i].first_chunk; c < p->member[i + 1].first_chunk; c++)
-            total = combine(order, total, ((const double *)call->workspace)[c]);
-        acn_store_value(y->data, y->dtype, (acn_value){.f = finish(order, total)});
+            total = acn_norm_combine(order, total, ((const double *)call->workspace)[c]);
+        acn_store_value(y->data, y->dtype, (acn_value){.f = acn_norm_finish(order, total)});
     }
     return ACN_OK;
 }
@@ -153,12 +113,15 @@ static acn_status run0(acn_call *call) {
     double order = order_of(call);
     for (int i = 0; i < acn_in_count(call, X); i++) {
         const acn_tensor *x = acn_in_at(call, X, i), *y = acn_out_at(call, 0, i);
-        double total = acn_tensor_count(x) ? neutral(order) : 0;
+        double total = acn_tensor_count(x) ? acn_norm_neutral(order) : 0;
         for (int64_t at = 0; at < acn_tensor_count(x); at++) {
             double v = fabs(acn_load_value(acn_tensor_at(x, at), x->dtype).f);
-            total = combine(order, total, isinf(order) ? v : order == 0 ? v != 0 : pow(v, order));
+            total = acn_norm_combine(order, total,
+                                     isinf(order) ? v
+                                     : order == 0 ? v != 0
+                                                  : pow(v, order));
         }
-        acn_store_value(y->data, y->dtype, (acn_value){.f = finish(order, total)});
+        acn_store_value(y->data, y->dtype, (acn_value){.f = acn_norm_finish(order, total)});
     }
     return ACN_OK;
 }

@@ -101,9 +101,13 @@ typedef struct addend {
 
 static void add_row(float *c, const char *d, const acn_matmul_side *side, float beta, int64_t n) {
     int64_t bytes = (int64_t)acn_dtype_bytes(side->dtype);
-    if (side->dtype == ACN_F32 && side->col == 1) {
+    if (side->dtype == ACN_F32 && side->col == 1 && beta == 1) {
+        acn_kernels_get()->micro[ACN_U_ADD][ACN_K_F32](c, c, d, NULL, n);
+        return;
+    }
+    if (side->dtype == ACN_F32) {
         for (int64_t j = 0; j < n; j++)
-            c[j] += beta * ((const float *)d)[j];
+            c[j] += beta * ((const float *)d)[j * side->col];
         return;
     }
     for (int64_t j = 0; j < n; j++)
