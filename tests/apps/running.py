@@ -30,6 +30,7 @@ class Toolkit:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            start_new_session=True,  # so that a hanging child's children end with it
         )
 
     def execute(self, *command, timeout=300, **variables):
@@ -38,7 +39,7 @@ class Toolkit:
         try:
             out, err = process.communicate(timeout=timeout)
         except subprocess.TimeoutExpired:
-            process.kill()
+            os.killpg(process.pid, signal.SIGKILL)
             out, err = process.communicate()
             raise AssertionError(f"{command} hangs\n{out}\n{err}") from None
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
