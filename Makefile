@@ -78,7 +78,8 @@ test-c: build
 	ctest --test-dir $(BUILD) --output-on-failure -j $(JOBS)
 
 test-python: build venv venv-ort
-	$(VENV)/bin/python -m pytest -q -ra tests
+	$(VENV_ORT)/bin/python -m pytest -q tests/abi/test_onnxruntime.py tests/abi/test_clients.py
+	$(VENV)/bin/python -m pytest -q -ra -m "not slow" tests
 
 # The C tests once more, in builds that watch memory, undefined behaviour and threads.
 sanitize: deps
