@@ -67,6 +67,7 @@ check: deps
 	$(MAKE) test-python
 
 check-all: check
+	$(VENV)/bin/python -m pytest -q -ra -m slow tests
 	$(MAKE) sanitize
 	$(MAKE) bench
 
@@ -98,7 +99,8 @@ bench: build venv
 # COMPATIBILITY.md from what the toolkit says of itself and from the results of the tests.
 compatibility: build venv venv-ort
 	mkdir -p $(BUILD)/results
-	-$(VENV)/bin/python -m pytest -q --junitxml=$(BUILD)/results/python.xml tests
+	$(BUILD)/tests/test_operators --table $(BUILD)/results/operators.tsv > /dev/null
+	-$(VENV)/bin/python -m pytest -q --junitxml=$(BUILD)/results/python.xml -m "not slow" tests
 	$(PYTHON) tools/compatibility.py $(TOOLKIT) $(BUILD)/results > COMPATIBILITY.md
 
 install: build

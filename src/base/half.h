@@ -28,7 +28,8 @@ static inline uint16_t acn_f32_to_bf16(float x) {
 
 static inline float acn_f16_to_f32(uint16_t h) {
     uint32_t sign = (uint32_t)(h & 0x8000u) << 16, magnitude = h & 0x7fffu;
-    if (magnitude >= 0x7c00u) return acn_f32_from_bits(sign | 0x7f800000u | (magnitude & 0x3ffu) << 13);
+    if (magnitude >= 0x7c00u)
+        return acn_f32_from_bits(sign | 0x7f800000u | (magnitude & 0x3ffu) << 13);
     if (magnitude >= 0x0400u) return acn_f32_from_bits(sign | ((magnitude << 13) + 0x38000000u));
     float tiny = (float)magnitude * 0x1p-24f; /* zero or subnormal */
     return acn_f32_from_bits(sign | acn_f32_bits(tiny));

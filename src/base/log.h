@@ -7,7 +7,12 @@
 #include <stdbool.h>
 
 typedef enum acn_log_level {
-    ACN_LOG_DEBUG, ACN_LOG_INFO, ACN_LOG_WARNING, ACN_LOG_ERROR, ACN_LOG_NONE, ACN_LOG_EVENT = 16
+    ACN_LOG_DEBUG,
+    ACN_LOG_INFO,
+    ACN_LOG_WARNING,
+    ACN_LOG_ERROR,
+    ACN_LOG_NONE,
+    ACN_LOG_EVENT = 16
 } acn_log_level;
 
 /* |module| is CANN's module name: "RUNTIME", "ASCENDCL", "OP", "HCCL", "GE", "APP" ... */

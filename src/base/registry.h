@@ -6,8 +6,9 @@
 
 #define ACN_REGISTER(kind, id)                                                                     \
     static const acn_##kind acn_##kind##_##id;                                                     \
-    __attribute__((section("acn_" #kind "s"), used)) static const acn_##kind                       \
-        *const acn_##kind##_ref_##id = &acn_##kind##_##id;                                         \
+    __attribute__((section("acn_" #kind "s"),                                                      \
+                   used)) static const acn_##kind *const acn_##kind##_ref_##id =                   \
+        &acn_##kind##_##id;                                                                        \
     static const acn_##kind acn_##kind##_##id
 
 #define ACN_FOR_EACH(kind, item)                                                                   \

@@ -11,7 +11,7 @@ IS_AVAILABLE = "import torch;import torch_npu;print(torch_npu.npu.is_available()
 ADD = "import torch;import torch_npu;a=torch.randn(3,4).npu();print(a+a)"
 
 
-# What torch_npu itself says on any machine: of its padding, and of double whenever it prints floats.
+# What torch_npu itself says on any machine: of its padding, and of double when it prints floats.
 CLIENTS_OWN = ("require processing for 32 padding size", "Device do not support double dtype now")
 
 
