@@ -117,10 +117,12 @@ static void GEMM(tile)(const acn_gemm_tile *t) {
 #endif
 #if GEMM_MR > 8
         GEMM_CASE(9)
-        GEMM_CASE(10) GEMM_CASE(11) GEMM_CASE(12)
+        GEMM_CASE(10)
+        GEMM_CASE(11)
+        GEMM_CASE(12)
 #endif
 #if GEMM_MR > 12
-            GEMM_CASE(13) GEMM_CASE(14)
+        GEMM_CASE(13) GEMM_CASE(14)
 #endif
     }
 }

@@ -34,10 +34,20 @@ ACN_INDIRECT_STORES(DECLARE_INDIRECT_STORE)
     X(f32, F32, SUM)                                                                               \
     X(f32, F32, PROD)                                                                              \
     X(f32, F32, MAX)                                                                               \
-    X(f32, F32, MIN) X(f64, F64, SUM) X(f64, F64, PROD) X(f64, F64, MAX) X(f64, F64, MIN)          \
-        X(i32, I32, SUM) X(i32, I32, PROD) X(i32, I32, MAX) X(i32, I32, MIN) X(i64, I64, SUM)      \
-            X(i64, I64, PROD) X(i64, I64, MAX) X(i64, I64, MIN) X(c64, C64, SUM) X(c64, C64, PROD) \
-                X(b8, B8, ANY) X(b8, B8, ALL) X(b8, B8, MAX) X(b8, B8, MIN)
+    X(f32, F32, MIN)                                                                               \
+    X(f64, F64, SUM)                                                                               \
+    X(f64, F64, PROD)                                                                              \
+    X(f64, F64, MAX)                                                                               \
+    X(f64, F64, MIN)                                                                               \
+    X(i32, I32, SUM)                                                                               \
+    X(i32, I32, PROD)                                                                              \
+    X(i32, I32, MAX)                                                                               \
+    X(i32, I32, MIN)                                                                               \
+    X(i64, I64, SUM)                                                                               \
+    X(i64, I64, PROD)                                                                              \
+    X(i64, I64, MAX)                                                                               \
+    X(i64, I64, MIN)                                                                               \
+    X(c64, C64, SUM) X(c64, C64, PROD) X(b8, B8, ANY) X(b8, B8, ALL) X(b8, B8, MAX) X(b8, B8, MIN)
 #define DECLARE_REDUCE(prefix, klass, name)                                                        \
     void ACN_KERNEL(prefix##_R_##name)(void *, const void *, int64_t);
 ACN_REDUCES(DECLARE_REDUCE)
