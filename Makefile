@@ -28,6 +28,7 @@ TOOLKIT := $(abspath $(BUILD))/toolkit
 PIP_INSTALL = bin/python -m pip install --quiet --disable-pip-version-check \
     $(if $(PIP_INDEX),--index-url $(PIP_INDEX)) $(PIP_ARGS)
 export TOOLKIT
+MAKEFLAGS += --no-print-directory
 
 .PHONY: all build deps venv venv-ort demo check check-all style test-c test-python sanitize bench \
         install clean
