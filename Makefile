@@ -7,6 +7,8 @@
 #   make bench      speed, as ratios to other libraries
 #   make compatibility   write COMPATIBILITY.md
 #   make install    copy the toolkit to PREFIX
+#   make wheel      a wheel for pip, in dist/
+#   make deb        Debian packages, in dist/
 #
 # Variables, for the command line or the environment:
 BUILD ?= build
@@ -31,7 +33,7 @@ export TOOLKIT
 MAKEFLAGS += --no-print-directory
 
 .PHONY: all build deps venv venv-ort demo check check-all style test-c test-python sanitize bench \
-        install clean
+        compatibility install wheel deb clean
 
 all: build
 
@@ -106,6 +108,12 @@ compatibility: build venv venv-ort
 
 install: build
 	cmake --install $(BUILD) --prefix $(PREFIX)
+
+# Packages are made from a stripped copy of the toolkit and from nothing else.
+wheel deb: build
+	rm -rf $(BUILD)/stage
+	cmake --install $(BUILD) --prefix $(abspath $(BUILD))/stage --strip > /dev/null
+	$(PYTHON) packaging/$@.py $(BUILD)/stage dist
 
 clean:
 	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-tsan

@@ -11,6 +11,8 @@ target_link_libraries(anycann PRIVATE ${CMAKE_DL_LIBS} Threads::Threads)
 set_target_properties(anycann PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${ACN_TOOLKIT}/bin")
 
 configure_file(packaging/toolkit/set_env.sh "${ACN_TOOLKIT}/set_env.sh" COPYONLY)
+configure_file(packaging/toolkit/completion.bash
+    "${ACN_TOOLKIT}/share/bash-completion/completions/anycann" COPYONLY)
 configure_file(python/anycann_autoload.py
     "${ACN_TOOLKIT}/python/site-packages/anycann_autoload.py" COPYONLY)
 configure_file(LICENSE "${ACN_TOOLKIT}/LICENSE" COPYONLY)
@@ -31,3 +33,9 @@ foreach(component IN ITEMS runtime compiler toolkit tools opp opp/vendors)
 endforeach()
 
 install(DIRECTORY "${ACN_TOOLKIT}/" DESTINATION . USE_SOURCE_PERMISSIONS)
+# `cmake --install --strip`, for packages: files of a directory are not stripped by themselves.
+install(CODE "if(CMAKE_INSTALL_DO_STRIP)
+    file(GLOB binaries \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/lib64/*.so\"
+        \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/bin/*\")
+    execute_process(COMMAND \"${CMAKE_STRIP}\" --strip-unneeded \${binaries} COMMAND_ERROR_IS_FATAL ANY)
+endif()")

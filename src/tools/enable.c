@@ -1,7 +1,7 @@
 /* enable.c - `anycann enable` and `disable`: one .pth file in a Python environment, so that plain
  * `python` there finds this toolkit. The file adds the toolkit's Python folder to sys.path and
  * hands the variables to anycann_autoload.py, which acts when a client such as torch is imported.
- */
+ * When the toolkit is gone the file does nothing. */
 #define _GNU_SOURCE
 #include "tools/tool.h"
 #include <errno.h>
@@ -79,7 +79,10 @@ static int write_pth(const target *t) {
                        t->file);
     }
     char *folder = acn_toolkit_path("python/site-packages");
-    fprintf(out, "%s\nimport anycann_autoload; anycann_autoload.install({", folder);
+    fprintf(out,
+            "%s\nimport importlib.util; importlib.util.find_spec('anycann_autoload') and "
+            "__import__('anycann_autoload').install({",
+            folder);
     free(folder);
     for (const acn_variable *v = acn_variables; v->name; v++) {
         if (v->is_list) continue;
