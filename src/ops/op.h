@@ -15,7 +15,7 @@
 #include "base/registry.h"
 #include "ops/tensor.h"
 
-enum { ACN_MAX_INPUTS = 8, ACN_MAX_OUTPUTS = 4, ACN_MAX_ATTRS = 8 };
+enum { ACN_MAX_INPUTS = 16, ACN_MAX_OUTPUTS = 12, ACN_MAX_ATTRS = 16 };
 
 typedef struct acn_call acn_call;
 typedef struct acn_op acn_op;
