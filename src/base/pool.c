@@ -25,20 +25,25 @@ enum { MAX_THREADS = 1024, SPIN_ROUNDS = 400 };
 #define GATE_INSIDE 0x0ffffu
 /* The generation is in the upper 32 bits. */
 
+/* What a job needs is on one line, which a waiting worker fetches once. */
 static struct {
     _Atomic uint64_t gate __attribute__((aligned(64)));
-    _Atomic uint32_t bell; /* futex word: rung once for each job */
-    atomic_int sleepers;
-    _Atomic int64_t next __attribute__((aligned(64)));
-    acn_chunk_fn run __attribute__((aligned(64)));
+    acn_chunk_fn run;
     void *context;
     int64_t chunks;
     int job_threads;
-    atomic_flag busy;
+    _Atomic uint32_t bell; /* futex word: rung once for each job */
+    atomic_int sleepers;
+    atomic_flag busy __attribute__((aligned(64)));
     int started; /* threads made, guarded by |busy| */
     atomic_int wanted;
     _Atomic uint32_t done; /* futex word for a caller that waits for the last worker */
 } pool = {.busy = ATOMIC_FLAG_INIT};
+
+/* The chunks of a job in as many equal parts as it has threads. Each thread claims its own part
+ * first and then helps with the others': a job over the same data then finds in each core's cache
+ * what the last one left there. */
+static struct part { _Atomic int64_t next __attribute__((aligned(64))); } parts[MAX_THREADS];
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static _Thread_local bool inside_job;
@@ -112,13 +117,20 @@ void acn_pool_set_size(int threads) {
     atomic_store(&pool.wanted, threads < 1 ? 1 : threads > MAX_THREADS ? MAX_THREADS : threads);
 }
 
+static int64_t part_begin(int64_t chunks, int part, int threads) { return chunks * part / threads; }
+
 static void work(int worker) {
     acn_chunk_fn run = pool.run;
     void *context = pool.context;
     int64_t chunks = pool.chunks;
-    for (int64_t chunk;
-         (chunk = atomic_fetch_add_explicit(&pool.next, 1, memory_order_relaxed)) < chunks;)
-        run(context, chunk, worker);
+    int threads = pool.job_threads;
+    for (int i = 0, at = worker; i < threads; i++, at = at + 1 < threads ? at + 1 : 0) {
+        _Atomic int64_t *next = &parts[at].next;
+        int64_t end = part_begin(chunks, at + 1, threads), chunk;
+        if (atomic_load_explicit(next, memory_order_relaxed) >= end) continue;
+        while ((chunk = atomic_fetch_add_explicit(next, 1, memory_order_relaxed)) < end)
+            run(context, chunk, worker);
+    }
 }
 
 static bool enter(int worker) {
@@ -202,7 +214,8 @@ void acn_pool_run(int64_t chunks, acn_chunk_fn run, void *context) {
     pool.context = context;
     pool.chunks = chunks;
     pool.job_threads = threads;
-    atomic_store_explicit(&pool.next, 0, memory_order_relaxed);
+    for (int i = 0; i < threads; i++)
+        atomic_store_explicit(&parts[i].next, part_begin(chunks, i, threads), memory_order_relaxed);
     uint64_t generation = atomic_load_explicit(&pool.gate, memory_order_relaxed) >> 32;
     atomic_store_explicit(&pool.gate, (generation + 1) << 32 | GATE_OPEN, memory_order_release);
     atomic_fetch_add(&pool.bell, 1);

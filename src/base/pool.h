@@ -1,8 +1,9 @@
 /* pool.h - the process's one pool of kernel threads.
  *
  * Sized by affinity, cgroup and OMP_NUM_THREADS (ANYCANN_THREADS wins). The caller is worker 0, so
- * with one thread nothing is handed over at all. Chunks are claimed dynamically, but chunk borders
- * never depend on the number of threads: results are the same for any number.
+ * with one thread nothing is handed over at all. Each thread begins with its own part of the chunks
+ * and then takes what others have left; chunk borders never depend on the number of threads:
+ * results are the same for any number.
  */
 #ifndef ACN_BASE_POOL_H
 #define ACN_BASE_POOL_H

@@ -2,7 +2,8 @@
  *
  * A row is cut into tiles; every register is then either a tile in L1 or, for contiguous operands
  * of the class's own type, the operand's memory itself. The last micro-op writes straight into a
- * contiguous output. Outputs that will not stay in any cache are written past it.
+ * contiguous output. Outputs that will not stay in any cache are written past it, by the last
+ * micro-op itself if it can.
  */
 #include "ops/tile.h"
 #include "base/pool.h"
@@ -13,7 +14,8 @@ enum {
     REGISTER_BYTES = ACN_TILE * 8,
     REGISTER_STEP = REGISTER_BYTES + 192, /* not a multiple of 4 KiB: stores and loads of different
                                              registers must not look alike to the core */
-    CHUNK_ELEMENTS = 16384,
+    CHUNK_ELEMENTS = 8192,                /* at least; less is not worth handing to a thread */
+    CHUNKS_PER_THREAD = 16,
     STREAM_BYTES = 16 << 20, /* larger than the caches a core can call its own */
 };
 
@@ -41,9 +43,10 @@ struct acn_tile_plan {
     int tensor[MAX_OPERANDS];
     bound_load load[ACN_PROGRAM_LOADS];
     bound_store store[ACN_MAX_OUTPUTS];
-    int64_t count, chunk;
+    int64_t count;
     int64_t tile;       /* elements of one step: ACN_TILE, or whole rows when all is in place */
     bool last_in_place; /* the last micro-op writes into output 0 */
+    acn_micro_fn last;  /* then, or NULL for a cast */
     bool streams;
 };
 
@@ -95,20 +98,29 @@ static acn_status bind_store(acn_tile_plan *plan, const acn_tensor *t, int i) {
     return ACN_OK;
 }
 
+/* The last micro-op writes into the output if that is contiguous and of its class, unless the
+ * output goes past the cache and it cannot do that. */
+static void choose_last(acn_tile_plan *plan) {
+    const acn_program *p = &plan->program;
+    if (p->micro_count == 0) return;
+    const acn_micro *last = &p->micro[p->micro_count - 1];
+    if (p->store_count != 1 || last->d != p->store[0].reg || plan->store[0].access != IN_PLACE)
+        return;
+    bool is_cast = last->code == ACN_MICRO_COUNT;
+    if (!is_cast)
+        plan->last =
+            (plan->streams ? plan->kernels->stream : plan->kernels->micro)[last->code][last->klass];
+    plan->last_in_place = is_cast ? !plan->streams : plan->last != NULL;
+}
+
 static void choose_steps(acn_tile_plan *plan, size_t out_bytes) {
     const acn_program *p = &plan->program;
-    const acn_tile_store *store = &p->store[0];
-    const acn_micro *last = p->micro_count ? &p->micro[p->micro_count - 1] : NULL;
     plan->streams = out_bytes * (size_t)plan->count >= STREAM_BYTES;
-    plan->last_in_place = p->store_count == 1 && last && last->d == store->reg &&
-                          plan->store[0].access == IN_PLACE && !plan->streams;
+    choose_last(plan);
     bool needs_tiles = p->micro_count != 1 || !plan->last_in_place;
     for (int i = 0; i < p->load_count; i++)
         needs_tiles |= p->load[i].source != ACN_FROM_TENSOR || plan->load[i].access != IN_PLACE;
     plan->tile = needs_tiles ? ACN_TILE : plan->count;
-    plan->chunk = CHUNK_ELEMENTS;
-    while (plan->count / plan->chunk > 4096)
-        plan->chunk *= 2;
 }
 
 acn_status acn_tile_bind(acn_call *c, const acn_program *p, const int *outputs, const int *inputs,
@@ -311,21 +323,28 @@ static void store_tile(const acn_tile_plan *plan, tile_state *s, int i, int64_t 
     }
 }
 
+static void run_micro(const acn_kernels *kernels, const acn_micro *m, acn_micro_fn micro,
+                      const tile_state *s, void *d, int64_t n) {
+    if (m->code == ACN_MICRO_COUNT)
+        kernels->cast[m->klass][m->to](d, s->reg[m->a], n);
+    else
+        (micro ? micro : kernels->micro[m->code][m->klass])(d, s->reg[m->a], s->reg[m->b],
+                                                            s->reg[m->c], n);
+}
+
 static void run_tile(const acn_tile_plan *plan, tile_state *s, int64_t at, int64_t n) {
     const acn_program *p = &plan->program;
-    const acn_kernels *kernels = plan->kernels;
+    int in_tiles = p->micro_count - plan->last_in_place;
     for (int i = 0; i < p->load_count; i++)
         load_tile(plan, s, i, at, n);
-    for (int i = 0; i < p->micro_count; i++) {
+    for (int i = 0; i < in_tiles; i++) {
         const acn_micro *m = &p->micro[i];
-        bool is_last = i == p->micro_count - 1 && plan->last_in_place;
-        void *d = is_last ? s->operand[0] + at * plan->it.inner_bytes[0] : s->tiles[m->d];
-        s->reg[m->d] = d;
-        if (m->code == ACN_MICRO_COUNT)
-            kernels->cast[m->klass][m->to](d, s->reg[m->a], n);
-        else
-            kernels->micro[m->code][m->klass](d, s->reg[m->a], s->reg[m->b], s->reg[m->c], n);
+        s->reg[m->d] = s->tiles[m->d];
+        run_micro(plan->kernels, m, NULL, s, s->tiles[m->d], n);
     }
+    if (plan->last_in_place)
+        run_micro(plan->kernels, &p->micro[in_tiles], plan->last, s,
+                  s->operand[0] + at * plan->it.inner_bytes[0], n);
     if (plan->last_in_place) return;
     for (int i = 0; i < p->store_count; i++)
         store_tile(plan, s, i, at, n);
@@ -357,21 +376,29 @@ static void run_range(const acn_tile_plan *plan, const acn_call *c, int64_t begi
 typedef struct chunk_context {
     const acn_tile_plan *plan;
     const acn_call *call;
+    int64_t chunk;
 } chunk_context;
 
 static void run_chunk(void *context, int64_t chunk, int worker) {
     (void)worker;
     const chunk_context *x = context;
-    int64_t begin = chunk * x->plan->chunk, end = begin + x->plan->chunk;
+    int64_t begin = chunk * x->chunk, end = begin + x->chunk;
     run_range(x->plan, x->call, begin, end < x->plan->count ? end : x->plan->count);
 }
 
+/* Each element is computed alone, so that the cut may depend on the number of threads: the same
+ * number of whole tiles for each. */
 void acn_tile_run(const acn_tile_plan *plan, const acn_call *c) {
     if (plan->count == 0) return;
-    if (plan->count <= plan->chunk) {
+    int64_t most = plan->count / CHUNK_ELEMENTS, threads = acn_pool_size();
+    if (threads == 1 || most < 2) {
         run_range(plan, c, 0, plan->count);
         return;
     }
-    chunk_context x = {plan, c};
-    acn_pool_run((plan->count + plan->chunk - 1) / plan->chunk, run_chunk, &x);
+    if (most > CHUNKS_PER_THREAD * threads) most = CHUNKS_PER_THREAD * threads;
+    if (most > threads) most = most / threads * threads;
+    int64_t step = plan->count / most < 8 * ACN_TILE ? ACN_TILE / 4 : ACN_TILE;
+    int64_t chunk = ((plan->count + most - 1) / most + step - 1) / step * step;
+    chunk_context x = {plan, c, chunk};
+    acn_pool_run((plan->count + chunk - 1) / chunk, run_chunk, &x);
 }

@@ -344,13 +344,14 @@ static void complex_division_by_zero_is_part_by_part(void **state) {
 enum { LONGEST = 70, GUARD = 64 };
 
 /* Any length, any element's address, in place over each operand: the same bits, and no byte
- * outside. This also says that an element's result does not depend on its neighbours. */
-static void check_layout(const acn_kernels *level, acn_micro_code code, acn_class k) {
+ * outside. This also says that an element's result does not depend on its neighbours. |run| is the
+ * micro-op or its form that writes past the cache. */
+static void check_layout(const acn_kernels *level, acn_micro_code code, acn_class k,
+                         acn_micro_fn run) {
     size_t in = acn_class_bytes(k), out = micro_results[code] == B8 ? 1 : in;
-    acn_micro_fn run = level->micro[code][k];
     static _Alignas(64) char want[LONGEST * 8], buffer[GUARD * 2 + (LONGEST + 4) * 8];
     char *operand[] = {a, b, c};
-    run(want, a, b, c, LONGEST);
+    level->micro[code][k](want, a, b, c, LONGEST);
     for (int n = 0; n <= LONGEST; n++) {
         for (int way = 0; way < 4; way++) { /* 0: disjoint; 1, 2, 3: over operand a, b, c */
             int first = n % 4;              /* of the operands: moves their addresses too */
@@ -393,9 +394,12 @@ static void length_address_and_neighbours_do_not_matter(void **state) {
                 bool is_narrow = k == ACN_K_F32 || k == ACN_K_C64;
                 if (is_narrow && i % 4) ((float *)a)[i] = (float)i, ((float *)b)[i] = (float)-i;
             }
-            for (int l = 0; l < count; l++)
-                if (levels[l]->micro[code][k])
-                    check_layout(levels[l], (acn_micro_code)code, (acn_class)k);
+            for (int l = 0; l < count; l++) {
+                const acn_micro_fn ways[] = {levels[l]->micro[code][k], levels[l]->stream[code][k]};
+                for (int w = 0; w < 2; w++)
+                    if (ways[w])
+                        check_layout(levels[l], (acn_micro_code)code, (acn_class)k, ways[w]);
+            }
         }
     }
 }

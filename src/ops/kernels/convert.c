@@ -146,7 +146,38 @@ static inline uint16_t f32_to_bf16(float x) {
     return (uint16_t)(y >> 16);
 }
 
-DEFINE_CONVERT(store_BF16_F32, uint16_t, float, f32_to_bf16(x))
+#ifdef __AVX512BW__
+/* 32 numbers in one vector of upper halves and one of lower ones: what rounds up is more than half
+ * of the last place, or half of it beside an odd upper half. */
+static inline __m512i bf16_of_32(__m512i low, __m512i high) {
+    static const uint16_t even[32] = {0,  2,  4,  6,  8,  10, 12, 14, 16, 18, 20,
+                                      22, 24, 26, 28, 30, 32, 34, 36, 38, 40, 42,
+                                      44, 46, 48, 50, 52, 54, 56, 58, 60, 62};
+    __m512i index = _mm512_loadu_si512(even), one = _mm512_set1_epi16(1);
+    __m512i lower = _mm512_permutex2var_epi16(low, index, high);
+    __m512i upper = _mm512_permutex2var_epi16(low, _mm512_or_si512(index, one), high);
+    __m512i half = _mm512_adds_epu16(lower, _mm512_and_si512(upper, one));
+    __mmask32 is_up = _mm512_cmpgt_epu16_mask(half, _mm512_set1_epi16((short)0x8000));
+    return _mm512_mask_add_epi16(upper, is_up, upper, one);
+}
+#endif
+
+void ACN_KERNEL(store_BF16_F32)(void *d_, const void *s_, int64_t n) {
+    uint16_t *d = d_;
+    const float *s = s_;
+    int64_t i = 0;
+#ifdef __AVX512BW__
+    for (; i + 32 <= n; i += 32) {
+        __m512 low = _mm512_loadu_ps(s + i), high = _mm512_loadu_ps(s + i + 16);
+        if (__builtin_expect(_mm512_cmp_ps_mask(low, high, _CMP_UNORD_Q) != 0, 0))
+            for (int64_t j = i; j < i + 32; j++)
+                d[j] = f32_to_bf16(s[j]);
+        else
+            _mm512_storeu_si512(d + i, bf16_of_32((__m512i)low, (__m512i)high));
+    }
+#endif
+    ACN_LOOP(j, n - i) d[i + j] = f32_to_bf16(s[i + j]);
+}
 
 void ACN_KERNEL(load_F16_F32)(void *d_, const void *s_, int64_t n) {
     float *d = d_;

@@ -91,6 +91,9 @@ typedef struct acn_gemm_kernels acn_gemm_kernels; /* gemm.h */
 typedef struct acn_kernels {
     const char *isa;
     acn_micro_fn micro[ACN_MICRO_COUNT][ACN_CLASS_COUNT]; /* NULL: the class has no such micro-op */
+    /* The same, written past the cache; stream_end as below. NULL: through a tile and copy_stream.
+     */
+    acn_micro_fn stream[ACN_MICRO_COUNT][ACN_CLASS_COUNT];
     /* storage dtype -> class and back. Integers wrap on store; floats round once, to nearest even;
      * float -> integer classes truncate toward zero. B8 loads test against zero. NULL: impossible.
      */

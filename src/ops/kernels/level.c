@@ -17,6 +17,16 @@ ACN_INTEGER_MICROS(DECLARE_I32)
 ACN_INTEGER_MICROS(DECLARE_I64)
 ACN_COMPLEX_MICROS(DECLARE_C64)
 ACN_BOOL_MICROS(DECLARE_B8)
+#ifdef __SSE2__
+#define DECLARE_STREAM_F32(name) DECLARE_MICRO(stream_f32, name)
+#define DECLARE_STREAM_F64(name) DECLARE_MICRO(stream_f64, name)
+#define DECLARE_STREAM_I32(name) DECLARE_MICRO(stream_i32, name)
+#define DECLARE_STREAM_I64(name) DECLARE_MICRO(stream_i64, name)
+ACN_STREAM_FLOAT(DECLARE_STREAM_F32)
+ACN_STREAM_FLOAT(DECLARE_STREAM_F64)
+ACN_STREAM_ANY(DECLARE_STREAM_I32)
+ACN_STREAM_ANY(DECLARE_STREAM_I64)
+#endif
 
 #define DECLARE_CONVERT(name)                                     void ACN_KERNEL(name)(void *, const void *, int64_t);
 #define DECLARE_CAST(from, to)                                    DECLARE_CONVERT(cast_##from##_##to)
@@ -58,12 +68,16 @@ void ACN_KERNEL(stream_end)(void);
 void ACN_KERNEL(fill)(void *, const void *, size_t, size_t);
 extern const acn_gemm_kernels ACN_KERNEL(gemm);
 
-#define ROW_F32(name) [ACN_U_##name][ACN_K_F32] = ACN_KERNEL(f32_##name),
-#define ROW_F64(name) [ACN_U_##name][ACN_K_F64] = ACN_KERNEL(f64_##name),
-#define ROW_I32(name) [ACN_U_##name][ACN_K_I32] = ACN_KERNEL(i32_##name),
-#define ROW_I64(name) [ACN_U_##name][ACN_K_I64] = ACN_KERNEL(i64_##name),
-#define ROW_C64(name) [ACN_U_##name][ACN_K_C64] = ACN_KERNEL(c64_##name),
-#define ROW_B8(name)  [ACN_U_##name][ACN_K_B8] = ACN_KERNEL(b8_##name),
+#define ROW_F32(name)        [ACN_U_##name][ACN_K_F32] = ACN_KERNEL(f32_##name),
+#define ROW_F64(name)        [ACN_U_##name][ACN_K_F64] = ACN_KERNEL(f64_##name),
+#define ROW_I32(name)        [ACN_U_##name][ACN_K_I32] = ACN_KERNEL(i32_##name),
+#define ROW_I64(name)        [ACN_U_##name][ACN_K_I64] = ACN_KERNEL(i64_##name),
+#define ROW_C64(name)        [ACN_U_##name][ACN_K_C64] = ACN_KERNEL(c64_##name),
+#define ROW_B8(name)         [ACN_U_##name][ACN_K_B8] = ACN_KERNEL(b8_##name),
+#define ROW_STREAM_F32(name) [ACN_U_##name][ACN_K_F32] = ACN_KERNEL(stream_f32_##name),
+#define ROW_STREAM_F64(name) [ACN_U_##name][ACN_K_F64] = ACN_KERNEL(stream_f64_##name),
+#define ROW_STREAM_I32(name) [ACN_U_##name][ACN_K_I32] = ACN_KERNEL(stream_i32_##name),
+#define ROW_STREAM_I64(name) [ACN_U_##name][ACN_K_I64] = ACN_KERNEL(stream_i64_##name),
 
 #define ROW_CAST(from, to) [ACN_K_##from][ACN_K_##to] = ACN_KERNEL(cast_##from##_##to),
 /* A type that is stored as its class: loading is casting from it, storing is casting to it. */
@@ -87,6 +101,10 @@ const acn_kernels ACN_KERNEL(table) = {
     .isa = ACN_ISA_NAME,
     .micro = {ACN_FLOAT_MICROS(ROW_F32) ACN_FLOAT_MICROS(ROW_F64) ACN_INTEGER_MICROS(ROW_I32)
                   ACN_INTEGER_MICROS(ROW_I64) ACN_COMPLEX_MICROS(ROW_C64) ACN_BOOL_MICROS(ROW_B8)},
+#ifdef __SSE2__
+    .stream = {ACN_STREAM_FLOAT(ROW_STREAM_F32) ACN_STREAM_FLOAT(ROW_STREAM_F64)
+                   ACN_STREAM_ANY(ROW_STREAM_I32) ACN_STREAM_ANY(ROW_STREAM_I64)},
+#endif
     .load = {ACN_CASTS_FROM(ROW_LOAD_AS_CAST, F32) ACN_CASTS_FROM(ROW_LOAD_AS_CAST, F64)
                  ACN_CASTS_FROM(ROW_LOAD_AS_CAST, I32) ACN_CASTS_FROM(ROW_LOAD_AS_CAST, I64)
                      ACN_CASTS_FROM(ROW_LOAD_AS_CAST, C64) ACN_DIRECT_LOADS(ROW_LOAD)

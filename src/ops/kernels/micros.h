@@ -29,6 +29,10 @@
 #define ACN_BOOL_MICROS(X)                                                                         \
     X(ADD) X(MUL) X(FMA) X(MAX) X(MIN) X(IS_FINITE) X(IS_NAN) X(SELECT) X(COPY)                    \
     ACN_BIT_MICROS(X) ACN_COMPARE_MICROS(X)
+
+/* Those that can also write past the cache (stream.c). */
+#define ACN_STREAM_ANY(X) X(COPY) X(ADD) X(SUB) X(MUL) X(NEG)
+#define ACN_STREAM_FLOAT(X) ACN_STREAM_ANY(X) X(DIV) X(FMA) X(RELU) X(MAX) X(MIN) X(ABS)
 /* clang-format on */
 
 #endif

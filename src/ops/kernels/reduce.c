@@ -1,19 +1,23 @@
 /* reduce.c - reductions of one contiguous row into an accumulator.
  *
- * A row is cut into blocks that end in a fixed number of lanes, and block results are combined
- * pairwise, so that a float sum's error grows with the logarithm of the length. The order depends
- * on the length and the level only, never on addresses: equal calls give equal bits.
+ * A row is cut into blocks that are added up in a fixed number of lanes; the blocks' lanes are
+ * combined pairwise, so that a float sum's error grows with the logarithm of the length, and at
+ * last the lanes with each other. The order depends on the length only, never on addresses: equal
+ * calls give equal bits.
  */
 #include "ops/kernels/loops.h"
 #include "ops/kernels/pair.h"
 
-enum { LANES = 64, BLOCK = 32 * LANES, DEPTH = 64 };
+enum { LANES = 64, BLOCK = 32 * LANES, DEPTH = 52 };
 
 /* Blocks are combined as a binary counter does carries: |stack| holds one result for each set bit
  * of the number of blocks so far. */
 #define DEFINE_REDUCE(klass, name, type, identity, combine)                                        \
-    static type klass##_##name##_block(const type *s, int64_t n) {                                 \
-        type lane[LANES];                                                                          \
+    static inline void klass##_##name##_lanes(type *restrict d, const type *restrict s) {          \
+        for (int j = 0; j < LANES; j++)                                                            \
+            d[j] = combine(d[j], s[j]);                                                            \
+    }                                                                                              \
+    static void klass##_##name##_block(type *restrict lane, const type *restrict s, int64_t n) {   \
         for (int j = 0; j < LANES; j++)                                                            \
             lane[j] = identity;                                                                    \
         for (; n >= LANES; n -= LANES, s += LANES)                                                 \
@@ -21,30 +25,23 @@ enum { LANES = 64, BLOCK = 32 * LANES, DEPTH = 64 };
                 lane[j] = combine(lane[j], s[j]);                                                  \
         for (int64_t j = 0; j < n; j++)                                                            \
             lane[j] = combine(lane[j], s[j]);                                                      \
-        for (int width = LANES / 2; width > 0; width /= 2)                                         \
-            for (int j = 0; j < width; j++)                                                        \
-                lane[j] = combine(lane[j], lane[j + width]);                                       \
-        return lane[0];                                                                            \
     }                                                                                              \
     void ACN_KERNEL(klass##_##name)(void *accumulator, const void *s_, int64_t n) {                \
         const type *s = s_;                                                                        \
-        type stack[DEPTH], *total = accumulator;                                                   \
+        type stack[DEPTH][LANES], *total = accumulator;                                            \
         int depth = 0;                                                                             \
         for (uint64_t blocks = 0; n > 0; blocks++, n -= BLOCK, s += BLOCK) {                       \
-            type block = klass##_##name##_block(s, n < BLOCK ? n : BLOCK);                         \
-            for (uint64_t carry = blocks; carry & 1; carry >>= 1) {                                \
-                depth--;                                                                           \
-                block = combine(stack[depth], block);                                              \
-            }                                                                                      \
-            stack[depth++] = block;                                                                \
+            klass##_##name##_block(stack[depth++], s, n < BLOCK ? n : BLOCK);                      \
+            for (uint64_t carry = blocks; carry & 1; carry >>= 1, depth--)                         \
+                klass##_##name##_lanes(stack[depth - 2], stack[depth - 1]);                        \
         }                                                                                          \
         if (!depth) return;                                                                        \
-        type row = stack[--depth];                                                                 \
-        while (depth > 0) {                                                                        \
-            depth--;                                                                               \
-            row = combine(stack[depth], row);                                                      \
-        }                                                                                          \
-        *total = combine(*total, row);                                                             \
+        for (; depth > 1; depth--)                                                                 \
+            klass##_##name##_lanes(stack[depth - 2], stack[depth - 1]);                            \
+        for (int width = LANES / 2; width > 0; width /= 2)                                         \
+            for (int j = 0; j < width; j++)                                                        \
+                stack[0][j] = combine(stack[0][j], stack[0][j + width]);                           \
+        *total = combine(*total, stack[0][0]);                                                     \
     }
 
 #define SUM(x, y)            ((x) + (y))
