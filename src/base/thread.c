@@ -18,13 +18,25 @@ int64_t acn_clock_ns(void) {
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-bool acn_futex_wait(_Atomic uint32_t *word, uint32_t expected, int64_t deadline_ns) {
+static bool wait_on(_Atomic uint32_t *word, int operation, uint32_t expected, int64_t deadline_ns) {
     struct timespec deadline = {.tv_sec = deadline_ns / 1000000000,
                                 .tv_nsec = deadline_ns % 1000000000};
     /* The bitset form takes an absolute time. */
-    long result = syscall(SYS_futex, word, FUTEX_WAIT_BITSET_PRIVATE, expected,
-                          deadline_ns >= 0 ? &deadline : NULL, NULL, FUTEX_BITSET_MATCH_ANY);
+    long result = syscall(SYS_futex, word, operation, expected, deadline_ns >= 0 ? &deadline : NULL,
+                          NULL, FUTEX_BITSET_MATCH_ANY);
     return !(result != 0 && errno == ETIMEDOUT);
+}
+
+bool acn_futex_wait(_Atomic uint32_t *word, uint32_t expected, int64_t deadline_ns) {
+    return wait_on(word, FUTEX_WAIT_BITSET_PRIVATE, expected, deadline_ns);
+}
+
+bool acn_futex_wait_shared(_Atomic uint32_t *word, uint32_t expected, int64_t deadline_ns) {
+    return wait_on(word, FUTEX_WAIT_BITSET, expected, deadline_ns);
+}
+
+void acn_futex_wake_shared(_Atomic uint32_t *word, int count) {
+    syscall(SYS_futex, word, FUTEX_WAKE, count, NULL, NULL, 0);
 }
 
 void acn_futex_wake(_Atomic uint32_t *word, int count) {

@@ -13,6 +13,9 @@ int64_t acn_clock_ns(void);
  * callers look again. False when the deadline has passed. */
 bool acn_futex_wait(_Atomic uint32_t *word, uint32_t expected, int64_t deadline_ns);
 void acn_futex_wake(_Atomic uint32_t *word, int count);
+/* The same for words in memory that several processes have mapped. */
+bool acn_futex_wait_shared(_Atomic uint32_t *word, uint32_t expected, int64_t deadline_ns);
+void acn_futex_wake_shared(_Atomic uint32_t *word, int count);
 
 /* Starts a detached thread with all signals blocked. */
 bool acn_thread_start(const char *name, void *(*run)(void *), void *argument);

@@ -4,6 +4,7 @@
 #include "base/slab.h"
 #include "base/thread.h"
 #include "runtime/core.h"
+#include "runtime/event_shared.h"
 #include <limits.h>
 
 enum { MAX_EVENTS = 1 << 20 };
@@ -21,6 +22,7 @@ struct acn_event {
     atomic_int waits;     /* queued waits */
     acn_event_model model;
     uint32_t flags, id;
+    acn_shared_event *shared; /* stands for all above when processes share the event */
 };
 
 static acn_slab *event_slab;
@@ -32,7 +34,8 @@ static void make_slab(void) {
     event_slab = acn_slab_create("event", sizeof(acn_event), MAX_EVENTS);
 }
 
-acn_status acn_event_create(acn_event_model model, uint32_t flags, acn_event **out) {
+static acn_status create(acn_event_model model, uint32_t flags, acn_shared_event *shared,
+                         acn_event **out) {
     pthread_once(&once, make_slab);
     acn_event *event = acn_slab_alloc(event_slab);
     if (event == NULL)
@@ -45,12 +48,36 @@ acn_status acn_event_create(acn_event_model model, uint32_t flags, acn_event **o
     event->is_recorded = false;
     event->model = model;
     event->flags = flags;
+    event->shared = shared;
     event->id = atomic_fetch_add(&last_id, 1);
     atomic_store(&event->waits, 0);
     atomic_store(&event->users, 1);
     atomic_store(&event->is_alive, true);
     *out = event;
     return ACN_OK;
+}
+
+acn_status acn_event_create(acn_event_model model, uint32_t flags, acn_event **out) {
+    acn_shared_event *shared = NULL;
+    if ((flags & ACN_EVENT_IPC) != 0) ACN_TRY(acn_shared_event_create(&shared));
+    acn_status status = create(model, flags, shared, out);
+    if (status != ACN_OK && shared != NULL) acn_shared_event_release(shared);
+    return status;
+}
+
+acn_status acn_event_import(const char *key, acn_event **out) {
+    acn_shared_event *shared;
+    ACN_TRY(acn_shared_event_import(key, &shared));
+    acn_status status = create(ACN_EVENT_CAPTURE, ACN_EVENT_SYNC | ACN_EVENT_IPC, shared, out);
+    if (status != ACN_OK) acn_shared_event_release(shared);
+    return status;
+}
+
+acn_status acn_event_export(acn_event *event, char key[ACN_SHARE_KEY_BYTES]) {
+    if (event->shared != NULL) return acn_shared_event_export(event->shared, key);
+    return acn_fail(ACN_PARAM_INVALID,
+                    "event %u has flags 0x%x; expected one made with ACL_EVENT_IPC", event->id,
+                    event->flags);
 }
 
 acn_status acn_event_resolve(void *handle, acn_event **out) {
@@ -70,6 +97,7 @@ static void hold(acn_event *event) { atomic_fetch_add(&event->users, 1); }
 
 static void release(acn_event *event) {
     if (atomic_fetch_sub(&event->users, 1) != 1) return;
+    if (event->shared != NULL) acn_shared_event_release(event->shared);
     pthread_mutex_destroy(&event->mutex);
     acn_slab_free(event_slab, event);
 }
@@ -139,6 +167,7 @@ static void drop_task(void *argument) {
 }
 
 acn_status acn_event_record(acn_event *event, acn_stream *stream) {
+    if (event->shared != NULL) return acn_shared_event_record(event->shared, stream);
     pthread_mutex_lock(&event->mutex);
     bool was_recorded = event->is_recorded;
     event->stream = stream;
@@ -200,18 +229,20 @@ static void drop_wait(void *argument) {
 }
 
 acn_status acn_event_wait(acn_event *event, acn_stream *stream, int64_t timeout_ms) {
+    if (timeout_ms == 0) timeout_ms = atomic_load(&wait_limit_ms);
+    if (timeout_ms == 0) timeout_ms = -1;
+    if (event->shared != NULL) return acn_shared_event_wait(event->shared, stream, timeout_ms);
     event_task arguments = {.point = point_of(event), .waiter = stream, .timeout_ms = timeout_ms};
     const point *p = &arguments.point;
     if (!p->is_recorded && event->model == ACN_EVENT_CAPTURE) return ACN_OK; /* nothing captured */
     if (p->is_recorded && (p->stream == stream || is_reached(p))) return ACN_OK;
-    if (timeout_ms == 0) arguments.timeout_ms = atomic_load(&wait_limit_ms);
-    if (arguments.timeout_ms == 0) arguments.timeout_ms = -1;
     atomic_fetch_add(&event->waits, 1);
     return submit(stream, event, wait_for_point, drop_wait, "wait for event", ACN_TASK_CAN_BLOCK,
                   &arguments);
 }
 
 acn_status acn_event_synchronize(acn_event *event, int32_t timeout_ms) {
+    if (event->shared != NULL) return acn_shared_event_synchronize(event->shared, timeout_ms);
     point p = point_of(event);
     if (!p.is_recorded) {
         if (event->model == ACN_EVENT_CAPTURE) return ACN_OK;
@@ -231,6 +262,7 @@ acn_status acn_event_synchronize(acn_event *event, int32_t timeout_ms) {
 /* Questions. */
 
 bool acn_event_is_complete(acn_event *event) {
+    if (event->shared != NULL) return acn_shared_event_is_complete(event->shared);
     point p = point_of(event);
     if (!p.is_recorded) return event->model == ACN_EVENT_CAPTURE;
     return is_reached(&p);
@@ -250,6 +282,10 @@ acn_status acn_event_time_ns(acn_event *event, int64_t *out_ns) {
     bool is_recorded = event->is_recorded;
     int64_t time_ns = event->time_ns;
     pthread_mutex_unlock(&event->mutex);
+    if (event->shared != NULL) {
+        time_ns = acn_shared_event_time_ns(event->shared);
+        is_recorded = true;
+    }
     if (!is_recorded || time_ns == 0)
         return acn_fail(ACN_EVENT_TIMESTAMP,
                         "event %u %s; record it and synchronise before asking for its time",

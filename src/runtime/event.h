@@ -4,6 +4,7 @@
 #define ACN_RUNTIME_EVENT_H
 
 #include "base/status.h"
+#include "runtime/share.h"
 #include "runtime/stream.h"
 
 /* The interface's flags. */
@@ -38,6 +39,9 @@ acn_status acn_event_time_ns(acn_event *event, int64_t *out_ns); /* CLOCK_MONOTO
 uint32_t acn_event_id(const acn_event *event);
 uint32_t acn_event_flags(const acn_event *event);
 size_t acn_event_available(void);
+/* Events with ACN_EVENT_IPC in their flags, for other processes and from them. */
+acn_status acn_event_export(acn_event *event, char key[ACN_SHARE_KEY_BYTES]);
+acn_status acn_event_import(const char *key, acn_event **out);
 void acn_event_set_wait_limit(int64_t timeout_ms); /* 0: none */
 
 #endif

@@ -12,14 +12,18 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 enum { MAX_PHYSICAL = 1 << 20 };
 
 struct acn_physical {
-    int device, users; /* the handle and mappings */
-    bool is_alive;     /* the handle is valid */
-    void *memory;      /* where it lies in the device's span */
+    int device, users; /* handles and mappings */
+    int handles;       /* those that clients hold; the handle is valid while there is one */
+    void *memory;      /* where it lies in the device's span; NULL when another process has it */
+    int file;          /* the device's, or a descriptor of our own for the other process's */
+    off_t offset;
     size_t bytes;
+    acn_share_cell *cell; /* when it is exported */
 };
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
@@ -27,6 +31,7 @@ static const acn_span *span; /* set once, with |addresses| and |behind| */
 static acn_heap *addresses;
 static _Atomic(acn_physical *) *behind; /* by unit: first unit of a mapping */
 static _Atomic uint8_t *device_at;      /* by unit: device + 1, 0 nothing */
+static _Atomic uint8_t *access_at;      /* by unit: an acn_virtual_access */
 static acn_slab *physical_slab;
 
 /* With the mutex held. */
@@ -34,11 +39,12 @@ static acn_status open_area(void) {
     if (addresses != NULL) return ACN_OK;
     ACN_TRY(acn_window_reserved(&span));
     size_t units = span->bytes / ACN_VIRTUAL_UNIT_BYTES;
-    void *tables = mmap(NULL, units * (sizeof *behind + sizeof *device_at), PROT_READ | PROT_WRITE,
+    void *tables = mmap(NULL, units * (sizeof *behind + 2), PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (tables == MAP_FAILED) return acn_fail(ACN_BAD_ALLOC, "no memory for tables of addresses");
     behind = tables;
     device_at = (_Atomic uint8_t *)(behind + units);
+    access_at = device_at + units;
     if (physical_slab == NULL)
         physical_slab = acn_slab_create("physical", sizeof(acn_physical), MAX_PHYSICAL);
     return acn_heap_create(span, NULL, ACN_VIRTUAL_UNIT_BYTES, &addresses);
@@ -54,11 +60,15 @@ int acn_virtual_device(const void *address) {
     return device != 0 ? device - 1 : ACN_SPAN_OUTSIDE;
 }
 
-acn_status acn_virtual_reserve(size_t bytes, void **out_address) {
+static acn_status open_area_once(void) {
     pthread_mutex_lock(&mutex);
     acn_status status = open_area();
     pthread_mutex_unlock(&mutex);
-    ACN_TRY(status);
+    return status;
+}
+
+acn_status acn_virtual_reserve(size_t bytes, void **out_address) {
+    ACN_TRY(open_area_once());
     void *address = acn_heap_alloc(addresses, bytes);
     if (address == NULL)
         return acn_fail(ACN_DEVICE_MEMORY,
@@ -87,13 +97,20 @@ acn_status acn_virtual_release(void *address) {
     return ACN_OK;
 }
 
+static acn_status make_physical(const acn_physical *wanted, acn_physical **out) {
+    acn_physical *physical = acn_slab_alloc(physical_slab);
+    if (physical == NULL)
+        return acn_fail(ACN_BAD_ALLOC, "%d memory handles exist, which is the most", MAX_PHYSICAL);
+    *physical = *wanted;
+    physical->users = physical->handles = 1;
+    *out = physical;
+    return ACN_OK;
+}
+
 acn_status acn_physical_create(int device, size_t bytes, acn_physical **out) {
     const acn_span *device_span;
     void *memory;
-    pthread_mutex_lock(&mutex);
-    acn_status status = open_area();
-    pthread_mutex_unlock(&mutex);
-    ACN_TRY(status);
+    ACN_TRY(open_area_once());
     ACN_TRY(acn_window_span(device, &device_span));
     if (device_span->file < 0)
         return acn_fail(ACN_FEATURE_NOT_SUPPORTED,
@@ -106,20 +123,26 @@ acn_status acn_physical_create(int device, size_t bytes, acn_physical **out) {
         return acn_fail(ACN_DEVICE_MEMORY, "no range of %zu bytes on device %d starts on a page",
                         bytes, device);
     }
-    acn_physical *physical = acn_slab_alloc(physical_slab);
-    if (physical == NULL) {
-        acn_memory_free(memory);
-        return acn_fail(ACN_BAD_ALLOC, "%d memory handles exist, which is the most", MAX_PHYSICAL);
-    }
-    *physical = (acn_physical){
-        .device = device, .users = 1, .is_alive = true, .memory = memory, .bytes = bytes};
-    *out = physical;
-    return ACN_OK;
+    acn_physical wanted = {.device = device,
+                           .memory = memory,
+                           .file = device_span->file,
+                           .offset = (char *)memory - device_span->base,
+                           .bytes = bytes};
+    acn_status status = make_physical(&wanted, out);
+    if (status != ACN_OK) acn_memory_free(memory);
+    return status;
+}
+
+acn_status acn_physical_import(int device, int file, size_t offset, size_t bytes,
+                               acn_physical **out) {
+    ACN_TRY(open_area_once());
+    acn_physical wanted = {.device = device, .file = file, .offset = (off_t)offset, .bytes = bytes};
+    return make_physical(&wanted, out);
 }
 
 acn_status acn_physical_resolve(void *handle, acn_physical **out) {
     *out = handle;
-    if (physical_slab != NULL && acn_slab_is_live(physical_slab, handle) && (*out)->is_alive)
+    if (physical_slab != NULL && acn_slab_is_live(physical_slab, handle) && (*out)->handles > 0)
         return ACN_OK;
     return acn_fail(ACN_INVALID_HANDLE,
                     "memory handle %p does not exist; expected one of aclrtMallocPhysical that is "
@@ -130,17 +153,62 @@ acn_status acn_physical_resolve(void *handle, acn_physical **out) {
 /* With the mutex held. */
 static acn_status drop(acn_physical *physical) {
     if (--physical->users > 0) return ACN_OK;
-    void *memory = physical->memory;
+    acn_physical gone = *physical;
     acn_slab_free(physical_slab, physical);
-    return acn_memory_free(memory);
+    if (gone.cell != NULL) acn_share_destroy(gone.cell);
+    if (gone.memory != NULL) return acn_memory_free(gone.memory);
+    close(gone.file);
+    return ACN_OK;
 }
 
 acn_status acn_physical_destroy(acn_physical *physical) {
     acn_status status = ACN_OK;
     pthread_mutex_lock(&mutex);
-    if (physical->is_alive) {
-        physical->is_alive = false;
+    if (physical->handles > 0) {
+        physical->handles--;
         status = drop(physical);
+    }
+    pthread_mutex_unlock(&mutex);
+    return status;
+}
+
+acn_status acn_physical_retain(void *address, acn_physical **out) {
+    void *base;
+    size_t bytes, unit;
+    acn_status status = ACN_OK;
+    pthread_mutex_lock(&mutex);
+    acn_physical *found = NULL;
+    if (is_reserved(address, &base, &bytes) && acn_virtual_device(address) != ACN_SPAN_OUTSIDE) {
+        for (unit = unit_of(address); (found = atomic_load(&behind[unit])) == NULL && unit > 0;)
+            unit--;
+    }
+    if (found != NULL) {
+        found->users++;
+        found->handles++;
+        *out = found;
+    } else {
+        status = acn_fail(ACN_PARAM_INVALID, "no memory is mapped at %p", address);
+    }
+    pthread_mutex_unlock(&mutex);
+    return status;
+}
+
+int acn_physical_device(const acn_physical *physical) { return physical->device; }
+
+acn_status acn_physical_export(acn_physical *physical, bool to_all, acn_share_cell **out) {
+    acn_status status = ACN_OK;
+    pthread_mutex_lock(&mutex);
+    if (physical->memory == NULL)
+        status = acn_fail(ACN_PARAM_INVALID, "the memory was imported; only its owner exports it");
+    else if (physical->cell == NULL)
+        status = acn_share_create(ACN_SHARE_PHYSICAL, &physical->cell);
+    if (status == ACN_OK) {
+        acn_share_cell *cell = *out = physical->cell;
+        cell->memory.file = physical->file;
+        cell->memory.device = acn_device_physical(physical->device);
+        cell->memory.offset = (uint64_t)physical->offset;
+        cell->memory.bytes = physical->bytes;
+        acn_share_export(cell, to_all);
     }
     pthread_mutex_unlock(&mutex);
     return status;
@@ -148,15 +216,16 @@ acn_status acn_physical_destroy(acn_physical *physical) {
 
 static void mark(const void *address, size_t bytes, int device) {
     size_t first = unit_of(address), end = first + (bytes - 1) / ACN_VIRTUAL_UNIT_BYTES + 1;
-    for (size_t unit = first; unit < end; unit++)
+    for (size_t unit = first; unit < end; unit++) {
         atomic_store(&device_at[unit], (uint8_t)(device + 1));
+        atomic_store(&access_at[unit], ACN_VIRTUAL_READ_WRITE);
+    }
 }
 
 /* With the mutex held. */
 static acn_status map(void *address, size_t bytes, acn_physical *physical) {
     void *base;
     size_t reserved;
-    const acn_span *device_span;
     if (!is_reserved(address, &base, &reserved) ||
         (size_t)((char *)base + reserved - (char *)address) < bytes)
         return acn_fail(ACN_PARAM_INVALID, "%p with %zu bytes is not reserved", address, bytes);
@@ -169,10 +238,8 @@ static acn_status map(void *address, size_t bytes, acn_physical *physical) {
         if (acn_virtual_device((char *)address + at) != ACN_SPAN_OUTSIDE)
             return acn_fail(ACN_PARAM_INVALID, "memory is mapped at %p already",
                             (void *)((char *)address + at));
-    ACN_TRY(acn_window_span(physical->device, &device_span));
-    off_t offset = (char *)physical->memory - device_span->base;
-    if (mmap(address, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, device_span->file,
-             offset) == MAP_FAILED)
+    if (mmap(address, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, physical->file,
+             physical->offset) == MAP_FAILED)
         return acn_fail(ACN_DEVICE_MEMORY, "%zu bytes cannot be mapped (%s)", bytes,
                         strerror(errno));
     madvise(address, bytes, MADV_DONTFORK);
@@ -214,6 +281,46 @@ static acn_status unmap(void *address) {
 acn_status acn_virtual_unmap(void *address) {
     pthread_mutex_lock(&mutex);
     acn_status status = unmap(address);
+    pthread_mutex_unlock(&mutex);
+    return status;
+}
+
+static acn_status is_mapped(const void *address, size_t bytes) {
+    void *base;
+    size_t reserved;
+    bool found = is_reserved(address, &base, &reserved) && bytes != 0 &&
+                 (size_t)((char *)base + reserved - (const char *)address) >= bytes;
+    for (size_t at = 0; found && at < bytes; at += ACN_VIRTUAL_UNIT_BYTES)
+        found = acn_virtual_device((const char *)address + at) != ACN_SPAN_OUTSIDE;
+    if (found) return ACN_OK;
+    return acn_fail(ACN_PARAM_INVALID,
+                    "not all of %p with %zu bytes is mapped; call aclrtMapMem first", address,
+                    bytes);
+}
+
+acn_status acn_virtual_set_access(void *address, size_t bytes, acn_virtual_access access) {
+    static const int protections[] = {
+        [ACN_VIRTUAL_NO_ACCESS] = PROT_NONE,
+        [ACN_VIRTUAL_READ] = PROT_READ,
+        [ACN_VIRTUAL_READ_WRITE] = PROT_READ | PROT_WRITE,
+    };
+    if ((uintptr_t)address % ACN_VIRTUAL_UNIT_BYTES != 0 || bytes % ACN_VIRTUAL_UNIT_BYTES != 0)
+        return acn_fail(ACN_PARAM_INVALID, "%p with %zu bytes; expected multiples of 2 MiB",
+                        address, bytes);
+    pthread_mutex_lock(&mutex);
+    acn_status status = is_mapped(address, bytes);
+    if (status == ACN_OK && mprotect(address, bytes, protections[access]) != 0)
+        status = acn_fail(ACN_INTERNAL, "%p cannot be protected (%s)", address, strerror(errno));
+    for (size_t at = 0; status == ACN_OK && at < bytes; at += ACN_VIRTUAL_UNIT_BYTES)
+        atomic_store(&access_at[unit_of((char *)address + at)], (uint8_t)access);
+    pthread_mutex_unlock(&mutex);
+    return status;
+}
+
+acn_status acn_virtual_get_access(const void *address, acn_virtual_access *out) {
+    pthread_mutex_lock(&mutex);
+    acn_status status = is_mapped(address, 1);
+    if (status == ACN_OK) *out = (acn_virtual_access)atomic_load(&access_at[unit_of(address)]);
     pthread_mutex_unlock(&mutex);
     return status;
 }

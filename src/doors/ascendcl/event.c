@@ -3,6 +3,7 @@
 
 #include "acl/acl.h"
 #include "doors/ascendcl/args.h"
+#include "doors/ascendcl/keys.h"
 #include "runtime/context.h"
 
 static acn_status create(aclrtEvent *out, acn_event_model model, uint32_t flags) {
@@ -208,4 +209,34 @@ aclError aclrtGetEventAvailNum(uint32_t *eventCount) {
     ACN_REQUIRE(eventCount);
     *eventCount = (uint32_t)acn_event_available();
     return ACL_SUCCESS;
+}
+
+/* Events of several processes. The key fills the handle, without a NUL. */
+
+_Static_assert(sizeof(aclrtIpcEventHandle) == ACN_SHARE_KEY_BYTES, "a handle holds a key");
+
+static acn_status export_event(aclrtEvent handle, char *key) {
+    acn_event *event;
+    ACN_TRY(acn_event_resolve(handle, &event));
+    return acn_event_export(event, key);
+}
+
+aclError aclrtIpcGetEventHandle(aclrtEvent event, aclrtIpcEventHandle *handle) {
+    ACN_REQUIRE(event);
+    ACN_REQUIRE(handle);
+    return ACN_ACL(export_event(event, handle->reserved));
+}
+
+static acn_status import_event(const char *key, aclrtEvent *out) {
+    acn_context *context;
+    acn_event *event;
+    ACN_TRY(acn_context_current(&context));
+    ACN_TRY(acn_event_import(key, &event));
+    *out = event;
+    return ACN_OK;
+}
+
+aclError aclrtIpcOpenEventHandle(aclrtIpcEventHandle handle, aclrtEvent *event) {
+    ACN_REQUIRE(event);
+    return ACN_ACL(import_event(handle.reserved, event));
 }

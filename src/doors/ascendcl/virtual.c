@@ -102,3 +102,84 @@ aclError aclrtMemGetAllocationGranularity(aclrtPhysicalMemProp *prop,
     *granularity = ACN_VIRTUAL_UNIT_BYTES;
     return ACL_SUCCESS;
 }
+
+/* What stands behind an address. */
+
+aclError aclrtMemRetainAllocationHandle(void *virPtr, aclrtDrvMemHandle *handle) {
+    ACN_REQUIRE(virPtr);
+    ACN_REQUIRE(handle);
+    acn_physical *physical;
+    acn_status status = acn_physical_retain(virPtr, &physical);
+    if (status == ACN_OK) *handle = physical;
+    return ACN_ACL(status);
+}
+
+aclError aclrtMemGetAllocationPropertiesFromHandle(aclrtDrvMemHandle handle,
+                                                   aclrtPhysicalMemProp *prop) {
+    ACN_REQUIRE(handle);
+    ACN_REQUIRE(prop);
+    acn_physical *physical;
+    acn_status status = acn_physical_resolve(handle, &physical);
+    if (status == ACN_OK)
+        *prop = (aclrtPhysicalMemProp){
+            .handleType = ACL_MEM_HANDLE_TYPE_NONE,
+            .allocationType = ACL_MEM_ALLOCATION_TYPE_PINNED,
+            .memAttr = ACL_HBM_MEM_HUGE,
+            .location = {.type = ACL_MEM_LOCATION_TYPE_DEVICE,
+                         .id = (uint32_t)acn_physical_device(physical)},
+        };
+    return ACN_ACL(status);
+}
+
+/* All devices reach all memory, so what may be done with it does not depend on the location. */
+
+static acn_status map_without_access(void *address, size_t bytes, size_t offset,
+                                     aclrtDrvMemHandle handle, uint64_t flags) {
+    ACN_TRY(map(address, bytes, offset, handle, flags));
+    acn_status status = acn_virtual_set_access(address, bytes, ACN_VIRTUAL_NO_ACCESS);
+    if (status != ACN_OK) acn_virtual_unmap(address);
+    return status;
+}
+
+aclError aclrtMemMapNoAccess(void *virPtr, size_t size, size_t offset, aclrtDrvMemHandle handle,
+                             uint64_t flags) {
+    ACN_REQUIRE(virPtr);
+    ACN_REQUIRE(handle);
+    return ACN_ACL(map_without_access(virPtr, size, offset, handle, flags));
+}
+
+static acn_status set_access(void *address, size_t bytes, const aclrtMemAccessDesc *desc,
+                             size_t count) {
+    if (count == 0) return acn_fail(ACN_INVALID_ARGUMENT, "count is 0; expected 1 or more");
+    for (size_t i = 0; i < count; i++) {
+        if (desc[i].flags != ACL_RT_MEM_ACCESS_FLAGS_NONE &&
+            desc[i].flags != ACL_RT_MEM_ACCESS_FLAGS_READ &&
+            desc[i].flags != ACL_RT_MEM_ACCESS_FLAGS_READWRITE)
+            return acn_fail(ACN_INVALID_ARGUMENT, "desc[%zu].flags is %d; expected 0, 1 or 3", i,
+                            (int)desc[i].flags);
+        if (desc[i].location.type == ACL_MEM_LOCATION_TYPE_DEVICE)
+            ACN_TRY(acn_device_check(desc[i].location.id));
+    }
+    aclrtMemAccessFlags widest = ACL_RT_MEM_ACCESS_FLAGS_NONE;
+    for (size_t i = 0; i < count; i++)
+        if (desc[i].flags > widest) widest = desc[i].flags;
+    return acn_virtual_set_access(address, bytes, (acn_virtual_access)widest);
+}
+
+aclError aclrtMemSetAccess(void *virPtr, size_t size, aclrtMemAccessDesc *desc, size_t count) {
+    ACN_REQUIRE(virPtr);
+    ACN_REQUIRE(desc);
+    return ACN_ACL(set_access(virPtr, size, desc, count));
+}
+
+aclError aclrtMemGetAccess(void *virPtr, aclrtMemLocation *location, uint64_t *flag) {
+    ACN_REQUIRE(virPtr);
+    ACN_REQUIRE(location);
+    ACN_REQUIRE(flag);
+    acn_virtual_access access;
+    acn_status status =
+        location->type == ACL_MEM_LOCATION_TYPE_DEVICE ? acn_device_check(location->id) : ACN_OK;
+    if (status == ACN_OK) status = acn_virtual_get_access(virPtr, &access);
+    if (status == ACN_OK) *flag = (uint64_t)access;
+    return ACN_ACL(status);
+}
