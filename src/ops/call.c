@@ -105,7 +105,7 @@ static const char *name_of(const char *public_name, const char *own) {
     return public_name ? public_name : own;
 }
 
-static const char *input_name(const acn_call *c, int slot) {
+const char *acn_input_name(const acn_call *c, int slot) {
     return name_of(c->names ? c->names->in[slot] : NULL, c->op->in[slot].name);
 }
 
@@ -124,7 +124,7 @@ static acn_status fail_about(const char *name, const acn_tensor *t, const char *
 acn_status acn_bad_input(const acn_call *c, int slot, const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
-    acn_status status = fail_about(input_name(c, slot), acn_in(c, slot), format, arguments);
+    acn_status status = fail_about(acn_input_name(c, slot), acn_in(c, slot), format, arguments);
     va_end(arguments);
     return status;
 }
@@ -190,11 +190,12 @@ static acn_status check_params(const acn_call *c) {
     for (int s = 0; s < ACN_MAX_INPUTS && c->op->in[s].name; s++) {
         const acn_param *param = &c->op->in[s];
         if (!c->in_count[s] && !(param->flags & (ACN_OPTIONAL | ACN_LIST)))
-            return acn_fail(ACN_NULL_POINTER, "%s is NULL; expected a tensor", input_name(c, s));
+            return acn_fail(ACN_NULL_POINTER, "%s is NULL; expected a tensor",
+                            acn_input_name(c, s));
         if (acn_is_weak(c, s)) continue;
         for (int i = 0; i < c->in_count[s]; i++)
             if (!ACN_HAS(param->dtypes, acn_in_at(c, s, i)->dtype))
-                return unsupported_dtype(input_name(c, s), acn_in_at(c, s, i), param->dtypes);
+                return unsupported_dtype(acn_input_name(c, s), acn_in_at(c, s, i), param->dtypes);
     }
     for (int s = 0; s < ACN_MAX_OUTPUTS && c->op->out[s].name; s++) {
         const acn_param *param = &c->op->out[s];
@@ -267,11 +268,11 @@ static acn_status check_pair(const acn_call *c, int out_slot, const acn_tensor *
     bool is_same = out->data == in->data && acn_tensor_count(out) && acn_tensor_count(in);
     if (is_same && (c->op->in[in_slot].flags & ACN_UNALIASED))
         return acn_bad_output(c, out_slot, "it is %s too; give it memory of its own",
-                              input_name(c, in_slot));
+                              acn_input_name(c, in_slot));
     if (overlaps_partly(out, in))
         return acn_bad_output(
             c, out_slot, "its memory partly overlaps %s; give equal views or clone one of them",
-            input_name(c, in_slot));
+            acn_input_name(c, in_slot));
     return ACN_OK;
 }
 

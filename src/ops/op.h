@@ -176,6 +176,8 @@ const int64_t *acn_attr_ints(const acn_call *c, int slot, int64_t *out_count);
 /* For infer: sets an output's expected shape and dtype. */
 void acn_out_is(acn_call *c, int slot, acn_dtype dtype, int rank, const int64_t *dims);
 void acn_out_like(acn_call *c, int slot, acn_dtype dtype, const acn_tensor *like);
+/* What the interface calls an input, for error texts. */
+const char *acn_input_name(const acn_call *c, int slot);
 /* Error with the parameter's public-facing name: "self is [2, 3] f32; expected ...". */
 acn_status acn_bad_input(const acn_call *c, int slot, const char *format, ...)
     __attribute__((format(printf, 3, 4), cold));

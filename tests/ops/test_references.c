@@ -162,10 +162,6 @@ static void test_nll_loss(void **state) {
     near(out(0)[0], loss / total, 1e-6);
     near(out(1)[0], total, 1e-6);
     subject_release(&s);
-    build("NLLLoss", "f32[6,5],i64[6]@5..5", ACN_F32); /* there is no class 5 */
-    assert_false(subject_run(&s));
-    assert_non_null(strstr(s.problem, "class 5"));
-    subject_release(&s);
 }
 
 /* The generator's published test vectors. */

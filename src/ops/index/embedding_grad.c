@@ -66,15 +66,15 @@ static acn_status plan(acn_call *c) {
     return ACN_OK;
 }
 
-static acn_status read_indices(const grad_plan *p, const acn_tensor *indices, int64_t *index,
-                               int64_t *frequency) {
+static acn_status read_indices(const acn_call *c, int64_t *index, int64_t *frequency) {
+    const grad_plan *p = c->plan->data;
+    const acn_tensor *indices = acn_in(c, INDICES);
+    acn_bounds bounds = acn_bounds_of(p->weights, false);
     acn_walk_at at = {0};
     memset(frequency, 0, (size_t)p->weights * sizeof *frequency);
     for (int64_t i = 0; i < p->count; i++, acn_walk_next(&p->indices, p->indices.rank, &at)) {
         index[i] = acn_load_value((const char *)indices->data + at.offset[0], indices->dtype).i;
-        if (index[i] < 0 || index[i] >= p->weights)
-            return acn_fail(ACN_EXECUTION, "index %lld is out of range for %lld weights",
-                            (long long)index[i], (long long)p->weights);
+        if (acn_bounds_wrap(bounds, index[i]) < 0) return acn_bounds_tell(c, INDICES, 0, bounds);
         frequency[index[i]]++;
     }
     return ACN_OK;
@@ -116,7 +116,7 @@ static acn_status run(acn_call *c) {
     const grad_plan *p = c->plan->data;
     const acn_tensor *y = acn_out(c, 0);
     int64_t *frequency = c->workspace, *index = frequency + p->weights;
-    ACN_TRY(read_indices(p, acn_in(c, INDICES), index, frequency));
+    ACN_TRY(read_indices(c, index, frequency));
     task t = {.plan = p,
               .grad = acn_in(c, GRAD)->data,
               .y = y->data,
@@ -133,15 +133,13 @@ static acn_status run(acn_call *c) {
 static acn_status run0(acn_call *c) {
     const acn_tensor *grad = acn_in(c, GRAD), *indices = acn_in(c, INDICES), *y = acn_out(c, 0);
     int64_t count = acn_tensor_count(indices), width = y->dims[1];
+    ACN_TRY(acn_bounds_check(c, INDICES, 0, acn_bounds_of(y->dims[0], false)));
     for (int64_t w = 0; w < y->dims[0]; w++)
         for (int64_t j = 0; j < width; j++) {
             double sum = 0;
             int64_t times = 0;
             for (int64_t i = 0; i < count; i++) {
                 int64_t index = acn_load_value(acn_tensor_at(indices, i), indices->dtype).i;
-                if (index < 0 || index >= y->dims[0])
-                    return acn_fail(ACN_EXECUTION, "index %lld is out of range for %lld weights",
-                                    (long long)index, (long long)y->dims[0]);
                 if (index != w) continue;
                 times++;
                 if (index == acn_attr_int(c, 1)) continue;

@@ -84,7 +84,8 @@ static acn_status run0_slices(acn_call *c) {
         acn_index_of(&s.y, i, index);
         for (int d = 0; d < s.x.rank; d++)
             from[d] = index[d <= s.axis ? d : d + s.rank - 1];
-        ACN_TRY(acn_index_value(&indices, index + s.axis, s.axis, s.x.dims[s.axis], &from[s.axis]));
+        ACN_TRY(acn_bounds_at(c, INDICES, 0, acn_bounds_of(s.x.dims[s.axis], true), &indices,
+                              index + s.axis, &from[s.axis]));
         acn_convert_element(acn_tensor_at_index(&s.y, index), s.y.dtype,
                             acn_tensor_at_index(&s.x, from), s.x.dtype);
     }
@@ -95,7 +96,8 @@ static acn_status run0_slices(acn_call *c) {
 
 typedef struct elements_plan {
     acn_walk walk; /* y, index, x (without the gathered dimension) */
-    int64_t size, stride, bytes, count;
+    int64_t stride, bytes, count;
+    acn_bounds bounds;
     int dim;
     acn_dtype index_dtype;
 } elements_plan;
@@ -104,7 +106,6 @@ typedef struct task {
     const elements_plan *plan;
     char *y;
     const char *index, *x;
-    _Atomic int64_t bad;
     atomic_bool has_bad;
 } task;
 
@@ -137,7 +138,7 @@ static acn_status plan_elements(acn_call *c) {
     p->count = acn_tensor_count(index);
     p->bytes = (int64_t)acn_dtype_bytes(x->dtype);
     p->index_dtype = index->dtype;
-    p->size = x->rank ? x->dims[p->dim] : 1;
+    p->bounds = acn_bounds_of(x->rank ? x->dims[p->dim] : 1, true);
     p->stride = x->rank ? x->strides[p->dim] * p->bytes : 0;
     acn_walk_init(&p->walk, 3, index->rank, index->dims);
     acn_walk_set(&p->walk, 0, acn_out(c, 0));
@@ -169,15 +170,15 @@ static void elements_chunk(void *context, int64_t chunk, int worker) {
         ACN_BY_BYTES(p->bytes, T, {
             for (int64_t j = 0; j < run; j++) {
                 const char *place = index + j * w->strides[1][levels];
-                int64_t value =
-                    p->index_dtype == ACN_I64 ? *(const int64_t *)place : *(const int32_t *)place;
-                int64_t wrapped = value < 0 ? value + p->size : value;
-                if (wrapped < 0 || wrapped >= p->size) {
-                    if (!atomic_exchange(&t->has_bad, true)) atomic_store(&t->bad, value);
+                int64_t named =
+                    acn_bounds_wrap(p->bounds, p->index_dtype == ACN_I64 ? *(const int64_t *)place
+                                                                         : *(const int32_t *)place);
+                if (named < 0) {
+                    atomic_store(&t->has_bad, true);
                     return;
                 }
                 *(T *)(y + j * w->strides[0][levels]) =
-                    *(const T *)(x + j * w->strides[2][levels] + wrapped * p->stride);
+                    *(const T *)(x + j * w->strides[2][levels] + named * p->stride);
             }
         });
         i += run;
@@ -191,9 +192,7 @@ static acn_status run_elements(acn_call *c) {
               .index = acn_in(c, INDICES)->data,
               .x = acn_in(c, X)->data};
     acn_pool_run((p->count + CHUNK_ELEMENTS - 1) / CHUNK_ELEMENTS, elements_chunk, &t);
-    if (!atomic_load(&t.has_bad)) return ACN_OK;
-    return acn_fail(ACN_EXECUTION, "index %lld is out of range for dimension %d of size %lld",
-                    (long long)atomic_load(&t.bad), p->dim, (long long)p->size);
+    return atomic_load(&t.has_bad) ? acn_bounds_tell(c, INDICES, 0, p->bounds) : ACN_OK;
 }
 
 static acn_status run0_elements(acn_call *c) {
@@ -201,10 +200,11 @@ static acn_status run0_elements(acn_call *c) {
     int dim;
     ACN_TRY(acn_wrap_dim(c, 0, acn_attr_int(c, 0), x->rank, &dim));
     int64_t n = acn_tensor_count(indices), index[ACN_MAX_DIMS] = {0};
+    acn_bounds bounds = acn_bounds_of(x->rank ? x->dims[dim] : 1, true);
     for (int64_t i = 0; i < n; i++) {
         acn_index_of(indices, i, index);
         char *to = acn_tensor_at_index(y, index);
-        ACN_TRY(acn_index_value(indices, index, dim, x->rank ? x->dims[dim] : 1, &index[dim]));
+        ACN_TRY(acn_bounds_at(c, INDICES, 0, bounds, indices, index, &index[dim]));
         acn_convert_element(to, y->dtype, acn_tensor_at_index(x, index), x->dtype);
     }
     return ACN_OK;

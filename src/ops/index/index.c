@@ -60,6 +60,13 @@ acn_status acn_index_list_read(const acn_call *c, int x_slot, int list_slot, acn
     return ACN_OK;
 }
 
+acn_status acn_index_list_at(const acn_call *c, int list_slot, const acn_index_list *list, int i,
+                             int64_t size, const int64_t *position, int64_t *out) {
+    int item = list->dims[i]; /* entry d of the list is for dimension d */
+    acn_tensor t = acn_tensor_broadcast(acn_in_at(c, list_slot, item), list->rank, list->positions);
+    return acn_bounds_at(c, list_slot, item, acn_bounds_of(size, true), &t, position, out);
+}
+
 static acn_status infer(acn_call *c) {
     const acn_tensor *x = acn_in(c, X), *y = acn_out(c, 0);
     acn_index_list list;
@@ -104,9 +111,8 @@ static acn_status run0(acn_call *c) {
         acn_index_of(y, i, index);
         for (int d = 0, next = 0, out = 0; d < x->rank; d++) {
             if (next < list.count && list.dims[next] == d) {
-                acn_tensor t = acn_tensor_broadcast(&c->tensors[list.tensors[next++]], list.rank,
-                                                    list.positions);
-                ACN_TRY(acn_index_value(&t, index + list.first, d, x->dims[d], &from[d]));
+                ACN_TRY(acn_index_list_at(c, INDICES, &list, next++, x->dims[d], index + list.first,
+                                          &from[d]));
                 continue;
             }
             if (out == list.first) out += list.rank;

@@ -167,9 +167,8 @@ static acn_status run0(acn_call *c) {
         acn_index_of(&value, i, index);
         for (int d = 0, next = 0, out = 0; d < x->rank; d++) {
             if (next < list.count && list.dims[next] == d) {
-                acn_tensor t = acn_tensor_broadcast(&c->tensors[list.tensors[next++]], list.rank,
-                                                    list.positions);
-                ACN_TRY(acn_index_value(&t, index + list.first, d, x->dims[d], &to[d]));
+                ACN_TRY(acn_index_list_at(c, INDICES, &list, next++, x->dims[d], index + list.first,
+                                          &to[d]));
                 continue;
             }
             if (out == list.first) out += list.rank;

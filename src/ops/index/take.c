@@ -67,17 +67,11 @@ typedef struct offsets_task {
     const char *data;
     int64_t *offsets, positions;
     bool is_first;
-    _Atomic int64_t bad_position; /* the first one out of range, or positions */
+    atomic_bool has_bad;
 } offsets_task;
 
 static inline int64_t load_index(const char *p, acn_dtype dtype) {
     return dtype == ACN_I64 ? *(const int64_t *)p : *(const int32_t *)p;
-}
-
-static void note_bad(offsets_task *t, int64_t position) {
-    int64_t seen = atomic_load(&t->bad_position);
-    while (position < seen && !atomic_compare_exchange_weak(&t->bad_position, &seen, position)) {
-    }
 }
 
 /* One run of indices; how many of them are out of range. |dtype| is a constant for the caller. */
@@ -93,47 +87,36 @@ static inline int64_t run_as(const acn_take_index *index, acn_dtype dtype, bool 
     return bad;
 }
 
-static void find_bad(offsets_task *t, const char *from, int64_t stride, int64_t position) {
-    for (;; from += stride, position++) {
-        int64_t value = load_index(from, t->index->dtype);
-        if (value >= -t->index->size && value < t->index->size) continue;
-        note_bad(t, position);
-        return;
-    }
-}
-
 static void offsets_chunk(void *context, int64_t chunk, int worker) {
     (void)worker;
     offsets_task *t = context;
     const acn_take_index *index = t->index;
     const acn_walk *w = &index->walk;
     int levels = w->rank - 1;
-    int64_t position = chunk * OFFSET_CHUNK, end = position + OFFSET_CHUNK;
+    int64_t position = chunk * OFFSET_CHUNK, end = position + OFFSET_CHUNK, bad = 0;
     if (end > t->positions) end = t->positions;
     int64_t inner = w->dims[levels], stride = w->strides[0][levels], i = position % inner;
     acn_walk_at at;
     acn_walk_seek(w, levels, position / inner, &at);
     for (; position < end; acn_walk_next(w, levels, &at), i = 0) {
-        int64_t n = inner - i < end - position ? inner - i : end - position, bad;
+        int64_t n = inner - i < end - position ? inner - i : end - position;
         const char *from = t->data + at.offset[0] + i * stride;
         if (index->dtype == ACN_I64)
-            bad = run_as(index, ACN_I64, t->is_first, from, stride, t->offsets + position, n);
+            bad += run_as(index, ACN_I64, t->is_first, from, stride, t->offsets + position, n);
         else
-            bad = run_as(index, ACN_I32, t->is_first, from, stride, t->offsets + position, n);
-        if (bad) {
-            find_bad(t, from, stride, position);
-            return;
-        }
+            bad += run_as(index, ACN_I32, t->is_first, from, stride, t->offsets + position, n);
         position += n;
     }
+    if (bad) atomic_store(&t->has_bad, true);
 }
 
-static acn_status out_of_range(int64_t value, int dim, int64_t size) {
-    return acn_fail(ACN_EXECUTION,
-                    "index %lld is out of range for dimension %d of size %lld; expected %lld to "
-                    "%lld",
-                    (long long)value, dim, (long long)size, (long long)-size,
-                    (long long)(size - 1));
+static acn_status tell_bad(const acn_take_index *index, const acn_call *c) {
+    int slot = 0;
+    while (index->tensor < c->in_first[slot] ||
+           index->tensor >= c->in_first[slot] + c->in_count[slot])
+        slot++;
+    return acn_bounds_tell(c, slot, index->tensor - c->in_first[slot],
+                           acn_bounds_of(index->size, true));
 }
 
 acn_status acn_take_offsets(const acn_take *take, const acn_call *c, int64_t *offsets) {
@@ -143,25 +126,10 @@ acn_status acn_take_offsets(const acn_take *take, const acn_call *c, int64_t *of
                           .data = c->tensors[index->tensor].data,
                           .offsets = offsets,
                           .positions = take->positions,
-                          .is_first = i == 0,
-                          .bad_position = take->positions};
+                          .is_first = i == 0};
         acn_pool_run((take->positions + OFFSET_CHUNK - 1) / OFFSET_CHUNK, offsets_chunk, &t);
-        int64_t bad = atomic_load(&t.bad_position);
-        if (bad == take->positions) continue;
-        acn_walk_at at;
-        acn_walk_seek(&index->walk, index->walk.rank, bad, &at);
-        return out_of_range(load_index(t.data + at.offset[0], index->dtype), index->dim,
-                            index->size);
+        if (atomic_load(&t.has_bad)) return tell_bad(index, c);
     }
-    return ACN_OK;
-}
-
-acn_status acn_index_value(const acn_tensor *t, const int64_t *at, int dim, int64_t size,
-                           int64_t *out) {
-    int64_t value = acn_load_value(acn_tensor_at_index(t, at), t->dtype).i;
-    int64_t wrapped = value < 0 ? value + size : value;
-    if (wrapped < 0 || wrapped >= size) return out_of_range(value, dim, size);
-    *out = wrapped;
     return ACN_OK;
 }
 

@@ -8,10 +8,8 @@
 #ifndef ACN_OPS_TAKE_H
 #define ACN_OPS_TAKE_H
 
+#include "ops/index/bounds.h"
 #include "ops/layout/copy.h"
-#include "ops/op.h"
-
-#define ACN_INDEX_TYPES (ACN_T(ACN_I64) | ACN_T(ACN_I32))
 
 typedef struct acn_take_index {
     acn_walk walk; /* of the index tensor over the positions, in row-major order */
@@ -40,13 +38,9 @@ acn_status acn_take_plan(acn_take *take, const acn_call *c, const acn_tensor *x,
 static inline uint64_t acn_take_workspace_bytes(const acn_take *take) {
     return (uint64_t)take->positions * sizeof(int64_t);
 }
-/* Offsets of all positions; fails for an index out of range. */
+/* Offsets of all positions; fails, as bounds.h says, for an index that names no element. */
 acn_status acn_take_offsets(const acn_take *take, const acn_call *c, int64_t *offsets);
 /* dense = x at the positions. */
 void acn_take_run(const acn_take *take, const int64_t *offsets, void *dense, const void *x);
-
-/* A checked index for level 0. */
-acn_status acn_index_value(const acn_tensor *t, const int64_t *at, int dim, int64_t size,
-                           int64_t *out);
 
 #endif

@@ -5,6 +5,7 @@
  * double over fixed blocks of samples, whatever the number of threads. A class index out of range
  * is found while running, since phase 1 must not read device data. */
 #include "base/pool.h"
+#include "ops/index/bounds.h"
 #include "ops/loss/loss.h"
 #include <string.h>
 
@@ -84,11 +85,8 @@ static acn_status check_shapes(const acn_call *call, int target_slot, int weight
 }
 
 static acn_status bad_class(const acn_call *call, int slot, int64_t sample, int64_t class) {
-    return acn_bad_input(call, slot,
-                         "its element %lld is class %lld; expected 0 to %lld, or "
-                         "ignore_index",
-                         (long long)sample, (long long)class,
-                         (long long)shape_of(acn_in(call, 0)).classes - 1);
+    acn_bounds classes = acn_bounds_of(shape_of(acn_in(call, 0)).classes, false);
+    return acn_bounds_fail(call, slot, 0, classes, class, sample);
 }
 
 /* ---- forward --------------------------------------------------------------------------------- */
