@@ -1,5 +1,7 @@
 /* gemm_transpose.h - template: GEMM_V x GEMM_V transpose in registers, after gemm_tile.h.
- * log2(V) rounds, each of which interleaves row i with row i + V/2. */
+ * log2(V) rounds, each of which interleaves row i with row i + V/2.
+ * By __builtin_shuffle, whose mask is a vector of integers as wide as the elements: gcc 11, which
+ * Ubuntu 22.04 has, knows no __builtin_shufflevector. */
 #if GEMM_V == 2
 #define GEMM_LOW    0, 2
 #define GEMM_HIGH   1, 3
@@ -18,12 +20,16 @@
 #define GEMM_ROUNDS 4
 #endif
 
+typedef __typeof__(_Generic((GEMM_T)0, float : 0, uint32_t : 0, default : (int64_t)0)) GEMM(lane);
+typedef GEMM(lane) GEMM(lanes) __attribute__((vector_size(sizeof(GEMM_T) * GEMM_V)));
+
 static inline __attribute__((always_inline)) void GEMM(transpose)(GEMM(vec) r[GEMM_V]) {
+    const GEMM(lanes) low = {GEMM_LOW}, high = {GEMM_HIGH};
     GEMM(vec) t[GEMM_V];
     for (int round = 0; round < GEMM_ROUNDS; round++) {
         for (int i = 0; i < GEMM_V / 2; i++) {
-            t[2 * i] = __builtin_shufflevector(r[i], r[i + GEMM_V / 2], GEMM_LOW);
-            t[2 * i + 1] = __builtin_shufflevector(r[i], r[i + GEMM_V / 2], GEMM_HIGH);
+            t[2 * i] = __builtin_shuffle(r[i], r[i + GEMM_V / 2], low);
+            t[2 * i + 1] = __builtin_shuffle(r[i], r[i + GEMM_V / 2], high);
         }
         for (int i = 0; i < GEMM_V; i++)
             r[i] = t[i];
