@@ -50,8 +50,8 @@ void acn_call_set_weak(acn_call *c, int slot, int tensor_index, const acn_scalar
         memcpy(c->weak[slot], &truth, 1);
         break;
     }
-    default:
-        dtype = ACN_I64;
+    default: /* what I64 cannot hold stays U64: as a float it is large, not negative */
+        dtype = dtype == ACN_U64 && s->i < 0 ? ACN_U64 : ACN_I64;
         memcpy(c->weak[slot], &s->i, sizeof s->i);
     }
     acn_tensor *t = &c->tensors[tensor_index];

@@ -68,33 +68,36 @@ typedef struct elementwise_plan {
     acn_tile_plan *full, *brief;
 } elementwise_plan;
 
-static acn_status bind_formula(acn_call *c, acn_class k, acn_body body, acn_tile_plan **out) {
+static acn_status bind_formula(acn_call *c, acn_body body, acn_tile_plan **out) {
     const acn_elementwise *e = c->op->family;
     acn_program p = {0};
+    acn_dtype compute = compute_dtype(c), out_dtype = acn_out(c, 0)->dtype;
+    acn_class k = acn_class_of(compute);
     acn_reg in[ACN_MAX_INPUTS] = {0}, result;
     int inputs[ACN_MAX_INPUTS], count = input_slots(c), used = 0;
     for (int s = 0; s < count; s++) {
         if (!c->in_count[s]) continue;
         inputs[used] = c->in_first[s];
-        in[s] = acn_p_input(&p, used++, k);
+        bool is_element = acn_is_weak(c, s) && !e->has_exact_scalars;
+        in[s] = acn_p_input_through(&p, used++, k, is_element ? compute : ACN_UNDEFINED);
     }
     if (body)
         result = body(&p, c, in, k);
     else
         result = acn_p3(&p, e->micro, in[0], in[count > 1 ? 1 : 0], in[count > 2 ? 2 : 0]);
-    acn_p_store(&p, acn_p_cast(&p, result, acn_class_of(acn_out(c, 0)->dtype)));
+    if (!e->gives_bool && out_dtype != compute) result = acn_p_narrow(&p, result, compute);
+    acn_p_store(&p, acn_p_cast(&p, result, acn_class_of(out_dtype)));
     return acn_tile_bind(c, &p, &c->out_first[0], inputs, used, out);
 }
 
 acn_status acn_elementwise_plan(acn_call *c) {
     const acn_elementwise *e = c->op->family;
-    acn_class k = acn_class_of(compute_dtype(c));
     elementwise_plan *plan = acn_plan_alloc(c, sizeof *plan);
     if (!plan) return acn_fail(ACN_BAD_ALLOC, "no host memory for a plan");
-    ACN_TRY(bind_formula(c, k, e->body, &plan->full));
+    ACN_TRY(bind_formula(c, e->body, &plan->full));
     if (e->has_short_form) {
         uint32_t cost_us = c->plan->cost_us; /* one of the two runs, not both */
-        ACN_TRY(bind_formula(c, k, NULL, &plan->brief));
+        ACN_TRY(bind_formula(c, NULL, &plan->brief));
         c->plan->cost_us = cost_us;
     }
     c->plan->data = plan;
@@ -116,6 +119,13 @@ acn_status acn_elementwise_run(acn_call *c) {
 
 static acn_value scalar_value(const acn_scalar *s) {
     return (acn_value){.f = acn_scalar_f64(s), .im = acn_scalar_imag(s), .i = acn_scalar_i64(s)};
+}
+
+/* As a tensor of |dtype| would hold it. */
+static acn_value narrowed(acn_value v, acn_dtype dtype) {
+    _Alignas(16) char element[16];
+    acn_store_value(element, dtype, v);
+    return acn_load_value(element, dtype);
 }
 
 /* An f32 class computes from f32 values: scalars are rounded to it first, as in the tile machine.
@@ -150,7 +160,8 @@ static char *broadcast_at(const acn_tensor *t, const acn_tensor *out, int64_t li
 acn_status acn_elementwise_run0(acn_call *c) {
     const acn_elementwise *e = c->op->family;
     const acn_tensor *out = acn_out(c, 0);
-    acn_class k = acn_class_of(compute_dtype(c)), result = e->gives_bool ? ACN_K_B8 : k;
+    acn_dtype compute = compute_dtype(c), result = e->gives_bool ? ACN_BOOL : compute;
+    acn_class k = acn_class_of(compute);
     acn_value attr[ACN_MAX_ATTRS] = {{0}}, in[ACN_MAX_INPUTS] = {{0}};
     for (int a = 0; a < ACN_MAX_ATTRS && c->op->attr[a].name; a++) {
         if (c->op->attr[a].kind == ACN_ATTR_FLOAT) {
@@ -165,13 +176,14 @@ acn_status acn_elementwise_run0(acn_call *c) {
     }
     int64_t count = acn_tensor_count(out);
     for (int64_t i = 0; i < count; i++) {
-        for (int s = 0; s < input_slots(c); s++)
-            if (c->in_count[s])
-                in[s] = in_class(
-                    acn_load_value(broadcast_at(acn_in(c, s), out, i), acn_in(c, s)->dtype), k);
-        acn_value v = complete(e->ref(k, in, attr), result);
-        /* Integers of the class's width wrap before they become something wider. */
-        if (result == ACN_K_I32 && out->dtype != ACN_I64) v.i = (int32_t)v.i;
+        for (int s = 0; s < input_slots(c); s++) {
+            if (!c->in_count[s]) continue;
+            const acn_tensor *t = acn_in(c, s);
+            in[s] = in_class(acn_load_value(broadcast_at(t, out, i), t->dtype), k);
+            if (acn_is_weak(c, s) && !e->has_exact_scalars) in[s] = narrowed(in[s], compute);
+        }
+        acn_value v = complete(e->ref(k, in, attr), acn_class_of(result));
+        if (out->dtype != result) v = narrowed(v, result);
         acn_store_value(acn_tensor_at(out, i), out->dtype, v);
     }
     return ACN_OK;

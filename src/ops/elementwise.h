@@ -27,6 +27,10 @@ typedef acn_value (*acn_ref)(acn_class k, const acn_value *in, const acn_value *
 typedef struct acn_elementwise {
     acn_compute compute;
     bool gives_bool;
+    /* A scalar beside f16 or i8 tensors keeps the class's precision (PyTorch's products and
+     * quotients); otherwise it counts as an element of the inputs' type: x == 0.1 holds for an f16
+     * 0.1. */
+    bool has_exact_scalars;
     acn_micro_code micro; /* used when body is NULL; operands are the inputs in order */
     acn_body body;
     /* With a body: |micro| alone gives the same when scalar attribute 0 has its fallback value,

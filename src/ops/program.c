@@ -21,20 +21,26 @@ static acn_reg add_load(acn_program *p, acn_tile_load load) {
     return load.reg;
 }
 
-acn_reg acn_p_input(acn_program *p, int operand, acn_class k) {
+acn_reg acn_p_input_through(acn_program *p, int operand, acn_class k, acn_dtype dtype) {
     for (int i = 0; i < p->load_count; i++) /* loaded before: use it again */
         if (p->load[i].source == ACN_FROM_TENSOR && p->load[i].index == operand &&
-            p->load[i].klass == k)
+            p->load[i].klass == k && p->load[i].through == dtype)
             return p->load[i].reg;
-    return add_load(
-        p,
-        (acn_tile_load){.source = ACN_FROM_TENSOR, .klass = (uint8_t)k, .index = (uint8_t)operand});
+    return add_load(p, (acn_tile_load){.source = ACN_FROM_TENSOR,
+                                       .klass = (uint8_t)k,
+                                       .index = (uint8_t)operand,
+                                       .through = (int8_t)dtype});
+}
+
+acn_reg acn_p_input(acn_program *p, int operand, acn_class k) {
+    return acn_p_input_through(p, operand, k, ACN_UNDEFINED);
 }
 
 acn_reg acn_p_attr_item(acn_program *p, int attr_slot, int item, acn_class k) {
     return add_load(p, (acn_tile_load){.source = ACN_FROM_ATTR,
                                        .klass = (uint8_t)k,
                                        .index = (uint8_t)attr_slot,
+                                       .through = ACN_UNDEFINED,
                                        .item = item});
 }
 
@@ -47,8 +53,10 @@ acn_reg acn_p_const(acn_program *p, double value, acn_class k) {
         if (p->load[i].source == ACN_FROM_CONST && p->load[i].klass == k &&
             p->load[i].constant == value)
             return p->load[i].reg;
-    return add_load(
-        p, (acn_tile_load){.source = ACN_FROM_CONST, .klass = (uint8_t)k, .constant = value});
+    return add_load(p, (acn_tile_load){.source = ACN_FROM_CONST,
+                                       .klass = (uint8_t)k,
+                                       .through = ACN_UNDEFINED,
+                                       .constant = value});
 }
 
 static bool gives_bool(acn_micro_code code) {
@@ -103,17 +111,28 @@ acn_reg acn_p3(acn_program *p, acn_micro_code code, acn_reg a, acn_reg b, acn_re
     return d;
 }
 
-acn_reg acn_p_cast(acn_program *p, acn_reg a, acn_class to) {
-    acn_class from = (acn_class)p->register_class[a];
-    if (from == to) return a;
-    if (!acn_kernels_get()->cast[from][to] || p->micro_count == ACN_PROGRAM_MICROS) {
+static acn_reg convert(acn_program *p, uint8_t code, acn_reg a, int to, acn_class result,
+                       bool is_possible) {
+    if (!is_possible || p->micro_count == ACN_PROGRAM_MICROS) {
         p->is_broken = true;
         return a;
     }
-    acn_reg d = new_register(p, to);
-    p->micro[p->micro_count++] = (acn_micro){
-        .code = ACN_MICRO_COUNT, .klass = (uint8_t)from, .to = (uint8_t)to, .d = d, .a = a};
+    acn_reg d = new_register(p, result);
+    p->micro[p->micro_count++] =
+        (acn_micro){.code = code, .klass = p->register_class[a], .to = (uint8_t)to, .d = d, .a = a};
     return d;
+}
+
+acn_reg acn_p_cast(acn_program *p, acn_reg a, acn_class to) {
+    acn_class from = (acn_class)p->register_class[a];
+    if (from == to) return a;
+    return convert(p, ACN_MICRO_CAST, a, to, to, acn_kernels_get()->cast[from][to]);
+}
+
+acn_reg acn_p_narrow(acn_program *p, acn_reg a, acn_dtype dtype) {
+    acn_class k = (acn_class)p->register_class[a];
+    if (acn_dtype_is_class(dtype, k)) return a;
+    return convert(p, ACN_MICRO_NARROW, a, dtype, k, acn_class_of(dtype) == k);
 }
 
 void acn_p_store(acn_program *p, acn_reg reg) {

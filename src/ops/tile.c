@@ -52,9 +52,9 @@ struct acn_tile_plan {
 
 /* ---- binding --------------------------------------------------------------------------------- */
 
+/* A bool in memory may hold other bytes than 0 and 1. */
 static bool is_native(acn_dtype dtype, acn_class k) {
-    return dtype != ACN_BOOL && acn_class_of(dtype) == k &&
-           acn_dtype_bytes(dtype) == acn_class_bytes(k);
+    return dtype != ACN_BOOL && acn_dtype_is_class(dtype, k);
 }
 
 static acn_status bind_load(acn_tile_plan *plan, const acn_tensor *t, int i, int operand) {
@@ -120,6 +120,8 @@ static void choose_steps(acn_tile_plan *plan, size_t out_bytes) {
     bool needs_tiles = p->micro_count != 1 || !plan->last_in_place;
     for (int i = 0; i < p->load_count; i++)
         needs_tiles |= p->load[i].source != ACN_FROM_TENSOR || plan->load[i].access != IN_PLACE;
+    for (int i = 0; i < p->micro_count; i++)
+        needs_tiles |= p->micro[i].code == ACN_MICRO_NARROW; /* through scratch */
     plan->tile = needs_tiles ? ACN_TILE : plan->count;
 }
 
@@ -212,6 +214,12 @@ static acn_scalar attr_of(const acn_call *c, const acn_tile_load *load) {
     }
 }
 
+static void narrow(const acn_kernels *kernels, void *d, const void *a, acn_class k, int dtype,
+                   void *room, int64_t n) {
+    kernels->store[dtype][k](room, a, n);
+    kernels->load[dtype][k](d, room, n);
+}
+
 static void load_one(const bound_load *b, const void *address, void *out) {
     _Alignas(16) char own[16];
     if (!b->cast) {
@@ -233,6 +241,9 @@ static void load_constants(const acn_tile_plan *plan, const acn_call *c, tile_st
         } else if (plan->load[i].access == SPLAT) {
             const bound_load *b = &plan->load[i];
             load_one(b, c->tensors[plan->tensor[b->operand]].data, value);
+            _Alignas(16) char room[16];
+            if (load->through >= 0)
+                narrow(plan->kernels, value, value, (acn_class)load->klass, load->through, room, 1);
         } else {
             continue;
         }
@@ -324,9 +335,11 @@ static void store_tile(const acn_tile_plan *plan, tile_state *s, int i, int64_t 
 }
 
 static void run_micro(const acn_kernels *kernels, const acn_micro *m, acn_micro_fn micro,
-                      const tile_state *s, void *d, int64_t n) {
-    if (m->code == ACN_MICRO_COUNT)
+                      tile_state *s, void *d, int64_t n) {
+    if (m->code == ACN_MICRO_CAST)
         kernels->cast[m->klass][m->to](d, s->reg[m->a], n);
+    else if (m->code == ACN_MICRO_NARROW)
+        narrow(kernels, d, s->reg[m->a], (acn_class)m->klass, m->to, s->scratch, n);
     else
         (micro ? micro : kernels->micro[m->code][m->klass])(d, s->reg[m->a], s->reg[m->b],
                                                             s->reg[m->c], n);

@@ -20,8 +20,14 @@ enum {
 
 typedef uint8_t acn_reg;
 
+/* What a micro does besides the kernels' micro-ops. */
+enum {
+    ACN_MICRO_CAST = ACN_MICRO_COUNT, /* to class |to| */
+    ACN_MICRO_NARROW,                 /* to what dtype |to| can hold; the class stays */
+};
+
 typedef struct acn_micro {
-    uint8_t code;  /* acn_micro_code, or ACN_MICRO_COUNT for a cast to class |to| */
+    uint8_t code;  /* acn_micro_code or one of the above */
     uint8_t klass; /* of operand a */
     uint8_t to;
     acn_reg d, a, b, c;
@@ -32,8 +38,9 @@ typedef enum acn_source { ACN_FROM_TENSOR, ACN_FROM_ATTR, ACN_FROM_CONST } acn_s
 typedef struct acn_tile_load {
     uint8_t source, klass;
     acn_reg reg;
-    uint8_t index; /* tensor operand, or attribute slot */
-    int32_t item;  /* of a list attribute; -1 for a single one */
+    uint8_t index;  /* tensor operand, or attribute slot */
+    int8_t through; /* a dtype that the value passes through; -1: none */
+    int32_t item;   /* of a list attribute; -1 for a single one */
     double constant;
 } acn_tile_load;
 
@@ -54,11 +61,16 @@ typedef struct acn_program {
 /* Building, in plan, on a zeroed program. Operand numbers are the program's own: acn_tile_bind says
  * which tensors they are. A register keeps its class; operands of one micro-op must share it. */
 acn_reg acn_p_input(acn_program *p, int operand, acn_class k);
+/* An operand of one element that counts as one of |dtype|: a weak scalar beside tensors. */
+acn_reg acn_p_input_through(acn_program *p, int operand, acn_class k, acn_dtype dtype);
 acn_reg acn_p_attr(acn_program *p, int attr_slot, acn_class k); /* scalar, read at run time */
 acn_reg acn_p_attr_item(acn_program *p, int attr_slot, int item, acn_class k);
 acn_reg acn_p_const(acn_program *p, double value, acn_class k);
 acn_reg acn_p3(acn_program *p, acn_micro_code code, acn_reg a, acn_reg b, acn_reg c);
 acn_reg acn_p_cast(acn_program *p, acn_reg a, acn_class to);
+/* What a tensor of |dtype|, whose class |a| has, would hold: rounds or wraps. A result passes
+ * through it on its way into an output or a next operator of a wider type. */
+acn_reg acn_p_narrow(acn_program *p, acn_reg a, acn_dtype dtype);
 /* Stores to the program's next output. */
 void acn_p_store(acn_program *p, acn_reg reg);
 
@@ -67,6 +79,11 @@ static inline acn_reg acn_p2(acn_program *p, acn_micro_code code, acn_reg a, acn
 }
 static inline acn_reg acn_p1(acn_program *p, acn_micro_code code, acn_reg a) {
     return acn_p3(p, code, a, a, a);
+}
+
+/* Is |dtype| stored as class |k| computes? Then in-place use is possible, and nothing narrows. */
+static inline bool acn_dtype_is_class(acn_dtype dtype, acn_class k) {
+    return acn_class_of(dtype) == k && acn_dtype_bytes(dtype) == acn_class_bytes(k);
 }
 
 typedef struct acn_tile_plan acn_tile_plan;

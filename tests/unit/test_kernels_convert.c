@@ -64,7 +64,7 @@ typedef struct value {
         return (value){.is_integer = true, .i = x[0]};                                             \
     }
 
-/* U64 is carried in I64; C128 in C64, so its parts are floats. */
+/* C128 is carried in C64, so its parts are floats. */
 static value read_value(acn_dtype dtype, const void *address) {
     uint16_t half;
     float f[2] = {0, 0};
@@ -83,8 +83,9 @@ static value read_value(acn_dtype dtype, const void *address) {
     case ACN_U32:
         READ_INTEGER(uint32_t)
     case ACN_I64:
-    case ACN_U64:
         READ_INTEGER(int64_t)
+    case ACN_U64:
+        READ_INTEGER(uint64_t)
     case ACN_BOOL:
         return (value){.is_integer = true, .i = *(const uint8_t *)address != 0};
     case ACN_F16:

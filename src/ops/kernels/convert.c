@@ -4,7 +4,8 @@
  * pairs are that step and a cast, tile by tile through L1. Rules: integers wrap; floats round once,
  * to nearest even; float to integer truncates and saturates, NaN gives 0 (the language leaves both
  * undefined; PyTorch's CPU code gives INT_MIN on x86 and this on Arm, the NPU this); to bool is
- * x != 0; complex to real drops the imaginary part. U64 is carried in I64, bits unchanged.
+ * x != 0; complex to real drops the imaginary part. U64 is carried in I64, bits unchanged; as
+ * floats it has its true value.
  */
 #include "ops/kernels/converts.h"
 #include "ops/kernels/loops.h"
@@ -94,6 +95,8 @@ DEFINE_CONVERT(load_I16_I32, int32_t, int16_t, x)
 DEFINE_CONVERT(load_U16_I32, int32_t, uint16_t, x)
 DEFINE_CONVERT(load_U32_I64, int64_t, uint32_t, x)
 DEFINE_COPY_CAST(load_U64_I64, int64_t)
+DEFINE_CONVERT(load_U64_F32, float, uint64_t, x)
+DEFINE_CONVERT(load_U64_F64, double, uint64_t, x)
 DEFINE_CONVERT(load_BOOL_B8, uint8_t, uint8_t, x != 0)
 DEFINE_CONVERT(load_BF16_F32, float, uint16_t, acn_bf16_to_f32(x))
 

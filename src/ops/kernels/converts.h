@@ -19,7 +19,7 @@
 #define ACN_DIRECT_LOADS(X)                                                                        \
     X(F16, F32)                                                                                    \
     X(BF16, F32) X(I8, I32) X(U8, I32) X(I16, I32) X(U16, I32) X(U32, I64) X(U64, I64) X(BOOL, B8) \
-        X(C128, C64)
+        X(C128, C64) X(U64, F32) X(U64, F64)
 #define ACN_DIRECT_STORES(X)                                                                       \
     X(F16, F32)                                                                                    \
     X(BF16, F32) X(I8, I32) X(U8, I32) X(I16, I32) X(U16, I32) X(U32, I64) X(U64, I64) X(BOOL, B8) \
@@ -47,16 +47,16 @@
 #define ACN_INDIRECT_COMMON(X)                                                                     \
     ACN_FROM_F32(X, F16, 2)                                                                        \
     ACN_FROM_F32(X, BF16, 2) ACN_FROM_I32(X, I8, 1) ACN_FROM_I32(X, U8, 1) ACN_FROM_I32(X, I16, 2) \
-        ACN_FROM_I32(X, U16, 2) ACN_FROM_I64(X, U32, 4) ACN_FROM_I64(X, U64, 8)                    \
+        ACN_FROM_I32(X, U16, 2) ACN_FROM_I64(X, U32, 4)                                             \
             ACN_FROM_B8(X, BOOL, 1) ACN_FROM_C64(X, C128, 16)
 #define ACN_INDIRECT_LOADS(X)                                                                      \
     ACN_INDIRECT_COMMON(X)                                                                         \
     X(F16, 2, F32, F64, 8)                                                                         \
     X(F16, 2, F32, I32, 4) X(F16, 2, F32, I64, 8) X(BF16, 2, F32, F64, 8) X(BF16, 2, F32, I32, 4)  \
-        X(BF16, 2, F32, I64, 8)
+        X(BF16, 2, F32, I64, 8) X(U64, 8, I64, I32, 4) X(U64, 8, F32, C64, 8) X(U64, 8, I64, B8, 1)
 #define ACN_INDIRECT_STORES(X)                                                                     \
     ACN_INDIRECT_COMMON(X)                                                                         \
-    X(F16, 2, F32, I32, 4) X(F16, 2, F32, I64, 8)
+    X(F16, 2, F32, I32, 4) X(F16, 2, F32, I64, 8) ACN_FROM_I64(X, U64, 8)
 /* clang-format on */
 
 #endif

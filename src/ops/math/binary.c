@@ -68,9 +68,9 @@ ACN_OP(sub) = {
     .cases = CASES,
 };
 
-#define BINARY(id, ge_name, about, types, how, code)                                               \
+#define BINARY(id, ge_name, about, types, how, code, ...)                                          \
     static const acn_elementwise id##_definition = {                                               \
-        .compute = how, .micro = code, .ref = id##_ref};                                           \
+        .compute = how, .micro = code, .ref = id##_ref, __VA_ARGS__};                              \
     ACN_OP(id) = {                                                                                 \
         .name = ge_name,                                                                           \
         .doc = about,                                                                              \
@@ -87,7 +87,8 @@ REF(mul) {
                            in[0].f * in[1].im + in[0].im * in[1].f);
     return acn_value_i(acn_wrap_mul(in[0].i, in[1].i));
 }
-BINARY(mul, "Mul", "y = x1 * x2", ACN_ALL, ACN_COMPUTE_PROMOTED, ACN_U_MUL);
+BINARY(mul, "Mul", "y = x1 * x2", ACN_ALL, ACN_COMPUTE_PROMOTED, ACN_U_MUL,
+       .has_exact_scalars = true);
 
 REF(real_div) {
     if (k != ACN_K_C64) return acn_value_f(in[0].f / in[1].f);
@@ -96,7 +97,7 @@ REF(real_div) {
                        (in[0].im * in[1].f - in[0].f * in[1].im) / norm);
 }
 BINARY(real_div, "RealDiv", "y = x1 / x2; integers are divided as f32", ACN_ALL, ACN_COMPUTE_FLOAT,
-       ACN_U_DIV);
+       ACN_U_DIV, .has_exact_scalars = true);
 
 REF(maximum) {
     if (!acn_is_float_class(k)) return acn_value_i(in[0].i > in[1].i ? in[0].i : in[1].i);

@@ -59,7 +59,8 @@ BODY(lerp) {
     acn_reg is_low = acn_p2(p, ACN_U_LT, acn_p1(p, ACN_U_ABS, w), acn_p_const(p, 0.5, k));
     return acn_p3(p, ACN_U_SELECT, low, high, is_low);
 }
-static const acn_elementwise lerp_definition = {.body = lerp_body, .ref = lerp_ref};
+static const acn_elementwise lerp_definition = {
+    .body = lerp_body, .ref = lerp_ref, .has_exact_scalars = true};
 ACN_OP(lerp) = {
     .name = "Lerp",
     .doc = "y = start + weight * (end - start)",
