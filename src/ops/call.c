@@ -408,11 +408,16 @@ static uint64_t hash_words(const uint64_t *words, size_t count) {
 
 /* ---- prepare, run, release ------------------------------------------------------------------- */
 
+static acn_status check_values(const acn_call *c) {
+    return c->op->check ? c->op->check(c) : ACN_OK;
+}
+
 acn_status acn_call_infer(acn_call *c) {
     ACN_TRY(check_params(c));
     for (int s = 0; s < ACN_MAX_OUTPUTS; s++)
         c->meta[s] = (acn_meta){.dtype = ACN_UNDEFINED, .rank = -1};
-    return c->op->infer(c);
+    ACN_TRY(c->op->infer(c));
+    return check_values(c);
 }
 
 static acn_status make_plan(acn_call *c) {
@@ -443,11 +448,14 @@ acn_status acn_call_prepare(acn_call *c) {
     size_t count = (size_t)(writer.next - words);
     uint64_t hash = has_key ? hash_words(words, count) : 0;
     if (has_key) c->plan = acn_plan_cache_find(hash, words, count * 8);
-    if (!c->plan) {
-        ACN_TRY(acn_call_infer(c));
-        ACN_TRY(check_outputs(c));
+    acn_status status;
+    if (c->plan) {
+        status = check_values(c);
+    } else {
+        status = acn_call_infer(c);
+        if (status == ACN_OK) status = check_outputs(c);
     }
-    acn_status status = acn_call_check_overlap(c);
+    if (status == ACN_OK) status = acn_call_check_overlap(c);
     if (status != ACN_OK) { /* the call's memory stays the caller's to release */
         if (c->plan) acn_plan_release(c->plan);
         c->plan = NULL;

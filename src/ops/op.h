@@ -1,6 +1,7 @@
 /* op.h - THE definition of an operator, whatever door a program comes through.
  *
  *   infer  checks arguments, gives the outputs' shapes and dtypes   (aclnn phase 1, graph compile)
+ *   check  checks values that change from call to call              (aclnn phase 1, never cached)
  *   plan   picks the kernel and the workspace                       (aclnn phase 1, cached)
  *   run    a pure function of the call, on the stream's thread      (aclnn phase 2, executor)
  *   run0   the same in naive scalar C: level 0, the oracle of all other levels
@@ -63,7 +64,12 @@ struct acn_op {
     acn_param in[ACN_MAX_INPUTS];
     acn_param out[ACN_MAX_OUTPUTS];
     acn_attr_param attr[ACN_MAX_ATTRS];
+    /* infer and plan are skipped when the plan cache knows the call's key, so they must decide by
+     * what the key holds: dtypes, shapes, strides, attributes. What it does not hold (the values of
+     * weak inputs, ACN_ATTR_SCALAR, SCALARS and is_value attributes) is refused by check, which
+     * runs in phase 1 of each call, after infer; optional. */
     acn_status (*infer)(acn_call *call);
+    acn_status (*check)(const acn_call *call);
     acn_status (*plan)(acn_call *call);
     acn_status (*run)(acn_call *call);
     acn_status (*run0)(acn_call *call);

@@ -2,7 +2,9 @@
  * value and what was expected. */
 #include "../unit/unit.h"
 #include "base/status.h"
+#include "ops/plan_cache.h"
 #include "subject.h"
+#include <math.h>
 
 typedef struct refusal {
     const char *op, *text;
@@ -93,8 +95,44 @@ static void test_outputs(void **state) {
     subject_release(&s);
 }
 
+/* Values that are no part of a plan's key are checked in each call, also when the plan is known. */
+static void test_values_with_a_known_plan(void **state) {
+    static const struct {
+        const char *op, *text;
+        bool is_input;
+        int slot;
+        double value;
+        const char *words;
+    } rows[] = {{"Range", "0.0,10.0,1.0->f32[10]", true, 2, 0, "another step than 0"},
+                {"Range", "0.0,10.0,1.0->f32[10]", true, 2, -1, "leads from 0 to 10"},
+                {"Range", "0.0,10.0,1.0->f32[10]", true, 1, INFINITY, "finite bounds"},
+                {"StatelessUniform", "->f32[4]|from=0,to=1", false, 3, -1, "to is -1"},
+                {"StatelessNormal", "->f32[4]|std_value=1", false, 3, -2, "std_value is -2"},
+                {"StatelessBernoulli", "0.5->f32[4]|seed=1", true, 0, 1.5, "it is 1.5"}};
+    static subject s;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        const char *text = rows[i].text;
+        test_case c = {0};
+        variant v = {.dtype = ACN_F32};
+        assert_int_equal(next_case(&text, &c), 1);
+        if (!subject_build(&s, acn_op_find(rows[i].op), &c, &v)) fail_msg("%s", s.problem);
+        assert_int_equal(acn_call_prepare(&s.call), ACN_OK);
+        acn_plan_release(s.call.plan);
+        s.call.plan = NULL;
+        if (rows[i].is_input)
+            s.call.weak[rows[i].slot][0] = rows[i].value;
+        else
+            s.call.attr[rows[i].slot].f = rows[i].value;
+        if (acn_call_prepare(&s.call) == ACN_OK) fail_msg("%s: accepted", rows[i].op);
+        const char *message = acn_error_take();
+        if (!strstr(message, rows[i].words)) fail_msg("%s: %s", rows[i].op, message);
+        subject_release(&s);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_refusals),
+                                       cmocka_unit_test(test_values_with_a_known_plan),
                                        cmocka_unit_test(test_outputs)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

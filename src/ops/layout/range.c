@@ -97,28 +97,38 @@ static acn_status one_element(const acn_call *c, int slot) {
 
 /* ---- Range --------------------------------------------------------------------------------- */
 
-/* How many numbers there are is known to infer only when they come as host scalars. */
-static acn_status count_of(const acn_call *c, int64_t *count) {
-    *count = 0;
-    if (!acn_is_weak(c, START) || !acn_is_weak(c, LIMIT) || !acn_is_weak(c, DELTA)) return ACN_OK;
-    double step = double_of(acn_in(c, DELTA));
+/* Phase 1 knows the numbers only when they come as host scalars. */
+static bool is_known(const acn_call *c) {
+    return acn_is_weak(c, START) && acn_is_weak(c, LIMIT) && acn_is_weak(c, DELTA);
+}
+
+static double steps_of(const acn_call *c) {
     double span = double_of(acn_in(c, LIMIT)) - double_of(acn_in(c, START));
-    if (step == 0) return acn_bad_input(c, DELTA, "expected another step than 0");
-    if (!isfinite(span) || isnan(step)) return acn_bad_input(c, LIMIT, "expected finite bounds");
-    if (span / step < 0)
-        return acn_bad_input(c, DELTA, "expected a step of the sign that leads from start to end");
-    double steps = acn_attr_int(c, 0) ? floor(span / step) + 1 : ceil(span / step);
-    if (steps >= 0x1p62) return acn_bad_input(c, DELTA, "gives too many elements");
-    *count = (int64_t)steps;
+    double steps = span / double_of(acn_in(c, DELTA));
+    return acn_attr_int(c, 0) ? floor(steps) + 1 : ceil(steps);
+}
+
+static acn_status check_range(const acn_call *c) {
+    if (!is_known(c)) return ACN_OK;
+    double start = double_of(acn_in(c, START)), limit = double_of(acn_in(c, LIMIT));
+    double step = double_of(acn_in(c, DELTA));
+    if (step == 0 || isnan(step))
+        return acn_bad_input(c, DELTA, "expected another step than %g", step);
+    if (!isfinite(limit - start))
+        return acn_bad_input(c, LIMIT, "the range is %g to %g; expected finite bounds", start,
+                             limit);
+    if ((limit - start) / step < 0)
+        return acn_bad_input(c, DELTA, "the step is %g; expected one that leads from %g to %g",
+                             step, start, limit);
+    if (steps_of(c) >= 0x1p62) return acn_bad_input(c, DELTA, "gives too many elements");
     return ACN_OK;
 }
 
 static acn_status infer_range(acn_call *c) {
-    int64_t count;
     for (int slot = START; slot <= DELTA; slot++)
         ACN_TRY(one_element(c, slot));
-    ACN_TRY(count_of(c, &count));
-    return one_dimension(c, count);
+    double steps = is_known(c) ? steps_of(c) : 0;
+    return one_dimension(c, steps >= 0 && steps < 0x1p62 ? (int64_t)steps : 0);
 }
 
 static numbers range_of(const acn_call *c) {
@@ -195,6 +205,7 @@ ACN_OP(Range) = {
     .out = {{"y", ACN_REALS}},
     .attr = {{"is_closed", ACN_ATTR_BOOL}},
     .infer = infer_range,
+    .check = check_range,
     .run = run_range,
     .run0 = run0_range,
     .cases = "0,10,1->[10] 5,-4,-3->[3] 0,1,0.125->f32+f64+f16+bf16[8] 3,3,1->[0] "

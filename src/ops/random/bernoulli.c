@@ -46,6 +46,14 @@ static acn_status infer(acn_call *call) {
     return ACN_OK;
 }
 
+/* A tensor's probabilities are not known in phase 1. */
+static acn_status check(const acn_call *call) {
+    if (!acn_is_weak(call, 0)) return ACN_OK;
+    double p = acn_load_value(acn_in(call, 0)->data, acn_in(call, 0)->dtype).f;
+    if (p >= 0 && p <= 1) return ACN_OK;
+    return acn_bad_input(call, 0, "it is %g; expected a probability of 0 to 1", p);
+}
+
 static acn_status run(acn_call *call) {
     acn_draw draw = acn_draw_begin(call);
     draw.klass = ACN_K_I64;
@@ -66,6 +74,7 @@ ACN_OP(StatelessBernoulli) = {
     .out = {{"y", ACN_REALS | ACN_BOOLS}},
     .attr = {ACN_DRAW_ATTRS},
     .infer = infer,
+    .check = check,
     .plan = acn_draw_plan,
     .run = run,
     .run0 = run0,

@@ -101,7 +101,6 @@ static acn_status check_std(const acn_call *call) {
 }
 
 static acn_status infer(acn_call *call) {
-    ACN_TRY(check_std(call));
     if (!acn_in(call, IN_MEAN) && !acn_in(call, IN_STD)) return acn_draw_infer(call);
     int rank = 0;
     int64_t dims[ACN_MAX_DIMS];
@@ -122,7 +121,6 @@ static acn_draw begin(const acn_call *call) {
 }
 
 static acn_status run(acn_call *call) {
-    ACN_TRY(check_std(call)); /* its values are no part of the plan */
     acn_draw draw = begin(call);
     acn_draw_run(&draw, fill);
     return ACN_OK;
@@ -144,6 +142,7 @@ ACN_OP(StatelessNormal) = {
     .out = {{"y", ACN_FLOATS}},
     .attr = {ACN_DRAW_ATTRS, VALUE("mean_value", 0), VALUE("std_value", 1)},
     .infer = infer,
+    .check = check_std,
     .plan = acn_draw_plan,
     .run = run,
     .run0 = run0,

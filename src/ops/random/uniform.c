@@ -64,16 +64,15 @@ static acn_draw begin_uniform(const acn_call *call) {
     return draw;
 }
 
-static acn_status infer_uniform(acn_call *call) {
+static acn_status check_uniform(const acn_call *call) {
     double from = acn_attr_float(call, ATTR_FROM), to = acn_attr_float(call, ATTR_TO);
     if (!(from <= to) || !isfinite(to - from))
         return acn_bad_attr(call, ATTR_TO, "is %g, %s is %g; expected a finite range, from <= to",
                             to, "from", from);
-    return acn_draw_infer(call);
+    return ACN_OK;
 }
 
 static acn_status run_uniform(acn_call *call) {
-    ACN_TRY(infer_uniform(call)); /* its values are no part of the plan */
     acn_draw draw = begin_uniform(call);
     acn_draw_run(&draw, fill_uniform);
     return ACN_OK;
@@ -93,7 +92,8 @@ ACN_OP(StatelessUniform) = {
     .doc = "Numbers in [from, to), evenly distributed; Philox4x32-10 of seed and offset.",
     .out = {{"y", ACN_FLOATS}},
     .attr = {ACN_DRAW_ATTRS, VALUE("from", 0), VALUE("to", 1)},
-    .infer = infer_uniform,
+    .infer = acn_draw_infer,
+    .check = check_uniform,
     .plan = acn_draw_plan,
     .run = run_uniform,
     .run0 = run0_uniform,
@@ -165,16 +165,15 @@ static acn_draw begin_random(const acn_call *call) {
     return draw;
 }
 
-static acn_status infer_random(acn_call *call) {
+static acn_status check_random(const acn_call *call) {
     int64_t from = acn_attr_int(call, ATTR_FROM), to = acn_attr_int(call, ATTR_TO);
     if ((call->attr[ATTR_FROM].is_present || call->attr[ATTR_TO].is_present) && from >= to)
         return acn_bad_attr(call, ATTR_TO, "is %lld, from is %lld; expected from < to",
                             (long long)to, (long long)from);
-    return acn_draw_infer(call);
+    return ACN_OK;
 }
 
 static acn_status run_random(acn_call *call) {
-    ACN_TRY(infer_random(call)); /* its values are no part of the plan */
     acn_draw draw = begin_random(call);
     acn_draw_run(&draw, fill_random);
     return ACN_OK;
@@ -195,7 +194,8 @@ ACN_OP(StatelessRandom) = {
         "Integers in [from, to), or in all of the type's range; Philox4x32-10 of seed and offset.",
     .out = {{"y", ACN_REALS | ACN_BOOLS}},
     .attr = {ACN_DRAW_ATTRS, WHOLE("from"), WHOLE("to")},
-    .infer = infer_random,
+    .infer = acn_draw_infer,
+    .check = check_random,
     .plan = acn_draw_plan,
     .run = run_random,
     .run0 = run0_random,
