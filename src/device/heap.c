@@ -37,9 +37,7 @@ struct acn_heap {
     block *lists[LEVELS][CLASSES];
 };
 
-static acn_slab *block_slab;
-static pthread_once_t slab_once = PTHREAD_ONCE_INIT;
-static void make_slab(void) { block_slab = acn_slab_create("block", sizeof(block), MAX_BLOCKS); }
+static acn_slab block_slab = ACN_SLAB("block", sizeof(block), MAX_BLOCKS);
 
 /* Sizes below 8 units have a class of their own each; above, 8 classes share a power of two. */
 static void class_of(size_t units, int *level, int *class) {
@@ -75,7 +73,7 @@ static void list_remove(acn_heap *heap, block *b) {
 }
 
 static block *new_block(acn_heap *heap, size_t start, size_t units) {
-    block *b = acn_slab_alloc(block_slab);
+    block *b = acn_slab_alloc(&block_slab);
     if (b == NULL) return NULL;
     *b = (block){.start = start, .units = units};
     heap->block_at[start] = b;
@@ -101,7 +99,7 @@ static void merge(acn_heap *heap, block *b) {
     b->after = gone->after;
     if (gone->after != NULL) gone->after->before = b;
     heap->block_at[gone->start] = NULL;
-    acn_slab_free(block_slab, gone);
+    acn_slab_free(&block_slab, gone);
 }
 
 static size_t padding(const acn_heap *heap, const block *b, size_t align_units) {
@@ -261,7 +259,6 @@ bool acn_heap_find(acn_heap *heap, const void *address, void **out_base, size_t 
 
 acn_status acn_heap_create(const acn_span *span, const acn_device_backend *backend,
                            size_t unit_bytes, acn_heap **out) {
-    pthread_once(&slab_once, make_slab);
     acn_heap *heap = calloc(1, sizeof *heap);
     if (heap == NULL) return acn_fail(ACN_BAD_ALLOC, "no memory for a device's heap");
     heap->span = span;

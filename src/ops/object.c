@@ -1,20 +1,13 @@
 /* object.c - storage and life of tensor objects. */
 #include "ops/object.h"
 #include "base/slab.h"
-#include <pthread.h>
 
 enum { MAX_TENSORS = 1 << 20 };
 
-static acn_slab *slab;
-static pthread_once_t slab_once = PTHREAD_ONCE_INIT;
-
-static void create_slab(void) {
-    slab = acn_slab_create("aclTensor", sizeof(acn_object_tensor), MAX_TENSORS);
-}
+static acn_slab slab = ACN_SLAB("aclTensor", sizeof(acn_object_tensor), MAX_TENSORS);
 
 acn_object_tensor *acn_object_tensor_create(void) {
-    pthread_once(&slab_once, create_slab);
-    acn_object_tensor *tensor = slab ? acn_slab_alloc(slab) : NULL;
+    acn_object_tensor *tensor = acn_slab_alloc(&slab);
     if (!tensor) return NULL;
     tensor->references = 1;
     atomic_store_explicit(&tensor->is_owned, true, memory_order_relaxed);
@@ -27,7 +20,7 @@ void acn_object_tensor_retain(acn_object_tensor *tensor) {
 
 void acn_object_tensor_release(acn_object_tensor *tensor) {
     if (__atomic_sub_fetch(&tensor->references, 1, __ATOMIC_ACQ_REL) == 0)
-        acn_slab_free(slab, tensor);
+        acn_slab_free(&slab, tensor);
 }
 
 bool acn_object_tensor_disown(acn_object_tensor *tensor) {
@@ -37,7 +30,7 @@ bool acn_object_tensor_disown(acn_object_tensor *tensor) {
 }
 
 bool acn_object_tensor_is_live(const void *handle) {
-    if (!slab || !acn_slab_is_live(slab, handle)) return false;
+    if (!acn_slab_is_live(&slab, handle)) return false;
     const acn_object_tensor *tensor = handle;
     return atomic_load_explicit(&tensor->is_owned, memory_order_relaxed);
 }

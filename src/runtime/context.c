@@ -27,7 +27,7 @@ typedef struct context_ref {
     uint64_t serial;
 } context_ref;
 
-static acn_slab *context_slab;
+static acn_slab context_slab = ACN_SLAB("context", sizeof(acn_context), MAX_CONTEXTS);
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static _Atomic uint64_t last_serial;
 static atomic_int default_device = -1;
@@ -40,10 +40,7 @@ static void on_fork_child(void) {
     current = (context_ref){0};
 }
 
-static void initialize(void) {
-    context_slab = acn_slab_create("context", sizeof(acn_context), MAX_CONTEXTS);
-    pthread_atfork(NULL, NULL, on_fork_child);
-}
+static void initialize(void) { pthread_atfork(NULL, NULL, on_fork_child); }
 
 bool acn_runtime_is_orphan(void) { return atomic_load_explicit(&is_orphan, memory_order_relaxed); }
 
@@ -107,7 +104,7 @@ static acn_context *bound(void) {
 static acn_status make_context(int id, bool is_primary, acn_context **out) {
     const acn_span *span;
     ACN_TRY(acn_window_span(id, &span)); /* a device that has no memory is no device */
-    acn_context *context = acn_slab_alloc(context_slab);
+    acn_context *context = acn_slab_alloc(&context_slab);
     if (context == NULL)
         return acn_fail(ACN_BAD_ALLOC, "%d contexts exist, which is the most; destroy some",
                         MAX_CONTEXTS);
@@ -118,7 +115,7 @@ static acn_status make_context(int id, bool is_primary, acn_context **out) {
         atomic_store(&context->params[i], 0);
     acn_status status = acn_stream_create(context, 0, 0, &context->default_stream);
     if (status != ACN_OK) {
-        acn_slab_free(context_slab, context);
+        acn_slab_free(&context_slab, context);
         return status;
     }
     context->default_stream->is_default = true;
@@ -142,7 +139,7 @@ static acn_stream *any_stream_of(const acn_context *context) {
 static void destroy_context(acn_context *context) {
     for (acn_stream *stream; (stream = any_stream_of(context)) != NULL;)
         acn_stream_destroy(stream, true);
-    acn_slab_free(context_slab, context);
+    acn_slab_free(&context_slab, context);
 }
 
 acn_status acn_context_create(int64_t id, acn_context **out) {
@@ -161,7 +158,7 @@ static acn_status resolve(void *handle, acn_context **out) {
     pthread_once(&once, initialize);
     ACN_TRY(refuse_orphan());
     *out = handle;
-    if (acn_slab_is_live(context_slab, handle) && atomic_load(&(*out)->serial) != 0) return ACN_OK;
+    if (acn_slab_is_live(&context_slab, handle) && atomic_load(&(*out)->serial) != 0) return ACN_OK;
     return acn_fail(ACN_CONTEXT_NULL,
                     "context %p does not exist; expected one that is not destroyed", handle);
 }

@@ -25,19 +25,13 @@ struct acn_event {
     acn_shared_event *shared; /* stands for all above when processes share the event */
 };
 
-static acn_slab *event_slab;
-static pthread_once_t once = PTHREAD_ONCE_INIT;
+static acn_slab event_slab = ACN_SLAB("event", sizeof(acn_event), MAX_EVENTS);
 static _Atomic uint32_t last_id;
 static _Atomic int64_t wait_limit_ms;
 
-static void make_slab(void) {
-    event_slab = acn_slab_create("event", sizeof(acn_event), MAX_EVENTS);
-}
-
 static acn_status create(acn_event_model model, uint32_t flags, acn_shared_event *shared,
                          acn_event **out) {
-    pthread_once(&once, make_slab);
-    acn_event *event = acn_slab_alloc(event_slab);
+    acn_event *event = acn_slab_alloc(&event_slab);
     if (event == NULL)
         return acn_fail(ACN_BAD_ALLOC, "%d events exist, which is the most; destroy some",
                         MAX_EVENTS);
@@ -81,9 +75,8 @@ acn_status acn_event_export(acn_event *event, char key[ACN_SHARE_KEY_BYTES]) {
 }
 
 acn_status acn_event_resolve(void *handle, acn_event **out) {
-    pthread_once(&once, make_slab);
     acn_event *event = handle;
-    if (!acn_slab_is_live(event_slab, event) || !atomic_load(&event->is_alive))
+    if (!acn_slab_is_live(&event_slab, event) || !atomic_load(&event->is_alive))
         return acn_fail(ACN_INVALID_HANDLE,
                         "event %p does not exist; expected one that is not destroyed", handle);
     if (acn_runtime_is_orphan())
@@ -99,7 +92,7 @@ static void release(acn_event *event) {
     if (atomic_fetch_sub(&event->users, 1) != 1) return;
     if (event->shared != NULL) acn_shared_event_release(event->shared);
     pthread_mutex_destroy(&event->mutex);
-    acn_slab_free(event_slab, event);
+    acn_slab_free(&event_slab, event);
 }
 
 acn_status acn_event_destroy(acn_event *event) {
@@ -294,9 +287,6 @@ acn_status acn_event_time_ns(acn_event *event, int64_t *out_ns) {
     return ACN_OK;
 }
 
-size_t acn_event_available(void) {
-    pthread_once(&once, make_slab);
-    return MAX_EVENTS - acn_slab_live_count(event_slab);
-}
+size_t acn_event_available(void) { return MAX_EVENTS - acn_slab_live_count(&event_slab); }
 
 void acn_event_set_wait_limit(int64_t timeout_ms) { atomic_store(&wait_limit_ms, timeout_ms); }

@@ -18,15 +18,11 @@ struct acn_notify {
     uint32_t id;
 };
 
-static acn_slab *slab;
-static pthread_once_t once = PTHREAD_ONCE_INIT;
+static acn_slab slab = ACN_SLAB("notify", sizeof(acn_notify), MAX_NOTIFIES);
 static _Atomic uint32_t last_id;
 
-static void make_slab(void) { slab = acn_slab_create("notify", sizeof(acn_notify), MAX_NOTIFIES); }
-
 static acn_status make(acn_notify **out) {
-    pthread_once(&once, make_slab);
-    acn_notify *notify = acn_slab_alloc(slab);
+    acn_notify *notify = acn_slab_alloc(&slab);
     if (notify == NULL)
         return acn_fail(ACN_BAD_ALLOC, "%d notifies exist, which is the most; destroy some",
                         MAX_NOTIFIES);
@@ -42,7 +38,7 @@ acn_status acn_notify_create(bool is_counting, acn_notify **out) {
     ACN_TRY(make(&notify));
     acn_status status = acn_share_create(ACN_SHARE_NOTIFY, &notify->cell);
     if (status != ACN_OK) {
-        acn_slab_free(slab, notify);
+        acn_slab_free(&slab, notify);
         return status;
     }
     notify->is_counting = is_counting;
@@ -56,7 +52,7 @@ acn_status acn_notify_import(const char *key, acn_notify **out) {
     ACN_TRY(make(&notify));
     acn_status status = acn_share_open(key, ACN_SHARE_NOTIFY, &notify->view);
     if (status != ACN_OK) {
-        acn_slab_free(slab, notify);
+        acn_slab_free(&slab, notify);
         return status;
     }
     notify->cell = notify->view.cell;
@@ -67,9 +63,8 @@ acn_status acn_notify_import(const char *key, acn_notify **out) {
 }
 
 acn_status acn_notify_resolve(void *handle, bool is_counting, acn_notify **out) {
-    pthread_once(&once, make_slab);
     acn_notify *notify = handle;
-    if (!acn_slab_is_live(slab, notify) || !atomic_load(&notify->is_alive) ||
+    if (!acn_slab_is_live(&slab, notify) || !atomic_load(&notify->is_alive) ||
         notify->is_counting != is_counting)
         return acn_fail(ACN_INVALID_HANDLE,
                         "notify %p does not exist; expected one of %s that is not destroyed",
@@ -87,7 +82,7 @@ static void release(acn_notify *notify) {
         acn_share_close(&notify->view);
     else
         acn_share_destroy(notify->cell);
-    acn_slab_free(slab, notify);
+    acn_slab_free(&slab, notify);
 }
 
 acn_status acn_notify_destroy(acn_notify *notify) {

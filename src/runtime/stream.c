@@ -21,7 +21,8 @@ enum { SPIN_ROUNDS = 600 };
  * thread just woken on all others: after some failures it is only tried again now and then. */
 enum { LINGER_CREDIT = 4, LINGER_RETRY = 16 };
 
-static acn_slab *stream_slab, *task_slab;
+static acn_slab stream_slab = ACN_SLAB("stream", sizeof(acn_stream), MAX_STREAMS);
+static acn_slab task_slab = ACN_SLAB("task", TASK_BYTES, MAX_TASKS);
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static _Atomic uint64_t last_serial;
 static _Atomic uint32_t last_id;
@@ -35,23 +36,21 @@ static void initialize(void) {
     /* It is held for some instructions only: falling asleep on it costs more than waiting. */
     pthread_mutexattr_init(&mutex_kind);
     pthread_mutexattr_settype(&mutex_kind, PTHREAD_MUTEX_ADAPTIVE_NP);
-    stream_slab = acn_slab_create("stream", sizeof(acn_stream), MAX_STREAMS);
-    task_slab = acn_slab_create("task", TASK_BYTES, MAX_TASKS);
     inline_us = acn_env_int(ACN_ENV_INLINE_US);
     launch_blocking = acn_env_bool(ACN_ENV_LAUNCH_BLOCKING);
 }
 
 void *acn_task_alloc(void) {
     pthread_once(&once, initialize);
-    return acn_slab_alloc(task_slab);
+    return acn_slab_alloc(&task_slab);
 }
 
-void acn_task_free(void *data) { acn_slab_free(task_slab, data); }
+void acn_task_free(void *data) { acn_slab_free(&task_slab, data); }
 
 acn_status acn_stream_create(acn_context *context, uint32_t priority, uint32_t flags,
                              acn_stream **out_stream) {
     pthread_once(&once, initialize);
-    acn_stream *stream = acn_slab_alloc(stream_slab);
+    acn_stream *stream = acn_slab_alloc(&stream_slab);
     if (stream == NULL)
         return acn_fail(ACN_BAD_ALLOC, "%d streams exist, which is the most; destroy some",
                         MAX_STREAMS);
@@ -95,7 +94,7 @@ acn_status acn_stream_resolve(void *handle, acn_stream **out_stream) {
         return ACN_OK;
     }
     pthread_once(&once, initialize);
-    if (!acn_slab_is_live(stream_slab, stream) ||
+    if (!acn_slab_is_live(&stream_slab, stream) ||
         atomic_load_explicit(&stream->serial, memory_order_relaxed) == 0)
         return acn_fail(ACN_INVALID_HANDLE,
                         "stream %p does not exist; expected NULL or a stream that is not destroyed",
@@ -399,7 +398,7 @@ acn_status acn_stream_destroy(acn_stream *stream, bool drop_tasks) {
     free(stream->ring);
     pthread_mutex_destroy(&stream->mutex);
     acn_futex_wake((_Atomic uint32_t *)&stream->completed, INT_MAX);
-    acn_slab_free(stream_slab, stream);
+    acn_slab_free(&stream_slab, stream);
     return ACN_OK;
 }
 
@@ -437,5 +436,5 @@ uint32_t acn_stream_last_task(void) { return last_task; }
 
 uint32_t acn_stream_available(void) {
     pthread_once(&once, initialize);
-    return MAX_STREAMS - (uint32_t)acn_slab_live_count(stream_slab);
+    return MAX_STREAMS - (uint32_t)acn_slab_live_count(&stream_slab);
 }

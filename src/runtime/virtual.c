@@ -32,7 +32,7 @@ static acn_heap *addresses;
 static _Atomic(acn_physical *) *behind; /* by unit: first unit of a mapping */
 static _Atomic uint8_t *device_at;      /* by unit: device + 1, 0 nothing */
 static _Atomic uint8_t *access_at;      /* by unit: an acn_virtual_access */
-static acn_slab *physical_slab;
+static acn_slab physical_slab = ACN_SLAB("physical", sizeof(acn_physical), MAX_PHYSICAL);
 
 /* With the mutex held. */
 static acn_status open_area(void) {
@@ -45,8 +45,6 @@ static acn_status open_area(void) {
     behind = tables;
     device_at = (_Atomic uint8_t *)(behind + units);
     access_at = device_at + units;
-    if (physical_slab == NULL)
-        physical_slab = acn_slab_create("physical", sizeof(acn_physical), MAX_PHYSICAL);
     return acn_heap_create(span, NULL, ACN_VIRTUAL_UNIT_BYTES, &addresses);
 }
 
@@ -98,7 +96,7 @@ acn_status acn_virtual_release(void *address) {
 }
 
 static acn_status make_physical(const acn_physical *wanted, acn_physical **out) {
-    acn_physical *physical = acn_slab_alloc(physical_slab);
+    acn_physical *physical = acn_slab_alloc(&physical_slab);
     if (physical == NULL)
         return acn_fail(ACN_BAD_ALLOC, "%d memory handles exist, which is the most", MAX_PHYSICAL);
     *physical = *wanted;
@@ -142,8 +140,7 @@ acn_status acn_physical_import(int device, int file, size_t offset, size_t bytes
 
 acn_status acn_physical_resolve(void *handle, acn_physical **out) {
     *out = handle;
-    if (physical_slab != NULL && acn_slab_is_live(physical_slab, handle) && (*out)->handles > 0)
-        return ACN_OK;
+    if (acn_slab_is_live(&physical_slab, handle) && (*out)->handles > 0) return ACN_OK;
     return acn_fail(ACN_INVALID_HANDLE,
                     "memory handle %p does not exist; expected one of aclrtMallocPhysical that is "
                     "not freed",
@@ -154,7 +151,7 @@ acn_status acn_physical_resolve(void *handle, acn_physical **out) {
 static acn_status drop(acn_physical *physical) {
     if (--physical->users > 0) return ACN_OK;
     acn_physical gone = *physical;
-    acn_slab_free(physical_slab, physical);
+    acn_slab_free(&physical_slab, physical);
     if (gone.cell != NULL) acn_share_destroy(gone.cell);
     if (gone.memory != NULL) return acn_memory_free(gone.memory);
     close(gone.file);

@@ -89,7 +89,8 @@ static void arena_gives_zeroed_aligned_memory(void **state) {
 }
 
 static void slab_tells_live_handles_from_all_others(void **state) {
-    acn_slab *slab = acn_slab_create("test", 100, 1000);
+    static acn_slab test_slab = ACN_SLAB("test", 100, 1000);
+    acn_slab *slab = &test_slab;
     void *objects[1000];
     for (size_t i = 0; i < COUNT_OF(objects); i++) {
         objects[i] = acn_slab_alloc(slab);
@@ -114,25 +115,24 @@ static void slab_tells_live_handles_from_all_others(void **state) {
     assert_int_equal(acn_slab_live_count(slab), 0);
 }
 
-static acn_slab *shared_slab;
+static acn_slab shared_slab = ACN_SLAB("churn", 24, 4096);
 
 static void *churn(void *argument) {
     void *mine[200];
     for (int round = 0; round < 200; round++) {
         for (int i = 0; i < 200; i++) {
-            mine[i] = acn_slab_alloc(shared_slab);
+            mine[i] = acn_slab_alloc(&shared_slab);
             if (mine[i] != NULL) *(void **)mine[i] = &mine[i];
         }
         for (int i = 0; i < 200; i++) {
             if (mine[i] == NULL || *(void **)mine[i] != &mine[i]) return (void *)1;
-            acn_slab_free(shared_slab, mine[i]);
+            acn_slab_free(&shared_slab, mine[i]);
         }
     }
     return NULL;
 }
 
 static void slab_serves_many_threads(void **state) {
-    shared_slab = acn_slab_create("churn", 24, 4096);
     pthread_t threads[8];
     for (size_t i = 0; i < COUNT_OF(threads); i++)
         pthread_create(&threads[i], NULL, churn, NULL);
@@ -141,7 +141,7 @@ static void slab_serves_many_threads(void **state) {
         pthread_join(threads[i], &wrong);
         assert_null(wrong);
     }
-    assert_int_equal(acn_slab_live_count(shared_slab), 0);
+    assert_int_equal(acn_slab_live_count(&shared_slab), 0);
 }
 
 static acn_status parse(const char *text, acn_arena *arena, acn_json **root) {

@@ -7,23 +7,16 @@
 #include "doors/door.h"
 #include "doors/nnopbase/objects.h"
 #include "runtime/memory.h"
-#include <pthread.h>
 #include <stddef.h>
 #include <string.h>
 #include <time.h>
 
 enum { MAX_EXECUTORS = 1 << 18 };
 
-static acn_slab *slab;
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-static void create_slab(void) {
-    slab = acn_slab_create("aclOpExecutor", sizeof(acn_executor), MAX_EXECUTORS);
-}
+static acn_slab slab = ACN_SLAB("aclOpExecutor", sizeof(acn_executor), MAX_EXECUTORS);
 
 acn_executor *acn_executor_create(void) {
-    pthread_once(&once, create_slab);
-    acn_executor *executor = slab ? acn_slab_alloc(slab) : NULL;
+    acn_executor *executor = acn_slab_alloc(&slab);
     if (!executor) return NULL;
     memset(&executor->entry, 0, offsetof(acn_executor, parameter) - offsetof(acn_executor, entry));
     executor->scratch_used = 0;
@@ -47,12 +40,12 @@ void acn_executor_destroy(acn_executor *executor) {
     if (executor->holds_outputs) for_each_output(&executor->call, acn_object_tensor_release);
     acn_call_release(&executor->call);
     if (executor->own_workspace) acn_memory_free(executor->own_workspace);
-    acn_slab_free(slab, executor);
+    acn_slab_free(&slab, executor);
 }
 
 acn_status acn_executor_resolve(const void *handle, acn_executor **out_executor) {
     acn_executor *executor = (acn_executor *)handle;
-    if (!slab || !acn_slab_is_live(slab, handle) ||
+    if (!acn_slab_is_live(&slab, handle) ||
         atomic_load_explicit(&executor->is_launched, memory_order_relaxed))
         return acn_fail(ACN_INVALID_HANDLE,
                         "executor is %p, which is not alive; phase 2 ends an executor, so run "
@@ -101,7 +94,7 @@ static acn_status copy_repeatable(const acn_executor *executor, acn_executor **o
     if (!copy) return acn_fail(ACN_BAD_ALLOC, "too many executors are alive");
     acn_status status = acn_call_clone(&copy->call, &executor->call);
     if (status != ACN_OK) {
-        acn_slab_free(slab, copy);
+        acn_slab_free(&slab, copy);
         return status;
     }
     copy->entry = executor->entry;

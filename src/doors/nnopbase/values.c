@@ -4,26 +4,20 @@
 #include "base/slab.h"
 #include "doors/door.h"
 #include "doors/nnopbase/objects.h"
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { MAX_OBJECTS = 1 << 20 };
 
-static acn_slab *scalars, *arrays;
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-static void create_slabs(void) {
-    scalars = acn_slab_create("aclScalar", sizeof(acn_scalar), MAX_OBJECTS);
-    arrays = acn_slab_create("aclArray", sizeof(acn_object_array), MAX_OBJECTS);
-}
+static acn_slab scalars = ACN_SLAB("aclScalar", sizeof(acn_scalar), MAX_OBJECTS);
+static acn_slab arrays = ACN_SLAB("aclArray", sizeof(acn_object_array), MAX_OBJECTS);
 
 const acn_scalar *acn_object_scalar(const void *handle) {
-    return scalars && acn_slab_is_live(scalars, handle) ? handle : NULL;
+    return acn_slab_is_live(&scalars, handle) ? handle : NULL;
 }
 
 const acn_object_array *acn_object_array_of(const void *handle, acn_array_kind kind) {
-    if (!arrays || !acn_slab_is_live(arrays, handle)) return NULL;
+    if (!acn_slab_is_live(&arrays, handle)) return NULL;
     const acn_object_array *array = handle;
     return array->kind == kind ? array : NULL;
 }
@@ -31,7 +25,6 @@ const acn_object_array *acn_object_array_of(const void *handle, acn_array_kind k
 /* ---- scalars --------------------------------------------------------------------------------- */
 
 aclScalar *aclCreateScalar(void *value, aclDataType dataType) {
-    pthread_once(&once, create_slabs);
     acn_dtype dtype = (acn_dtype)dataType;
     if (!value || acn_dtype_bytes(dtype) == 0) {
         ACN_ACLNN(value ? acn_fail(ACN_INVALID_ARGUMENT, "dataType is %d; expected a number's type",
@@ -39,7 +32,7 @@ aclScalar *aclCreateScalar(void *value, aclDataType dataType) {
                         : acn_fail(ACN_NULL_POINTER, "value is NULL; expected a number"));
         return NULL;
     }
-    acn_scalar *s = acn_slab_alloc(scalars);
+    acn_scalar *s = acn_slab_alloc(&scalars);
     if (!s) {
         ACN_ACLNN(acn_fail(ACN_BAD_ALLOC, "too many scalars are alive; destroy some"));
         return NULL;
@@ -68,7 +61,7 @@ static acn_status not_live(const char *kind, const void *handle) {
 aclnnStatus aclDestroyScalar(const aclScalar *scalar) {
     if (!scalar) return 0;
     if (!acn_object_scalar(scalar)) return ACN_ACLNN(not_live("aclScalar", scalar));
-    acn_slab_free(scalars, (void *)scalar);
+    acn_slab_free(&scalars, (void *)scalar);
     return 0;
 }
 
@@ -76,13 +69,12 @@ aclnnStatus aclDestroyScalar(const aclScalar *scalar) {
 
 static void *create_array(acn_array_kind kind, const void *values, uint64_t count,
                           size_t item_bytes, acn_status *out_status) {
-    pthread_once(&once, create_slabs);
     if (count && !values) {
         *out_status = acn_fail(ACN_NULL_POINTER, "value is NULL; expected %llu items",
                                (unsigned long long)count);
         return NULL;
     }
-    acn_object_array *array = acn_slab_alloc(arrays);
+    acn_object_array *array = acn_slab_alloc(&arrays);
     size_t bytes;
     bool fits = !__builtin_mul_overflow(count, item_bytes, &bytes);
     if (array) {
@@ -93,7 +85,7 @@ static void *create_array(acn_array_kind kind, const void *values, uint64_t coun
             array->items = malloc(bytes);
     }
     if (!array || !array->items) {
-        if (array) acn_slab_free(arrays, array);
+        if (array) acn_slab_free(&arrays, array);
         *out_status =
             acn_fail(ACN_BAD_ALLOC, "no host memory for %llu items", (unsigned long long)count);
         return NULL;
@@ -106,7 +98,7 @@ static void *create_array(acn_array_kind kind, const void *values, uint64_t coun
 
 static void free_array(const acn_object_array *array) {
     if (array->items != array->inline_items) free(array->items);
-    acn_slab_free(arrays, (void *)array);
+    acn_slab_free(&arrays, (void *)array);
 }
 
 #define ARRAY(create, destroy, size_of, handle, item, kind)                                        \

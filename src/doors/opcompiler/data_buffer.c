@@ -5,22 +5,16 @@
 #include "base/slab.h"
 #include "doors/door.h"
 #include "doors/opcompiler/desc.h"
-#include <pthread.h>
 
 enum { MAX_BUFFERS = 1 << 20 };
 
-static acn_slab *slab;
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-static void create_slab(void) {
-    slab = acn_slab_create("aclDataBuffer", sizeof(acn_data_buffer), MAX_BUFFERS);
-}
+static acn_slab slab = ACN_SLAB("aclDataBuffer", sizeof(acn_data_buffer), MAX_BUFFERS);
 
 acn_status acn_data_buffer_resolve(const char *argument, const void *handle,
                                    acn_data_buffer **out_buffer) {
     if (!handle)
         return acn_fail(ACN_NULL_POINTER, "%s is NULL; expected an aclDataBuffer", argument);
-    if (!slab || !acn_slab_is_live(slab, handle))
+    if (!acn_slab_is_live(&slab, handle))
         return acn_fail(ACN_INVALID_ARGUMENT,
                         "%s is %p, which is no live aclDataBuffer; it was destroyed or is foreign",
                         argument, handle);
@@ -29,8 +23,7 @@ acn_status acn_data_buffer_resolve(const char *argument, const void *handle,
 }
 
 aclDataBuffer *aclCreateDataBuffer(void *data, size_t size) {
-    pthread_once(&once, create_slab);
-    acn_data_buffer *buffer = slab ? acn_slab_alloc(slab) : NULL;
+    acn_data_buffer *buffer = acn_slab_alloc(&slab);
     if (!buffer) {
         ACN_ACL(acn_fail(ACN_BAD_ALLOC, "too many aclDataBuffer are alive; destroy some"));
         return NULL;
@@ -44,7 +37,7 @@ aclError aclDestroyDataBuffer(const aclDataBuffer *dataBuffer) {
     acn_data_buffer *b = NULL;
     acn_status status = acn_data_buffer_resolve("dataBuffer", dataBuffer, &b);
     if (status != ACN_OK) return ACN_ACL(status);
-    acn_slab_free(slab, b);
+    acn_slab_free(&slab, b);
     return 0;
 }
 

@@ -4,23 +4,17 @@
 #include "base/slab.h"
 #include "doors/door.h"
 #include "doors/opcompiler/desc.h"
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { MAX_BAGS = 1 << 16 };
 
-static acn_slab *slab;
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-static void create_slab(void) {
-    slab = acn_slab_create("aclopAttr", sizeof(acn_op_attrs), MAX_BAGS);
-}
+static acn_slab slab = ACN_SLAB("aclopAttr", sizeof(acn_op_attrs), MAX_BAGS);
 
 acn_status acn_op_attrs_resolve(const char *argument, const void *handle,
                                 acn_op_attrs **out_attrs) {
     if (!handle) return acn_fail(ACN_NULL_POINTER, "%s is NULL; expected an aclopAttr", argument);
-    if (!slab || !acn_slab_is_live(slab, handle))
+    if (!acn_slab_is_live(&slab, handle))
         return acn_fail(ACN_INVALID_ARGUMENT,
                         "%s is %p, which is no live aclopAttr; it was destroyed or is foreign",
                         argument, handle);
@@ -29,8 +23,7 @@ acn_status acn_op_attrs_resolve(const char *argument, const void *handle,
 }
 
 aclopAttr *aclopCreateAttr(void) {
-    pthread_once(&once, create_slab);
-    acn_op_attrs *attrs = slab ? acn_slab_alloc(slab) : NULL;
+    acn_op_attrs *attrs = acn_slab_alloc(&slab);
     if (!attrs) {
         ACN_ACL(acn_fail(ACN_BAD_ALLOC, "too many aclopAttr are alive; destroy some"));
         return NULL;
@@ -56,7 +49,7 @@ void aclopDestroyAttr(const aclopAttr *attr) {
         next = a->next;
         free_attr(a);
     }
-    acn_slab_free(slab, attrs);
+    acn_slab_free(&slab, attrs);
 }
 
 /* Adds |value| under |name|; its |items| are copied. */

@@ -3,25 +3,19 @@
 #include "base/slab.h"
 #include "doors/door.h"
 #include "doors/opcompiler/desc.h"
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { MAX_DESCS = 1 << 18 };
 
-static acn_slab *slab;
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-static void create_slab(void) {
-    slab = acn_slab_create("aclTensorDesc", sizeof(acn_tensor_desc), MAX_DESCS);
-}
+static acn_slab slab = ACN_SLAB("aclTensorDesc", sizeof(acn_tensor_desc), MAX_DESCS);
 
 acn_status acn_tensor_desc_resolve(const char *argument, const void *handle,
                                    acn_tensor_desc **out_desc) {
     if (!handle)
         return acn_fail(ACN_NULL_POINTER, "%s is NULL; expected an aclTensorDesc", argument);
-    if (!slab || !acn_slab_is_live(slab, handle))
+    if (!acn_slab_is_live(&slab, handle))
         return acn_fail(ACN_INVALID_ARGUMENT,
                         "%s is %p, which is no live aclTensorDesc; it was destroyed or is foreign",
                         argument, handle);
@@ -60,12 +54,11 @@ static acn_status copy_shape(acn_desc_shape *shape, int rank, const int64_t *dim
 
 aclTensorDesc *aclCreateTensorDesc(aclDataType dataType, int numDims, const int64_t *dims,
                                    aclFormat format) {
-    pthread_once(&once, create_slab);
     acn_desc_shape shape = {0};
     acn_status status = copy_shape(&shape, numDims, dims);
     acn_tensor_desc *desc = NULL;
     if (status == ACN_OK) {
-        desc = slab ? acn_slab_alloc(slab) : NULL;
+        desc = acn_slab_alloc(&slab);
         if (!desc) status = acn_fail(ACN_BAD_ALLOC, "too many aclTensorDesc are alive");
     }
     if (status != ACN_OK) {
@@ -88,7 +81,7 @@ void aclDestroyTensorDesc(const aclTensorDesc *desc) {
         return;
     }
     free(d->constant);
-    acn_slab_free(slab, d);
+    acn_slab_free(&slab, d);
 }
 
 /* ---- reading --------------------------------------------------------------------------------- */
