@@ -192,6 +192,13 @@ bool acn_slab_is_live(const acn_slab *slab, const void *pointer) {
     return range != NULL && is_live(range, pointer);
 }
 
+void acn_slab_for_each(acn_slab *slab, void (*visit)(void *object)) {
+    acn_slab_range *range = atomic_load_explicit(&slab->range, memory_order_acquire);
+    size_t end = range != NULL ? atomic_load_explicit(&range->made_bytes, memory_order_acquire) : 0;
+    for (size_t offset = 0; offset < end; offset += range->stride)
+        if (is_live(range, range->base + offset)) visit(range->base + offset);
+}
+
 static size_t live_count(const acn_slab_range *range) {
     size_t live = 0, end = atomic_load_explicit(&range->made_bytes, memory_order_acquire);
     for (size_t offset = 0; offset < end; offset += range->stride)

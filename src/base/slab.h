@@ -31,6 +31,8 @@ void *acn_slab_alloc(acn_slab *slab);
 void acn_slab_free(acn_slab *slab, void *object);
 /* True if |pointer| is the start of an object that is alive now. Never faults. */
 bool acn_slab_is_live(const acn_slab *slab, const void *pointer);
+/* Calls |visit| for each object that is alive; others may be made and freed meanwhile. */
+void acn_slab_for_each(acn_slab *slab, void (*visit)(void *object));
 /* Live objects; for leak tests and `anycann report`. */
 size_t acn_slab_live_count(const acn_slab *slab);
 /* The same by the kind's name; 0 for a kind that never had an object. */

@@ -17,6 +17,7 @@ static const section sections[] = {
     {"op", "operator", NULL, false},
     {"api", "function", "counted functions", false},
     {"unsupported", "function", "not supported: these calls failed", true},
+    {"abandoned", "function", "prepared in vain: their second phase never came", true},
     {"deviation", "deviation", "results may differ from the SoC's", true},
 };
 enum { SECTION_COUNT = sizeof sections / sizeof sections[0] };

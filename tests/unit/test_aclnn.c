@@ -169,6 +169,35 @@ static void a_list_ends_with_its_members(void **state) {
     FAILS(161002, "aclDestroyTensor", "no live aclTensor", aclDestroyTensor(members[0]));
 }
 
+/* Executors without a second phase end with the last aclFinalize; queued and repeatable ones do
+ * not. */
+static void abandoned_executors_end_with_the_process_s_last_client(void **state) {
+    float x[4] = {1, 2, 3, 4}, z[4] = {0};
+    aclTensor *tx = TENSOR(x, ACL_FLOAT, 4), *tz = TENSOR(z, ACL_FLOAT, 4);
+    size_t before = acn_slab_live_count_of("aclOpExecutor");
+    aclOpExecutor *queued = add_phase_1(tx, tx, 1, tz), *repeatable = add_phase_1(tx, tx, 1, tz);
+    OK(aclSetAclOpExecutorRepeatable(repeatable));
+    client_gate gate;
+    client_gate_close(&gate, stream);
+    OK(aclnnAdd(NULL, 0, queued, stream));
+    for (int i = 0; i < ALIVE; i++)
+        alive[i] = add_phase_1(tx, tx, 1, tz);
+    assert_int_equal(aclInit(NULL), ACL_ERROR_REPEAT_INITIALIZE);
+    OK(aclFinalize()); /* of the second client */
+    assert_int_equal(acn_slab_live_count_of("aclOpExecutor"), before + ALIVE + 2);
+    OK(aclFinalize());
+    assert_int_equal(acn_slab_live_count_of("aclOpExecutor"), before + 2);
+    FAILS(561103, "aclnnAdd", "not alive", aclnnAdd(NULL, 0, alive[0], stream));
+    OK(aclInit(NULL));
+    client_gate_open(&gate, stream);
+    assert_memory_equal(z, ((float[]){2, 4, 6, 8}), sizeof z);
+    OK(aclnnAdd(NULL, 0, repeatable, stream));
+    OK(aclrtSynchronizeStream(stream));
+    OK(aclDestroyAclOpExecutor(repeatable));
+    OK(aclDestroyTensor(tx));
+    OK(aclDestroyTensor(tz));
+}
+
 /* ---- repeatable executors -------------------------------------------------------------------- */
 
 static void new_addresses(void **state) {
@@ -381,6 +410,7 @@ int main(void) {
         CLIENT_TEST(empty_tensors),
         CLIENT_TEST(a_thousand_executors_on_another_thread),
         CLIENT_TEST(objects_end_while_the_call_is_queued),
+        CLIENT_TEST(abandoned_executors_end_with_the_process_s_last_client),
         CLIENT_TEST(a_list_ends_with_its_members),
         CLIENT_TEST(new_addresses),
         CLIENT_TEST(new_addresses_in_place),

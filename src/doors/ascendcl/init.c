@@ -3,6 +3,7 @@
 #include "acl/acl.h"
 #include "base/json.h"
 #include "doors/ascendcl/args.h"
+#include "doors/nnopbase/executor.h"
 #include "runtime/context.h"
 #include <pthread.h>
 #include <stdio.h>
@@ -111,6 +112,7 @@ static acn_status release(uint64_t *left) {
     if (clients > 0) return ACN_OK;
     for (int i = 0; i < MAX_CALLBACKS; i++)
         if (callbacks[i].on_finalize != NULL) callbacks[i].on_finalize(callbacks[i].user);
+    acn_executor_end_abandoned();
     acn_device_set_default(-1);
     acn_error_set_process_wide(false);
     return ACN_OK;

@@ -30,13 +30,34 @@ static void for_each_output(const acn_call *c, void (*change)(acn_object_tensor 
 }
 
 /* From phase 1 on: the client may destroy its tensors between the phases. */
-void acn_executor_hold_outputs(acn_executor *executor) {
+static void hold_outputs(acn_executor *executor) {
     if (!(executor->call.op->flags & ACN_OP_DYNAMIC_OUT)) return;
     for_each_output(&executor->call, acn_object_tensor_retain);
     executor->holds_outputs = true;
 }
 
+void acn_executor_publish(acn_executor *executor) {
+    hold_outputs(executor);
+    atomic_store_explicit(&executor->state, ACN_EXECUTOR_READY, memory_order_release);
+}
+
+/* Of two threads that take one executor from its client, one wins. */
+static bool take(acn_executor *executor) {
+    acn_executor_state ready = ACN_EXECUTOR_READY;
+    return atomic_compare_exchange_strong(&executor->state, &ready, ACN_EXECUTOR_QUEUED);
+}
+
+static void end_if_abandoned(void *object) {
+    acn_executor *executor = object;
+    if (executor->is_repeatable || !take(executor)) return;
+    acn_report_count(acn_report_open("abandoned", executor->call.api), 0);
+    acn_executor_destroy(executor);
+}
+
+void acn_executor_end_abandoned(void) { acn_slab_for_each(&slab, end_if_abandoned); }
+
 void acn_executor_destroy(acn_executor *executor) {
+    atomic_store_explicit(&executor->state, ACN_EXECUTOR_MADE, memory_order_relaxed);
     if (executor->holds_outputs) for_each_output(&executor->call, acn_object_tensor_release);
     acn_call_release(&executor->call);
     if (executor->own_workspace) acn_memory_free(executor->own_workspace);
@@ -46,7 +67,7 @@ void acn_executor_destroy(acn_executor *executor) {
 acn_status acn_executor_resolve(const void *handle, acn_executor **out_executor) {
     acn_executor *executor = (acn_executor *)handle;
     if (!acn_slab_is_live(&slab, handle) ||
-        atomic_load_explicit(&executor->is_launched, memory_order_relaxed))
+        atomic_load_explicit(&executor->state, memory_order_acquire) != ACN_EXECUTOR_READY)
         return acn_fail(ACN_INVALID_HANDLE,
                         "executor is %p, which is not alive; phase 2 ends an executor, so run "
                         "phase 1 again or call aclSetAclOpExecutorRepeatable first",
@@ -99,8 +120,8 @@ static acn_status copy_repeatable(const acn_executor *executor, acn_executor **o
     }
     copy->entry = executor->entry;
     copy->counter = executor->counter;
-    atomic_store_explicit(&copy->is_launched, true, memory_order_relaxed);
-    acn_executor_hold_outputs(copy);
+    atomic_store_explicit(&copy->state, ACN_EXECUTOR_QUEUED, memory_order_relaxed);
+    hold_outputs(copy);
     *out_copy = copy;
     return ACN_OK;
 }
@@ -109,8 +130,7 @@ acn_status acn_executor_launch(acn_executor *executor, void *workspace, uint64_t
                                void *stream_handle) {
     acn_stream *stream;
     acn_executor *task_data = executor;
-    /* Of two threads that launch one executor, or a second launch while it is queued, one wins. */
-    if (!executor->is_repeatable && atomic_exchange(&executor->is_launched, true))
+    if (!executor->is_repeatable && !take(executor))
         return acn_fail(ACN_INVALID_HANDLE, "executor is %p, which is queued already",
                         (void *)executor);
     acn_status status = check_launch(executor, workspace, workspace_bytes);

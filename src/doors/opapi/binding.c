@@ -413,7 +413,7 @@ static acn_status prepare(acn_aclnn_entry *entry, const acn_arg *arguments,
         acn_executor_destroy(executor);
         return status;
     }
-    acn_executor_hold_outputs(executor);
+    acn_executor_publish(executor);
     *out_executor = executor;
     return ACN_OK;
 }

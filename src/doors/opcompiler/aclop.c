@@ -302,6 +302,11 @@ static acn_status prepare(acn_executor *e, const request *r, aclrtStream handle)
     return acn_memory_alloc(acn_stream_device(stream), c->plan->workspace_bytes, &e->own_workspace);
 }
 
+static acn_status launch(acn_executor *e, aclrtStream stream) {
+    acn_executor_publish(e);
+    return acn_executor_launch(e, e->own_workspace, UINT64_MAX, stream);
+}
+
 static acn_status run_and_report(acn_executor *e, const request *r, aclrtStream handle) {
     acn_object_tensor *objects[MAX_WATCHED] = {NULL};
     acn_stream *stream = NULL;
@@ -310,9 +315,8 @@ static acn_status run_and_report(acn_executor *e, const request *r, aclrtStream 
         status = acn_fail(ACN_INVALID_ARGUMENT, "numOutputs is %d; too many", r->output_count);
     if (status == ACN_OK) status = watch_outputs(&e->call, objects);
     if (status == ACN_OK) status = acn_stream_resolve(handle, &stream);
-    if (status == ACN_OK) acn_executor_hold_outputs(e);
     if (status == ACN_OK)
-        status = acn_executor_launch(e, e->own_workspace, UINT64_MAX, handle);
+        status = launch(e, handle);
     else
         acn_executor_destroy(e);
     if (status == ACN_OK) status = acn_stream_synchronize(stream, -1);
@@ -335,7 +339,7 @@ static acn_status execute(const request *r, aclrtStream stream) {
     }
     e->counter = acn_report_open("op", r->type);
     if (r->infers_outputs) return run_and_report(e, r, stream);
-    return acn_executor_launch(e, e->own_workspace, UINT64_MAX, stream);
+    return launch(e, stream);
 }
 
 static acn_status infer(const request *r, bool writes_outputs) {
