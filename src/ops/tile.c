@@ -106,7 +106,7 @@ static void choose_last(acn_tile_plan *plan) {
     const acn_micro *last = &p->micro[p->micro_count - 1];
     if (p->store_count != 1 || last->d != p->store[0].reg || plan->store[0].access != IN_PLACE)
         return;
-    bool is_cast = last->code == ACN_MICRO_COUNT;
+    bool is_cast = last->code >= ACN_MICRO_COUNT;
     if (!is_cast)
         plan->last =
             (plan->streams ? plan->kernels->stream : plan->kernels->micro)[last->code][last->klass];
