@@ -6,13 +6,14 @@ gen.py list-headers                          their paths, for the build
 gen.py doors --out DIR --objects FILE ...    libraries of CANN's names, from what is defined
 gen.py ge --out DIR ...                      the same for the graph engine's C++ names
 gen.py coverage --done FILE ...              who needs what, and what of it is done
+gen.py codes --table FILE --page FILE        what each code means
 """
 
 import argparse
 import sys
 from pathlib import Path
 
-from generator import aclnn, coverage, doors, ge, headers, tables
+from generator import aclnn, codes, coverage, doors, ge, headers, tables
 
 
 def parser():
@@ -35,6 +36,9 @@ def parser():
     verb.add_argument("--done", type=Path, required=True)
     verb.add_argument("--table", type=Path, required=True)
     verb.add_argument("--page", type=Path, required=True)
+    verb = verbs.add_parser("codes", help="table and page of what codes mean")
+    verb.add_argument("--table", type=Path, required=True)
+    verb.add_argument("--page", type=Path, required=True)
     return top
 
 
@@ -52,6 +56,8 @@ def main():
             doors.generate(options.out, defined, options.processor)
         elif options.verb == "ge":
             ge.generate(options.out, options.processor)
+        elif options.verb == "codes":
+            codes.generate(options.table, options.page)
         else:
             coverage.generate(options.done, options.table, options.page)
     except tables.TableError as error:

@@ -155,3 +155,11 @@ add_custom_command(OUTPUT ${ACN_COVERAGE} ${ACN_API_PAGE}
     DEPENDS ${ACN_API_FILES} ${ACN_GEN}/done.txt
     COMMENT "Coverage" VERBATIM)
 add_custom_target(acn_coverage ALL DEPENDS ${ACN_COVERAGE} ${ACN_API_PAGE})
+
+set(ACN_CODES ${ACN_TOOLKIT}/share/anycann/codes.tsv)
+set(ACN_CODES_PAGE ${ACN_TOOLKIT}/share/doc/anycann/codes.md)
+add_custom_command(OUTPUT ${ACN_CODES} ${ACN_CODES_PAGE}
+    COMMAND ${ACN_GEN_PY} codes --table ${ACN_CODES} --page ${ACN_CODES_PAGE}
+    DEPENDS ${ACN_API_FILES}
+    COMMENT "Codes" VERBATIM)
+add_custom_target(acn_codes ALL DEPENDS ${ACN_CODES} ${ACN_CODES_PAGE})

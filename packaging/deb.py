@@ -111,9 +111,7 @@ def main_package(tree, root, out):
     completion = root / "usr/share/bash-completion/completions/anycann"
     completion.parent.mkdir(parents=True)
     shutil.copyfile(tree.root / "share/bash-completion/completions/anycann", completion)
-    depends = (
-        f"libc6 (>= {tree.glibc}), libgcc-s1 (>= 3.0), libstdc++6 (>= {libstdcxx(tree)})"
-    )
+    depends = f"libc6 (>= {tree.glibc}), libgcc-s1 (>= 3.0), libstdc++6 (>= {libstdcxx(tree)})"
     return pack(root, out, "anycann", tree, depends, MAIN)
 
 

@@ -1,6 +1,6 @@
 """AnyCANN as a Python package: the toolkit tree inside the wheel, and nothing else.
 
-    anycann.home()    the tree's root, for tools that want CANN's ASCEND_HOME_PATH
+anycann.home()    the tree's root, for tools that want CANN's ASCEND_HOME_PATH
 """
 
 from pathlib import Path

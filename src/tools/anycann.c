@@ -29,6 +29,8 @@ static const verb verbs[] = {
      acn_verb_coverage},
     {"report", "[PID|last] [--json]", "what a process ran: operators, calls, time, gaps",
      acn_verb_report},
+    {"explain", "[CODE|NAME] [--json]", "what a code of CANN means, and what to do about it",
+     acn_verb_explain},
     {"help", "", "this page", verb_help},
     {"--version", "", "version of AnyCANN and of the CANN that it speaks", verb_version},
 };

@@ -51,44 +51,39 @@ int acn_verb_env(int argc, char **argv) {
     return is_export ? print_exports() : print_settings(is_json);
 }
 
-/* share/anycann/coverage.tsv is written by api/gen.py: a heading, then
- * client, library, symbol, kind, state. */
+typedef struct coverage {
+    const char *client; /* NULL: all */
+    acn_table *table;
+    int done;
+} coverage;
+
+/* client, library, symbol, kind, state */
+static void take_symbol(void *context, char *const *cells) {
+    coverage *c = context;
+    if (c->client && strcmp(c->client, cells[0]) != 0) return;
+    acn_table_row(c->table, (const char *[]){cells[0], cells[1], cells[3], cells[4], cells[2]});
+    c->done += strcmp(cells[4], "done") == 0;
+}
+
 int acn_verb_coverage(int argc, char **argv) {
     static const char *const headings[] = {"client", "library", "kind", "state", "symbol"};
     static const struct option options[] = {
         {"json", no_argument, NULL, 'j'}, {"client", required_argument, NULL, 'c'}, {0}};
     bool is_json = false;
-    const char *client = NULL;
+    coverage found = {0};
     for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         if (c == '?') return ACN_EXIT_USAGE;
         if (c == 'j') is_json = true;
-        if (c == 'c') client = optarg;
+        if (c == 'c') found.client = optarg;
     }
-    char *path = acn_toolkit_path("share/anycann/coverage.tsv");
-    FILE *file = fopen(path, "r");
-    if (!file) return acn_say(ACN_EXIT_ENVIRONMENT, "cannot read %s: %m", path);
-
-    acn_table *table = acn_table_new(5, headings);
-    int done = 0;
-    char line[1024];
-    for (bool is_heading = true; fgets(line, sizeof line, file); is_heading = false) {
-        if (is_heading) continue;
-        char *rest = line, *cells[5];
-        line[strcspn(line, "\n")] = '\0';
-        for (int i = 0; i < 5; i++)
-            cells[i] = rest ? strsep(&rest, "\t") : NULL;
-        if (!cells[4] || (client && strcmp(client, cells[0]) != 0)) continue;
-        acn_table_row(table, (const char *[]){cells[0], cells[1], cells[3], cells[4], cells[2]});
-        done += strcmp(cells[4], "done") == 0;
-    }
-    fclose(file);
-    int rows = acn_table_rows(table);
-    if (rows > 0) acn_table_print(table, stdout, is_json);
-    acn_table_free(table);
+    found.table = acn_table_new(5, headings);
+    acn_toolkit_table("share/anycann/coverage.tsv", 5, take_symbol, &found);
+    int rows = acn_table_rows(found.table);
+    if (rows > 0) acn_table_print(found.table, stdout, is_json);
+    acn_table_free(found.table);
     if (rows == 0) {
-        return acn_say(ACN_EXIT_FINDINGS, "no client `%s` in %s", client ? client : "", path);
+        return acn_say(ACN_EXIT_FINDINGS, "no client `%s` is known", found.client);
     }
-    free(path);
-    if (!is_json) printf("%d of %d symbols done\n", done, rows);
+    if (!is_json) printf("%d of %d symbols done\n", found.done, rows);
     return ACN_EXIT_FINE;
 }

@@ -25,6 +25,7 @@ int acn_verb_info(int argc, char **argv);
 int acn_verb_ops(int argc, char **argv);
 int acn_verb_coverage(int argc, char **argv);
 int acn_verb_report(int argc, char **argv);
+int acn_verb_explain(int argc, char **argv);
 
 /* Prints "anycann: ..." on stderr and returns |code|, so that verbs end in `return acn_say(...)`.
  */
@@ -41,6 +42,11 @@ bool acn_listing_options(int argc, char **argv, bool *out_is_json, const char **
 const char *acn_toolkit_home(void);
 /* Home + "/" + |relative|; the caller frees. */
 char *acn_toolkit_path(const char *relative);
+
+/* Visits each row but the heading of a table that the build made, at most 8 cells with tabs between
+ * them. Ends the program (3) when the file is missing. */
+void acn_toolkit_table(const char *relative, int columns,
+                       void (*visit)(void *context, char *const *cells), void *context);
 
 typedef struct acn_variable {
     const char *name, *relative; /* the value is home/relative */

@@ -43,6 +43,25 @@ char *acn_toolkit_path(const char *relative) {
     return path;
 }
 
+void acn_toolkit_table(const char *relative, int columns,
+                       void (*visit)(void *context, char *const *cells), void *context) {
+    enum { MOST = 8 };
+    char *path = acn_toolkit_path(relative), *line = NULL, *cells[MOST] = {NULL};
+    size_t capacity = 0;
+    FILE *file = fopen(path, "re");
+    if (!file) exit(acn_say(ACN_EXIT_ENVIRONMENT, "cannot read %s: %m", path));
+    for (bool is_heading = true; getline(&line, &capacity, file) > 0; is_heading = false) {
+        char *rest = line;
+        line[strcspn(line, "\n")] = '\0';
+        for (int i = 0; i < columns && i < MOST; i++)
+            cells[i] = strsep(&rest, "\t");
+        if (!is_heading && cells[columns - 1]) visit(context, cells);
+    }
+    fclose(file);
+    free(line);
+    free(path);
+}
+
 /* True when |entry| (of |length|) is |root| or lies below it. */
 static bool is_below(const char *entry, size_t length, const char *root) {
     size_t n = root ? strlen(root) : 0;

@@ -1,11 +1,15 @@
 """The tables themselves: complete, without doubles, in a form that the generator can trust."""
 
+import fnmatch
 import re
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
-from generator import doors, headers, tables
+from generator import codes, doors, headers, tables
+
+REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 def test_functions_are_unique_and_described():
@@ -23,6 +27,20 @@ def test_constants_are_unique():
     rows = list(tables.read("constants.tsv"))
     names = [r["name"] for r in rows]
     assert len(names) == len(set(names))
+
+
+def test_every_code_is_explained():
+    rows = list(codes.rows())
+    explained = {code for code, *_ in rows}
+    assert set(codes.constants().values()) <= explained
+    status = (REPOSITORY / "src/base/status.def").read_text()
+    for acl, aclnn, report in re.findall(
+        r"^ACN_STATUS\(\w+, (\d+), (\d+), \"(\w+)\"", status, re.M
+    ):
+        assert {acl, aclnn} <= explained
+        assert any(fnmatch.fnmatch(report, code) for code in explained), report
+    for code, _, name, meaning, remedy in rows:
+        assert len(meaning) > 5 and len(remedy) > 5, (code, name)
 
 
 def test_types_have_content():
