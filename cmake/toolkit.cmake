@@ -2,7 +2,7 @@
 # regular files only (wheels hold no links), and nothing in it knows where it lies.
 set(ACN_CANN_VERSION 9.1.0) # the release whose interface this is; env.def has the same default
 
-file(GLOB ACN_TOOL_SOURCES CONFIGURE_DEPENDS src/tools/*.c)
+file(GLOB ACN_TOOL_SOURCES CONFIGURE_DEPENDS src/tools/*.c src/tools/doctor/*.c)
 add_executable(anycann ${ACN_TOOL_SOURCES} src/base/env.c src/base/report.c)
 target_include_directories(anycann PRIVATE src)
 target_compile_definitions(anycann PRIVATE
@@ -13,8 +13,9 @@ set_target_properties(anycann PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${ACN_TOOLKIT
 configure_file(packaging/toolkit/set_env.sh "${ACN_TOOLKIT}/set_env.sh" COPYONLY)
 configure_file(packaging/toolkit/completion.bash
     "${ACN_TOOLKIT}/share/bash-completion/completions/anycann" COPYONLY)
-configure_file(python/anycann_autoload.py
-    "${ACN_TOOLKIT}/python/site-packages/anycann_autoload.py" COPYONLY)
+foreach(module IN ITEMS anycann_autoload anycann_probe)
+    configure_file(python/${module}.py "${ACN_TOOLKIT}/python/site-packages/${module}.py" COPYONLY)
+endforeach()
 configure_file(LICENSE "${ACN_TOOLKIT}/LICENSE" COPYONLY)
 
 # torch_npu takes the text after "=" of the first line with "version" in it.
@@ -26,6 +27,16 @@ arch=${CMAKE_SYSTEM_PROCESSOR}
 os=linux
 provider=AnyCANN ${PROJECT_VERSION}
 ")
+# What `anycann doctor` wants to find in lib64, and what is left out on purpose.
+set(ACN_LIBRARY_TABLE "library\tstate\nlibanycann.so\tshipped\nlibanycann_ge.so\tshipped\n")
+file(STRINGS api/libraries.tsv ACN_LIBRARY_ROWS REGEX "\t(shipped|absent)\t")
+foreach(row IN LISTS ACN_LIBRARY_ROWS)
+    string(REGEX REPLACE "^([^\t]+)\t([^\t]+)\t.*" "lib\\1.so\t\\2\n" row "${row}")
+    string(APPEND ACN_LIBRARY_TABLE "${row}")
+endforeach()
+file(CONFIGURE OUTPUT "${ACN_TOOLKIT}/share/anycann/libraries.tsv" CONTENT "${ACN_LIBRARY_TABLE}"
+    @ONLY)
+
 # Clients insist on these folders; operator packages of others go below opp/vendors.
 foreach(component IN ITEMS runtime compiler toolkit tools opp opp/vendors)
     file(CONFIGURE OUTPUT "${ACN_TOOLKIT}/${component}/version.info" CONTENT

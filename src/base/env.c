@@ -82,38 +82,56 @@ static size_t distance(const char *a, size_t a_length, const char *b) {
     return line[b_length];
 }
 
-static void report_unknown(const char *name, size_t length) {
+typedef void env_tell(void *context, const char *text);
+
+static void check_name(const char *name, size_t length, env_tell *tell, void *context) {
     const char *nearest = rows[0].name;
     size_t best = SIZE_MAX;
+    char text[256];
     for (int i = 0; i < ACN_ENV_COUNT; i++) {
         if (strncmp(rows[i].name, "ANYCANN_", 8) != 0) continue;
         if (strlen(rows[i].name) == length && memcmp(rows[i].name, name, length) == 0) return;
         size_t d = distance(name, length, rows[i].name);
         if (d < best) best = d, nearest = rows[i].name;
     }
-    fprintf(stderr, "anycann: unknown environment variable %.*s is ignored; did you mean %s?\n",
-            (int)length, name, nearest);
+    snprintf(text, sizeof text, "unknown environment variable %.*s is ignored; did you mean %s?",
+             (int)length, name, nearest);
+    tell(context, text);
+}
+
+/* CANN's own variables take their defaults without a word, as in CANN. */
+void acn_env_check(env_tell *tell, void *context) {
+    char text[256];
+    int64_t number;
+    for (int i = 0; i < ACN_ENV_COUNT; i++) {
+        const char *value = getenv(rows[i].name);
+        if (strncmp(rows[i].name, "ANYCANN_", 8) != 0 || value == NULL || *value == '\0') continue;
+        if (parse(rows[i].kind, value, &number)) continue;
+        snprintf(text, sizeof text, "%s=%s is not of kind %s; taking the default \"%s\"",
+                 rows[i].name, value, rows[i].kind, rows[i].fallback);
+        tell(context, text);
+    }
+    for (char **entry = environ; entry != NULL && *entry != NULL; entry++)
+        if (strncmp(*entry, "ANYCANN_", 8) == 0)
+            check_name(*entry, strcspn(*entry, "="), tell, context);
+}
+
+static void tell_stderr(void *context, const char *text) {
+    (void)context;
+    fprintf(stderr, "anycann: %s\n", text);
 }
 
 static void load(void) {
     for (int i = 0; i < ACN_ENV_COUNT; i++) {
         const acn_env_row *row = &rows[i];
         const char *text = getenv(row->name);
-        if (text != NULL && *text != '\0' && !parse(row->kind, text, &values[i].number)) {
-            /* CANN takes the default without a word for its own variables. */
-            if (strncmp(row->name, "ANYCANN_", 8) == 0)
-                fprintf(stderr, "anycann: %s=%s is not of kind %s; taking the default \"%s\"\n",
-                        row->name, text, row->kind, row->fallback);
-            text = NULL;
-        }
-        bool given = text != NULL && *text != '\0';
+        bool given = text != NULL && *text != '\0' && parse(row->kind, text, &values[i].number);
         if (!given) values[i].number = 0;
         if (!given && *row->fallback != '\0') parse(row->kind, row->fallback, &values[i].number);
         char *kept = given ? strdup(text) : NULL; /* the client may change its environment */
         values[i].text = kept != NULL ? kept : row->fallback;
     }
-    for (char **entry = environ; entry != NULL && *entry != NULL; entry++)
-        if (strncmp(*entry, "ANYCANN_", 8) == 0) report_unknown(*entry, strcspn(*entry, "="));
+    acn_env_check(tell_stderr, NULL);
 }
 
 const char *acn_env_text(acn_env_id id) {

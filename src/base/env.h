@@ -20,6 +20,10 @@ bool acn_env_bool(acn_env_id id);
 /* Accepts 512M, 8G, plain bytes. */
 int64_t acn_env_bytes(acn_env_id id);
 
+/* Calls |tell| for each ANYCANN_ variable that is unknown or has a value of the wrong kind. The
+ * first use of a value does that on stderr. */
+void acn_env_check(void (*tell)(void *context, const char *text), void *context);
+
 typedef struct acn_env_row {
     const char *name, *kind, *fallback, *doc;
 } acn_env_row;

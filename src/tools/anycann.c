@@ -29,6 +29,10 @@ static const verb verbs[] = {
      acn_verb_coverage},
     {"report", "[PID|last] [--json]", "what a process ran: operators, calls, time, gaps",
      acn_verb_report},
+    {"doctor", "[--python EXE] [--json]",
+     "what is wrong with this machine or environment, and how "
+     "to mend it",
+     acn_verb_doctor},
     {"explain", "[CODE|NAME] [--json]", "what a code of CANN means, and what to do about it",
      acn_verb_explain},
     {"help", "", "this page", verb_help},

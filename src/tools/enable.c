@@ -44,23 +44,16 @@ static char *site_packages(const char *python) {
     return line;
 }
 
-/* --python, or the active virtual environment, or python3 on PATH. */
 static int find_target(int argc, char **argv, target *t) {
     static const struct option options[] = {
         {"python", required_argument, NULL, 'p'}, {"force", no_argument, NULL, 'f'}, {0}};
-    const char *python = NULL, *environment = getenv("VIRTUAL_ENV");
+    const char *python = NULL;
     for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         if (c == '?') return ACN_EXIT_USAGE;
         if (c == 'p') python = optarg;
         if (c == 'f') t->is_forced = true;
     }
-    if (python) {
-        t->python = strdup(python);
-    } else if (environment && *environment) {
-        if (asprintf(&t->python, "%s/bin/python3", environment) < 0) abort();
-    } else {
-        t->python = strdup("python3");
-    }
+    t->python = acn_python(python);
     char *folder = site_packages(t->python);
     if (!folder) {
         return acn_say(ACN_EXIT_ENVIRONMENT,

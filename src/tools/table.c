@@ -134,6 +134,12 @@ void acn_table_print_object(const acn_table *table, FILE *out) {
     fputs("}\n", out);
 }
 
+void acn_table_visit(const acn_table *table, void (*visit)(void *context, const char *const *cells),
+                     void *context) {
+    for (int r = 0; r < table->rows; r++)
+        visit(context, (const char *const *)table->cells + r * table->columns);
+}
+
 int acn_table_rows(const acn_table *table) { return table->rows; }
 
 void acn_table_free(acn_table *table) {

@@ -26,6 +26,7 @@ int acn_verb_ops(int argc, char **argv);
 int acn_verb_coverage(int argc, char **argv);
 int acn_verb_report(int argc, char **argv);
 int acn_verb_explain(int argc, char **argv);
+int acn_verb_doctor(int argc, char **argv);
 
 /* Prints "anycann: ..." on stderr and returns |code|, so that verbs end in `return acn_say(...)`.
  */
@@ -47,6 +48,10 @@ char *acn_toolkit_path(const char *relative);
  * them. Ends the program (3) when the file is missing. */
 void acn_toolkit_table(const char *relative, int columns,
                        void (*visit)(void *context, char *const *cells), void *context);
+
+/* The interpreter whose environment is meant: |given| by --python, or that of the active virtual
+ * environment, or python3 on PATH. The caller frees. */
+char *acn_python(const char *given);
 
 typedef struct acn_variable {
     const char *name, *relative; /* the value is home/relative */
@@ -70,6 +75,8 @@ void acn_table_print(const acn_table *table, FILE *out, bool is_json);
 /* A table of two columns as one JSON object. */
 void acn_table_print_object(const acn_table *table, FILE *out);
 int acn_table_rows(const acn_table *table);
+void acn_table_visit(const acn_table *table, void (*visit)(void *context, const char *const *cells),
+                     void *context);
 void acn_table_free(acn_table *table);
 
 #endif

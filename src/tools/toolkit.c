@@ -62,6 +62,17 @@ void acn_toolkit_table(const char *relative, int columns,
     free(path);
 }
 
+char *acn_python(const char *given) {
+    char *python = NULL;
+    const char *environment = getenv("VIRTUAL_ENV");
+    if (!given && environment && *environment) {
+        if (asprintf(&python, "%s/bin/python3", environment) < 0) abort();
+    } else {
+        python = strdup(given ? given : "python3");
+    }
+    return python;
+}
+
 /* True when |entry| (of |length|) is |root| or lies below it. */
 static bool is_below(const char *entry, size_t length, const char *root) {
     size_t n = root ? strlen(root) : 0;
