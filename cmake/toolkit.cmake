@@ -2,13 +2,19 @@
 # regular files only (wheels hold no links), and nothing in it knows where it lies.
 set(ACN_CANN_VERSION 9.1.0) # the release whose interface this is; env.def has the same default
 
+# Programs: they do not link the core, so that they start in no time and where it does not load.
 file(GLOB ACN_TOOL_SOURCES CONFIGURE_DEPENDS src/tools/*.c src/tools/doctor/*.c)
-add_executable(anycann ${ACN_TOOL_SOURCES} src/base/env.c src/base/report.c)
-target_include_directories(anycann PRIVATE src)
-target_compile_definitions(anycann PRIVATE
-    ACN_VERSION="${PROJECT_VERSION}" ACN_CANN_VERSION="${ACN_CANN_VERSION}")
-target_link_libraries(anycann PRIVATE ${CMAKE_DL_LIBS} Threads::Threads)
-set_target_properties(anycann PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${ACN_TOOLKIT}/bin")
+file(GLOB ACN_SMI_SOURCES CONFIGURE_DEPENDS src/tools/npu_smi/*.c)
+add_executable(anycann ${ACN_TOOL_SOURCES})
+add_executable(npu-smi ${ACN_SMI_SOURCES} src/tools/table.c src/tools/toolkit.c)
+foreach(program IN ITEMS anycann npu-smi)
+    target_sources(${program} PRIVATE src/base/env.c src/base/report.c)
+    target_include_directories(${program} PRIVATE src)
+    target_compile_definitions(${program} PRIVATE
+        ACN_VERSION="${PROJECT_VERSION}" ACN_CANN_VERSION="${ACN_CANN_VERSION}")
+    target_link_libraries(${program} PRIVATE ${CMAKE_DL_LIBS} Threads::Threads)
+    set_target_properties(${program} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${ACN_TOOLKIT}/bin")
+endforeach()
 
 configure_file(packaging/toolkit/set_env.sh "${ACN_TOOLKIT}/set_env.sh" COPYONLY)
 configure_file(packaging/toolkit/completion.bash

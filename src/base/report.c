@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -71,15 +72,39 @@ static listed_file *list_files(const char *folder, int *count) {
     return list;
 }
 
+/* Files of processes that still run stay, however many: others look them up. */
 static void prune(const char *folder) {
     int count;
     listed_file *list = list_files(folder, &count);
     for (int i = ACN_REPORT_KEPT_FILES - 1; i < count; i++) {
         char path[1100];
+        pid_t pid = (pid_t)strtol(list[i].name, NULL, 10);
+        if (pid > 0 && kill(pid, 0) == 0) continue;
         snprintf(path, sizeof path, "%s/%s", folder, list[i].name);
         unlink(path);
     }
     free(list);
+}
+
+/* When a process started, in clock ticks since boot; 0 when there is none. */
+static uint64_t start_ticks(pid_t pid) {
+    char path[64], text[1024] = "";
+    unsigned long long ticks = 0;
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    FILE *file = fopen(path, "re");
+    if (file == NULL) return 0;
+    text[fread(text, 1, sizeof text - 1, file)] = '\0';
+    fclose(file);
+    /* The 2nd word is the program's name in brackets, and may hold anything; this is the 22nd. */
+    const char *word = strrchr(text, ')');
+    for (int i = 2; word != NULL && i < 22; i++)
+        word = strchr(word + 1, ' ');
+    if (word == NULL || sscanf(word, " %llu", &ticks) != 1) return 0;
+    return ticks;
+}
+
+bool acn_report_is_alive(const acn_report_header *header) {
+    return header->start_ticks != 0 && start_ticks(header->pid) == header->start_ticks;
 }
 
 static void read_line(const char *path, const char *key, char *out, size_t bytes) {
@@ -108,6 +133,7 @@ static void fill_header(acn_report_header *header) {
     header->version = ACN_REPORT_VERSION;
     header->pid = (int32_t)getpid();
     header->slots = ACN_REPORT_SLOTS;
+    header->start_ticks = start_ticks(getpid());
     header->start_unix_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
     read_line("/proc/self/cmdline", NULL, header->command, sizeof header->command);
     read_line("/proc/cpuinfo", "model name", header->device, sizeof header->device);
@@ -172,6 +198,15 @@ acn_report_slot *acn_report_open(const char *kind, const char *name) {
     }
     pthread_mutex_unlock(&mutex);
     return slot;
+}
+
+acn_report_device *acn_report_device_open(int device) {
+    static acn_report_device nobody;
+    pthread_mutex_lock(&mutex);
+    if (mapped == NULL) open_report();
+    acn_report_header *header = mapped;
+    pthread_mutex_unlock(&mutex);
+    return device >= 0 && device < ACN_REPORT_DEVICES ? &header->devices[device] : &nobody;
 }
 
 static bool visit_file(const char *path, acn_report_visit visit, void *context, int *visited) {

@@ -30,7 +30,8 @@ struct acn_heap {
     const acn_device_backend *backend;
     size_t unit_bytes;
     size_t units, used_units, peak_units, warm_bytes;
-    block **block_at; /* by unit; only starts of blocks are set */
+    _Atomic uint64_t *watch; /* NULL: nobody wants to know used_units */
+    block **block_at;        /* by unit; only starts of blocks are set */
     block *first;
     uint64_t levels;
     uint8_t classes[LEVELS];
@@ -44,6 +45,18 @@ static void class_of(size_t units, int *level, int *class) {
     int log = 63 - __builtin_clzll(units);
     *level = log < CLASS_BITS ? 0 : log - CLASS_BITS + 1;
     *class = log < CLASS_BITS ? (int)units : (int)(units >> (log - CLASS_BITS)) & (CLASSES - 1);
+}
+
+static void tell_watch(const acn_heap *heap) {
+    if (heap->watch == NULL) return;
+    atomic_store_explicit(heap->watch, heap->used_units * heap->unit_bytes, memory_order_relaxed);
+}
+
+void acn_heap_watch(acn_heap *heap, _Atomic uint64_t *used_bytes) {
+    pthread_mutex_lock(&heap->mutex);
+    heap->watch = used_bytes;
+    tell_watch(heap);
+    pthread_mutex_unlock(&heap->mutex);
 }
 
 static void list_add(acn_heap *heap, block *b) {
@@ -149,6 +162,7 @@ static block *take(acn_heap *heap, size_t units, size_t align_units) {
     }
     heap->used_units += b->units;
     if (heap->used_units > heap->peak_units) heap->peak_units = heap->used_units;
+    tell_watch(heap);
     return b;
 }
 
@@ -190,6 +204,7 @@ static void give_memory_back(acn_heap *heap, const block *b) {
 
 static void release(acn_heap *heap, block *b) {
     heap->used_units -= b->units;
+    tell_watch(heap);
     give_memory_back(heap, b); /* under the mutex: nobody may get the range before it is empty */
     if (b->after != NULL && b->after->is_free) {
         list_remove(heap, b->after);

@@ -4,6 +4,8 @@
 #define ACN_DEVICE_HEAP_H
 
 #include "device/device.h"
+#include <stdatomic.h>
+#include <stdint.h>
 
 typedef struct acn_heap acn_heap;
 
@@ -17,6 +19,8 @@ acn_status acn_heap_create(const acn_span *span, const acn_device_backend *backe
 void *acn_heap_alloc(acn_heap *heap, size_t bytes);
 /* False when |address| is not the start of an allocated block. */
 bool acn_heap_free(acn_heap *heap, void *address);
+/* Keeps |used_bytes| up to date from now on; it must live as long as the heap. */
+void acn_heap_watch(acn_heap *heap, _Atomic uint64_t *used_bytes);
 /* Frees everything. */
 void acn_heap_clear(acn_heap *heap);
 

@@ -1,6 +1,7 @@
 /* memory.c - device memory and page-locked host memory: one heap for each span of the window. */
 #include "runtime/memory.h"
 
+#include "base/report.h"
 #include "device/heap.h"
 #include "runtime/context.h"
 #include "runtime/virtual.h"
@@ -27,6 +28,13 @@ static acn_heap *heap_if_made(int device) {
     return atomic_load_explicit(&heaps[device + 1], memory_order_acquire);
 }
 
+/* What `npu-smi` shows of this process on |device|. */
+static void tell_others(int device, acn_heap *heap) {
+    acn_report_device *shown = acn_report_device_open(acn_device_physical(device));
+    atomic_store(&shown->total_bytes, acn_device_bytes());
+    acn_heap_watch(heap, &shown->used_bytes);
+}
+
 static acn_status heap_of(int device, acn_heap **out) {
     acn_status status = ACN_OK;
     *out = heap_if_made(device);
@@ -41,6 +49,7 @@ static acn_status heap_of(int device, acn_heap **out) {
         if (status == ACN_OK)
             status = acn_heap_create(span, device == ACN_SPAN_HOST ? host_backend : backend,
                                      ACN_HEAP_ALIGN, out);
+        if (status == ACN_OK && device != ACN_SPAN_HOST) tell_others(device, *out);
         if (status == ACN_OK) atomic_store_explicit(&heaps[device + 1], *out, memory_order_release);
     }
     pthread_mutex_unlock(&mutex);

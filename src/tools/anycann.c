@@ -2,7 +2,6 @@
  * one function in a file of its own or with its kin. */
 #include "tools/tool.h"
 #include <getopt.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -58,16 +57,6 @@ static int verb_help(int argc, char **argv) {
 static int verb_version(int argc, char **argv) {
     puts("anycann " ACN_VERSION " (CANN " ACN_CANN_VERSION ")");
     return ACN_EXIT_FINE;
-}
-
-int acn_say(int code, const char *format, ...) {
-    va_list arguments;
-    fputs("anycann: ", stderr);
-    va_start(arguments, format);
-    vfprintf(stderr, format, arguments);
-    va_end(arguments);
-    fputc('\n', stderr);
-    return code;
 }
 
 bool acn_listing_options(int argc, char **argv, bool *out_is_json, const char **out_word) {

@@ -2,18 +2,6 @@
 #include "base/report.h"
 #include "doors/anycann/describe.h"
 #include "tools/tool.h"
-#include <dlfcn.h>
-#include <stdlib.h>
-
-/* The core's function |name|; ends the program (3) when the core does not load. */
-static void *core_function(const char *name) {
-    char *path = acn_toolkit_path("lib64/libanycann.so");
-    void *core = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-    void *function = core ? dlsym(core, name) : NULL;
-    if (!function) exit(acn_say(ACN_EXIT_ENVIRONMENT, "%s does not load: %s", path, dlerror()));
-    free(path);
-    return function;
-}
 
 static void add_row(void *table, const char *const *cells) { acn_table_row(table, cells); }
 
@@ -22,7 +10,7 @@ int acn_verb_info(int argc, char **argv) {
     bool is_json;
     const char *word;
     if (!acn_listing_options(argc, argv, &is_json, &word)) return ACN_EXIT_USAGE;
-    acn_tool_info_fn *info = (acn_tool_info_fn *)core_function("acn_tool_info");
+    acn_tool_info_fn *info = (acn_tool_info_fn *)acn_core_function("acn_tool_info");
 
     char reports[1024] = "";
     acn_report_folder(reports, sizeof reports);
@@ -49,8 +37,8 @@ int acn_verb_ops(int argc, char **argv) {
 
     acn_table *table = acn_table_new(4, word ? one : all);
     if (!word) {
-        ((acn_tool_ops_fn *)core_function("acn_tool_ops"))(add_row, table);
-    } else if (!((acn_tool_op_fn *)core_function("acn_tool_op"))(word, add_row, table)) {
+        ((acn_tool_ops_fn *)acn_core_function("acn_tool_ops"))(add_row, table);
+    } else if (!((acn_tool_op_fn *)acn_core_function("acn_tool_op"))(word, add_row, table)) {
         return acn_say(ACN_EXIT_FINDINGS, "no operator `%s`; `anycann ops` lists them", word);
     }
     acn_table_print(table, stdout, is_json);

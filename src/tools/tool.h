@@ -1,6 +1,7 @@
-/* tool.h - what the verbs of the `anycann` program share. A verb is one function and one row of the
- * table in anycann.c. The program does not link the core, so that `run` starts in no time and works
- * where the core does not load; of its sources it only has those that read what processes leave. */
+/* tool.h - what the verbs of the `anycann` program, and `npu-smi`, share. A verb is one function
+ * and one row of the table in anycann.c. The program does not link the core, so that `run` starts
+ * in no time and works where the core does not load; of its sources it only has those that read
+ * what processes leave. */
 #ifndef ACN_TOOLS_TOOL_H
 #define ACN_TOOLS_TOOL_H
 
@@ -28,7 +29,7 @@ int acn_verb_report(int argc, char **argv);
 int acn_verb_explain(int argc, char **argv);
 int acn_verb_doctor(int argc, char **argv);
 
-/* Prints "anycann: ..." on stderr and returns |code|, so that verbs end in `return acn_say(...)`.
+/* Prints "PROGRAM: ..." on stderr and returns |code|, so that verbs end in `return acn_say(...)`.
  */
 int acn_say(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
@@ -44,6 +45,8 @@ const char *acn_toolkit_home(void);
 /* Home + "/" + |relative|; the caller frees. */
 char *acn_toolkit_path(const char *relative);
 
+/* The core's function |name|. Ends the program (3) when the core does not load. */
+void *acn_core_function(const char *name);
 /* Visits each row but the heading of a table that the build made, at most 8 cells with tabs between
  * them. Ends the program (3) when the file is missing. */
 void acn_toolkit_table(const char *relative, int columns,

@@ -3,7 +3,10 @@
  * into the file that it makes. */
 #define _GNU_SOURCE
 #include "tools/tool.h"
+#include <dlfcn.h>
+#include <errno.h>
 #include <limits.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,6 +18,16 @@ const acn_variable acn_variables[] = {
     {"LD_LIBRARY_PATH", "lib64", true},   {"PYTHONPATH", "python/site-packages", true},
     {"CMAKE_PREFIX_PATH", "", true},      {NULL, NULL, false},
 };
+
+int acn_say(int code, const char *format, ...) {
+    va_list arguments;
+    fprintf(stderr, "%s: ", program_invocation_short_name);
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fputc('\n', stderr);
+    return code;
+}
 
 const char *acn_toolkit_home(void) {
     static char home[PATH_MAX];
@@ -41,6 +54,15 @@ char *acn_toolkit_path(const char *relative) {
     const char *home = acn_toolkit_home();
     if (asprintf(&path, *relative ? "%s/%s" : "%s", home, relative) < 0) abort();
     return path;
+}
+
+void *acn_core_function(const char *name) {
+    char *path = acn_toolkit_path("lib64/libanycann.so");
+    void *core = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    void *function = core ? dlsym(core, name) : NULL;
+    if (!function) exit(acn_say(ACN_EXIT_ENVIRONMENT, "%s does not load: %s", path, dlerror()));
+    free(path);
+    return function;
 }
 
 void acn_toolkit_table(const char *relative, int columns,
