@@ -182,7 +182,7 @@ static acn_scalar scalar_of(const char *text) {
     return (acn_scalar){.dtype = ACN_I64, .i = strtoll(text, NULL, 10)};
 }
 
-static void set_list(subject *s, acn_attr_value *v, acn_attr_kind kind, const attribute *a) {
+static void set_list(list_values *s, acn_attr_value *v, acn_attr_kind kind, const attribute *a) {
     v->count = a->is_list ? a->count : 1;
     for (int i = 0; i < v->count; i++) {
         const char *text = a->is_list ? a->item[i] : a->text;
@@ -217,7 +217,7 @@ static bool set_attribute(subject *s, const attribute *a) {
         else if (kind == ACN_ATTR_DTYPE)
             v->i = acn_dtype_from_name(a->text);
         else
-            set_list(s, v, kind, a);
+            set_list(&s->lists[slot], v, kind, a);
         return true;
     }
     return snprintf(s->problem, sizeof s->problem, "no attribute %s", a->name), false;

@@ -17,14 +17,19 @@ typedef struct block {
     char *before; /* the content when the run began */
 } block;
 
-typedef struct subject {
-    const acn_op *op;
-    acn_call call;
-    char names[ACN_MAX_ATTRS][MAX_TEXT];
+/* A list attribute's items, in each way that an operator may ask for them. */
+typedef struct list_values {
     acn_scalar scalars[MAX_LIST];
     int64_t ints[MAX_LIST];
     float floats[MAX_LIST];
     uint8_t bools[MAX_LIST];
+} list_values;
+
+typedef struct subject {
+    const acn_op *op;
+    acn_call call;
+    char names[ACN_MAX_ATTRS][MAX_TEXT];
+    list_values lists[ACN_MAX_ATTRS];
     block block[MAX_TENSORS];
     char *workspace;
     size_t workspace_bytes;

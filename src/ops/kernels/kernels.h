@@ -87,6 +87,7 @@ typedef enum acn_reduce_code {
 typedef void (*acn_reduce_fn)(void *accumulator, const void *s, int64_t n);
 
 typedef struct acn_gemm_kernels acn_gemm_kernels; /* gemm.h */
+typedef struct acn_conv_kernels acn_conv_kernels; /* conv.h */
 
 typedef struct acn_kernels {
     const char *isa;
@@ -109,6 +110,7 @@ typedef struct acn_kernels {
     void (*stream_end)(void);
     void (*fill)(void *d, const void *pattern, size_t pattern_bytes, size_t count);
     const acn_gemm_kernels *gemm;
+    const acn_conv_kernels *conv;
 } acn_kernels;
 
 /* The level in use. Resolved once; afterwards one load. */

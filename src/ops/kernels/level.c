@@ -1,4 +1,5 @@
 /* level.c - one instruction set's table, made from the lists in micros.h and converts.h. */
+#include "ops/kernels/conv.h"
 #include "ops/kernels/converts.h"
 #include "ops/kernels/gemm.h"
 #include "ops/kernels/micros.h"
@@ -67,6 +68,7 @@ void ACN_KERNEL(copy_stream)(void *, const void *, size_t);
 void ACN_KERNEL(stream_end)(void);
 void ACN_KERNEL(fill)(void *, const void *, size_t, size_t);
 extern const acn_gemm_kernels ACN_KERNEL(gemm);
+extern const acn_conv_kernels ACN_KERNEL(conv);
 
 #define ROW_F32(name)        [ACN_U_##name][ACN_K_F32] = ACN_KERNEL(f32_##name),
 #define ROW_F64(name)        [ACN_U_##name][ACN_K_F64] = ACN_KERNEL(f64_##name),
@@ -119,4 +121,5 @@ const acn_kernels ACN_KERNEL(table) = {
     .stream_end = ACN_KERNEL(stream_end),
     .fill = ACN_KERNEL(fill),
     .gemm = &ACN_KERNEL(gemm),
+    .conv = &ACN_KERNEL(conv),
 };

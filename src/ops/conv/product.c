@@ -1,0 +1,475 @@
+/* product.c - y from x and w, or x from y and w, as products of matrices whose right side is
+ * gathered from the image panel by panel; the unfolded image never exists.
+ *
+ * The result's positions form lattices: one for y; one for each residue modulo the stride for x,
+ * since positions of a residue meet the same taps. Within a lattice
+ *
+ *   result[m, q] = sum over channels c and taps t of w[m, c, t] * source[c, q * step + offset[t]]
+ *
+ * The filter is packed once for all threads; then each chunk gathers panels of some positions for a
+ * pass of channels into the L2 cache and runs down the rows. A bias is one more channel of ones. */
+#include "base/pool.h"
+#include "ops/conv/conv.h"
+#include "ops/kernels/conv.h"
+#include "ops/kernels/gemm.h"
+#include "ops/kernels/gemm_kernels.h"
+#include <string.h>
+
+enum {
+    PANELS_BYTES = 1 << 19, /* gathered panels of a pass: half of a usual L2 */
+    SUMS_BYTES = 1 << 19,
+    TABLE_BYTES = 1 << 20,
+    MOST_PANELS = 48,
+    CHUNKS_PER_WORKER = 4,
+    GATHER_STEPS = 8, /* channels that are gathered for one panel before the next one's turn */
+    ALIGNMENT = 64,
+};
+
+typedef struct lattice {
+    int64_t dims[3];                   /* positions in an image */
+    int64_t step[3];                   /* of the source */
+    int64_t out_step[3], out_start[3]; /* where they lie in the result */
+    int64_t taps, steps;               /* steps: channels * taps, and the bias */
+    int64_t *offset;                   /* [taps][3], in the source */
+    int64_t *filter_tap;               /* [taps], elements from a filter's first */
+    bool is_direct;                    /* a panel's positions are one run of the result */
+    int64_t image_panels, panels;      /* image_panels: when panels begin anew in each image */
+    int64_t block_panels, blocks;      /* of a chunk */
+    int64_t block_rows, row_blocks;    /* multiples of the tile's rows */
+    int64_t pass_channels, pass_steps;
+    int64_t most_rows; /* of positions that one panel can touch */
+} lattice;
+
+struct acn_conv_product {
+    const acn_gemm_class *kernels;
+    int64_t n, groups, rows, channels; /* rows: of the result, in a group */
+    int64_t source[3], result[3], source_volume, result_volume;
+    int64_t row_step, channel_step; /* in w */
+    bool has_bias;
+    int64_t lattices;
+    lattice *lattice;
+    int64_t tiles; /* of rows, in a group */
+    size_t filter_bytes, table_offset, sums_offset, worker_bytes;
+    int workers;
+};
+
+static int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+static int64_t round_up(int64_t a, int64_t b) { return ceil_div(a, b) * b; }
+static int64_t min(int64_t a, int64_t b) { return a < b ? a : b; }
+static int64_t max(int64_t a, int64_t b) { return a > b ? a : b; }
+
+/* ---- planning -------------------------------------------------------------------------------- */
+
+/* Taps of y's only lattice: all of them. */
+static void fill_y_lattice(const acn_conv *conv, lattice *l) {
+    int64_t tap = 0;
+    for (int64_t z = 0; z < conv->kernel[0]; z++)
+        for (int64_t y = 0; y < conv->kernel[1]; y++)
+            for (int64_t x = 0; x < conv->kernel[2]; x++, tap++) {
+                const int64_t at[3] = {z, y, x};
+                for (int d = 0; d < 3; d++)
+                    l->offset[3 * tap + d] = at[d] * conv->dilation[d] - conv->before[d];
+                l->filter_tap[tap] = tap;
+            }
+    l->taps = tap;
+    for (int d = 0; d < 3; d++) {
+        l->dims[d] = conv->out[d];
+        l->step[d] = conv->stride[d];
+        l->out_step[d] = 1;
+    }
+}
+
+/* x's positions q * stride + residue: those taps whose y is a whole position. */
+static void fill_x_lattice(const acn_conv *conv, const int64_t *residue, lattice *l) {
+    int64_t tap = 0, count = 0;
+    for (int64_t z = 0; z < conv->kernel[0]; z++)
+        for (int64_t y = 0; y < conv->kernel[1]; y++)
+            for (int64_t x = 0; x < conv->kernel[2]; x++, tap++) {
+                const int64_t at[3] = {z, y, x};
+                bool meets = true;
+                for (int d = 0; d < 3; d++) {
+                    int64_t from = residue[d] + conv->before[d] - at[d] * conv->dilation[d];
+                    meets = meets && from % conv->stride[d] == 0;
+                    l->offset[3 * count + d] = from / conv->stride[d];
+                }
+                if (meets) l->filter_tap[count++] = tap;
+            }
+    l->taps = count;
+    for (int d = 0; d < 3; d++) {
+        l->dims[d] = max(0, ceil_div(conv->in[d] - residue[d], conv->stride[d]));
+        l->step[d] = 1;
+        l->out_step[d] = conv->stride[d];
+        l->out_start[d] = residue[d];
+    }
+}
+
+static void cut(const acn_conv_product *p, lattice *l) {
+    const acn_gemm_class *k = p->kernels;
+    int64_t positions = acn_conv_volume(l->dims), nr = k->nr;
+    l->steps = p->channels * l->taps + p->has_bias;
+    l->pass_channels = l->taps ? max(1, min(k->kc / l->taps, p->channels)) : 1;
+    l->pass_steps = l->pass_channels * l->taps + p->has_bias;
+    bool is_whole = l->out_step[0] == 1 && l->out_step[1] == 1 && l->out_step[2] == 1;
+    l->is_direct = is_whole && (p->n == 1 || positions % nr == 0 || positions >= 16 * nr);
+    l->image_panels = l->is_direct ? ceil_div(positions, nr) : 0;
+    l->panels = l->is_direct ? p->n * l->image_panels : ceil_div(p->n * positions, nr);
+    l->most_rows = min(nr, nr / max(1, l->dims[2]) + 2);
+
+    int64_t table = l->most_rows * (int64_t)sizeof(acn_conv_run) * max(1, l->taps);
+    int64_t most = min(PANELS_BYTES / (int64_t)sizeof(float) / nr / max(1, l->pass_steps),
+                       min(MOST_PANELS, TABLE_BYTES / table));
+    int64_t unit = l->is_direct ? l->image_panels : l->panels;
+    l->block_panels = ceil_div(unit, max(1, ceil_div(unit, max(1, most))));
+    l->block_rows = p->tiles * k->mr;
+    if (!l->is_direct) {
+        int64_t rows = SUMS_BYTES / (int64_t)sizeof(float) / (l->block_panels * nr + 1);
+        l->block_rows = min(l->block_rows, max(1, rows / k->mr) * k->mr);
+    }
+    for (;;) {
+        l->blocks = l->is_direct ? p->n * ceil_div(unit, max(1, l->block_panels))
+                                 : ceil_div(unit, max(1, l->block_panels));
+        l->row_blocks = ceil_div(p->rows, l->block_rows);
+        int64_t chunks = l->blocks * l->row_blocks * p->groups;
+        if (p->workers == 1 || chunks >= CHUNKS_PER_WORKER * p->workers) break;
+        if (l->block_panels > 4)
+            l->block_panels = ceil_div(l->block_panels, 2);
+        else if (l->block_rows > 4 * k->mr)
+            l->block_rows = round_up(ceil_div(l->block_rows, 2), k->mr);
+        else
+            break;
+    }
+}
+
+static acn_status alloc_lattices(acn_call *c, const acn_conv *conv, acn_conv_product *p) {
+    int64_t taps = acn_conv_volume(conv->kernel);
+    p->lattice = acn_plan_alloc(c, sizeof(lattice) * (size_t)p->lattices);
+    for (int64_t i = 0; p->lattice && i < p->lattices; i++) {
+        p->lattice[i].offset = acn_plan_alloc(c, sizeof(int64_t) * 3 * (size_t)taps);
+        p->lattice[i].filter_tap = acn_plan_alloc(c, sizeof(int64_t) * (size_t)taps);
+        if (!p->lattice[i].offset || !p->lattice[i].filter_tap) p->lattice = NULL;
+    }
+    return p->lattice ? ACN_OK : acn_fail(ACN_BAD_ALLOC, "no memory for a convolution's plan");
+}
+
+static void size_workspace(acn_conv_product *p) {
+    size_t panels = 0, table = 0, sums = 0;
+    const acn_gemm_class *k = p->kernels;
+    for (int64_t i = 0; i < p->lattices; i++) {
+        const lattice *l = &p->lattice[i];
+        size_t filter = sizeof(float) * (size_t)(p->groups * p->tiles * l->steps * k->a_width);
+        size_t run = sizeof(acn_conv_run) * (size_t)(l->most_rows * max(1, l->taps));
+        size_t one = (size_t)l->block_panels * (run + (size_t)(l->taps + 1) * sizeof(int64_t));
+        size_t room = sizeof(float) * (size_t)(l->block_panels * k->nr * l->pass_steps);
+        size_t sum =
+            l->is_direct ? 0 : sizeof(float) * (size_t)(l->block_rows * l->block_panels * k->nr);
+        if (filter > p->filter_bytes) p->filter_bytes = filter;
+        if (one > table) table = one;
+        if (room > panels) panels = room;
+        if (sum > sums) sums = sum;
+    }
+    p->filter_bytes = (size_t)round_up((int64_t)p->filter_bytes, ALIGNMENT);
+    p->table_offset = (size_t)round_up((int64_t)panels, ALIGNMENT);
+    p->sums_offset = p->table_offset + (size_t)round_up((int64_t)table, ALIGNMENT);
+    p->worker_bytes = p->sums_offset + (size_t)round_up((int64_t)sums, ALIGNMENT);
+}
+
+acn_status acn_conv_product_plan(acn_call *c, const acn_conv *conv, acn_conv_side side,
+                                 bool has_bias, acn_conv_product **out) {
+    acn_conv_product *p = acn_plan_alloc(c, sizeof *p);
+    if (!p) return acn_fail(ACN_BAD_ALLOC, "no memory for a convolution's plan");
+    bool gives_y = side == ACN_CONV_Y;
+    int64_t taps = acn_conv_volume(conv->kernel);
+    p->kernels = acn_kernels_get()->gemm->by_class[ACN_K_F32];
+    p->workers = acn_pool_size();
+    p->n = conv->n;
+    p->groups = conv->groups;
+    p->rows = gives_y ? conv->co : conv->ci;
+    p->channels = gives_y ? conv->ci : conv->co;
+    p->row_step = gives_y ? conv->ci * taps : taps;
+    p->channel_step = gives_y ? taps : conv->ci * taps;
+    p->has_bias = has_bias;
+    p->tiles = ceil_div(p->rows, p->kernels->mr);
+    memcpy(p->source, gives_y ? conv->in : conv->out, sizeof p->source);
+    memcpy(p->result, gives_y ? conv->out : conv->in, sizeof p->result);
+    p->source_volume = acn_conv_volume(p->source);
+    p->result_volume = acn_conv_volume(p->result);
+    p->lattices = gives_y ? 1 : acn_conv_volume(conv->stride);
+    ACN_TRY(alloc_lattices(c, conv, p));
+    for (int64_t i = 0; i < p->lattices; i++) {
+        const int64_t *s = conv->stride;
+        const int64_t residue[3] = {i / (s[1] * s[2]), i / s[2] % s[1], i % s[2]};
+        if (gives_y)
+            fill_y_lattice(conv, &p->lattice[i]);
+        else
+            fill_x_lattice(conv, residue, &p->lattice[i]);
+        cut(p, &p->lattice[i]);
+    }
+    size_workspace(p);
+    *out = p;
+    return ACN_OK;
+}
+
+uint64_t acn_conv_product_workspace_bytes(const acn_conv_product *p) {
+    return p->filter_bytes + p->worker_bytes * (uint64_t)p->workers;
+}
+
+/* ---- running --------------------------------------------------------------------------------- */
+
+typedef struct job {
+    const acn_conv_product *p;
+    const lattice *l;
+    float *result;
+    const float *source, *w, *bias;
+    float *filter; /* packed */
+    char *workers;
+} job;
+
+/* Some of a row of positions: lanes of one panel. */
+typedef struct stretch {
+    int64_t lane, count, image, q[3];
+} stretch;
+
+typedef struct chunk {
+    int64_t group, row, rows, panel, panels;
+    float *room, *sums;
+    int64_t *first; /* [panels][taps + 1]: runs of a panel by tap */
+    acn_conv_run *runs;
+} chunk;
+
+static void pack_tile(void *context, int64_t index, int worker) {
+    const job *j = context;
+    const acn_conv_product *p = j->p;
+    const lattice *l = j->l;
+    const acn_gemm_class *k = p->kernels;
+    int64_t group = index / p->tiles, row = index % p->tiles * k->mr;
+    int lanes = (int)min(k->mr, p->rows - row);
+    int64_t per_group =
+        p->row_step > p->channel_step ? p->rows * p->row_step : p->channels * p->channel_step;
+    float *panel = j->filter + index * l->steps * k->a_width;
+    const float *w = j->w + group * per_group + row * p->row_step;
+    bool is_plain = p->channel_step == l->taps && l->taps > 0;
+    if (is_plain)
+        k->pack[ACN_F32](panel, k->a_width, w, 1, p->row_step, p->channels * l->taps, lanes);
+    else
+        acn_kernels_get()->conv->pack_filter(panel, k->a_width, w, p->row_step, lanes,
+                                             p->channel_step, l->filter_tap, l->taps, p->channels);
+    if (!p->has_bias) return;
+    float *last = panel + (l->steps - 1) * k->a_width;
+    for (int i = 0; i < k->a_width; i++)
+        last[i] = j->bias && i < lanes ? j->bias[group * p->rows + row + i] : 0;
+}
+
+/* Cuts a panel's positions where a row of the lattice ends. */
+static int cut_panel(const job *j, int64_t panel, stretch *out) {
+    const lattice *l = j->l;
+    int64_t positions = acn_conv_volume(l->dims), nr = j->p->kernels->nr;
+    int64_t at = l->is_direct ? panel / l->image_panels * positions + panel % l->image_panels * nr
+                              : panel * nr;
+    int64_t end = l->is_direct ? (panel / l->image_panels + 1) * positions : j->p->n * positions;
+    if (end > at + nr) end = at + nr;
+    int count = 0;
+    for (int64_t lane = 0; at < end; count++) {
+        int64_t x = at % l->dims[2], row = at / l->dims[2];
+        stretch *s = &out[count];
+        s->lane = lane;
+        s->count = min(l->dims[2] - x, end - at);
+        s->q[2] = x;
+        s->q[1] = row % l->dims[1];
+        s->q[0] = row / l->dims[1] % l->dims[0];
+        s->image = row / l->dims[1] / l->dims[0];
+        lane += s->count;
+        at += s->count;
+    }
+    return count;
+}
+
+/* The lanes of a stretch that tap |offset| reads inside the image, as a run. */
+static bool make_run(const job *j, const stretch *s, const int64_t *offset, acn_conv_run *out) {
+    const acn_conv_product *p = j->p;
+    const lattice *l = j->l;
+    int64_t at[3];
+    for (int d = 0; d < 3; d++)
+        at[d] = s->q[d] * l->step[d] + offset[d];
+    if (at[0] < 0 || at[0] >= p->source[0] || at[1] < 0 || at[1] >= p->source[1]) return false;
+    int64_t step = l->step[2], size = p->source[2];
+    int64_t first = at[2] < 0 ? (-at[2] + step - 1) / step : 0;
+    int64_t last = at[2] < size ? min(s->count, (size - 1 - at[2]) / step + 1) : 0;
+    if (first >= last) return false;
+    int64_t image = s->image * p->groups * p->channels * p->source_volume;
+    out->offset = image + (at[0] * p->source[1] + at[1]) * size + at[2] - s->lane * step;
+    out->mask = (uint32_t)(((uint64_t)1 << (last - first)) - 1) << (s->lane + first);
+    return true;
+}
+
+static void make_runs(const job *j, chunk *x) {
+    const lattice *l = j->l;
+    stretch stretches[32];
+    int64_t used = 0;
+    for (int64_t i = 0; i < x->panels; i++) {
+        int count = cut_panel(j, x->panel + i, stretches);
+        int64_t *first = x->first + i * (l->taps + 1);
+        for (int64_t t = 0; t < l->taps; t++) {
+            first[t] = used;
+            for (int s = 0; s < count; s++) {
+                if (!make_run(j, &stretches[s], l->offset + 3 * t, &x->runs[used])) continue;
+                if (used > first[t] && x->runs[used - 1].offset == x->runs[used].offset)
+                    x->runs[used - 1].mask |= x->runs[used].mask;
+                else
+                    used++;
+            }
+        }
+        first[l->taps] = used;
+    }
+}
+
+/* Panels of the channels [channel, channel + count). */
+static void gather(const job *j, const chunk *x, int64_t channel, int64_t count, bool is_last) {
+    const acn_conv_product *p = j->p;
+    const lattice *l = j->l;
+    const int64_t nr = p->kernels->nr, steps = count * l->taps + (is_last && p->has_bias);
+    const acn_conv_kernels *kernels = acn_kernels_get()->conv;
+    acn_conv_gather g = {.panel_step = l->taps * nr,
+                         .source_step = p->source_volume,
+                         .lane_step = l->step[2],
+                         .width = (int)nr};
+    const float *source = j->source + (x->group * p->channels + channel) * p->source_volume;
+    for (int64_t done = 0; done < count; done += GATHER_STEPS) {
+        g.steps = min(GATHER_STEPS, count - done);
+        g.source = source + done * p->source_volume;
+        for (int64_t i = 0; i < x->panels; i++) {
+            const int64_t *first = x->first + i * (l->taps + 1);
+            float *panel = x->room + (i * steps + done * l->taps) * nr;
+            for (int64_t t = 0; t < l->taps; t++) {
+                g.panel = panel + t * nr;
+                g.runs = x->runs + first[t];
+                g.run_count = first[t + 1] - first[t];
+                kernels->gather(&g);
+            }
+        }
+    }
+    if (!is_last || !p->has_bias) return;
+    for (int64_t i = 0; i < x->panels; i++)
+        for (int64_t lane = 0; lane < nr; lane++)
+            x->room[((i + 1) * steps - 1) * nr + lane] = 1;
+}
+
+/* Where the panel's first element of |row| is summed up, and the distance of rows. */
+static float *place(const job *j, const chunk *x, int64_t row, int64_t panel, int64_t *row_step) {
+    const acn_conv_product *p = j->p;
+    const lattice *l = j->l;
+    const int64_t nr = p->kernels->nr;
+    if (!l->is_direct) {
+        *row_step = x->panels * nr;
+        return x->sums + (row - x->row) * *row_step + panel * nr;
+    }
+    *row_step = p->result_volume;
+    int64_t at = x->panel + panel, image = at / l->image_panels;
+    return j->result + ((image * p->groups + x->group) * p->rows + row) * p->result_volume +
+           at % l->image_panels * nr;
+}
+
+static void multiply(const job *j, const chunk *x, int64_t step, int64_t steps) {
+    static const float one = 1, zero = 0;
+    const acn_conv_product *p = j->p;
+    const lattice *l = j->l;
+    const acn_gemm_class *k = p->kernels;
+    int64_t positions = acn_conv_volume(l->dims);
+    acn_gemm_tile t = {.k = steps,
+                       .a_row = 1,
+                       .a_col = k->a_width,
+                       .b_row = k->nr,
+                       .alpha = &one,
+                       .beta = step ? &one : &zero,
+                       .is_beta_zero = step == 0,
+                       .is_beta_one = step != 0};
+    for (int64_t row = x->row; row < x->row + x->rows; row += k->mr) {
+        int64_t tile = x->group * p->tiles + row / k->mr;
+        t.a = j->filter + (tile * l->steps + step) * k->a_width;
+        t.rows = (int)min(k->mr, x->row + x->rows - row);
+        for (int64_t i = 0; i < x->panels; i++) {
+            t.b = x->room + i * steps * k->nr;
+            t.c = place(j, x, row, i, &t.c_row);
+            t.cols = k->nr;
+            if (l->is_direct)
+                t.cols = (int)min(k->nr, positions - (x->panel + i) % l->image_panels * k->nr);
+            k->tile(&t);
+        }
+    }
+}
+
+/* From the sums to their places in the result. */
+static void scatter(const job *j, const chunk *x) {
+    const acn_conv_product *p = j->p;
+    const lattice *l = j->l;
+    stretch stretches[32];
+    for (int64_t i = 0; i < x->panels; i++) {
+        int count = cut_panel(j, x->panel + i, stretches);
+        for (int s = 0; s < count; s++) {
+            const stretch *from = &stretches[s];
+            int64_t at[3], step = l->out_step[2], row_step;
+            for (int d = 0; d < 3; d++)
+                at[d] = from->q[d] * l->out_step[d] + l->out_start[d];
+            float *d =
+                j->result +
+                ((from->image * p->groups + x->group) * p->rows + x->row) * p->result_volume +
+                (at[0] * p->result[1] + at[1]) * p->result[2] + at[2];
+            const float *sum = place(j, x, x->row, i, &row_step) + from->lane;
+            for (int64_t row = 0; row < x->rows; row++, d += p->result_volume, sum += row_step)
+                for (int64_t e = 0; e < from->count; e++)
+                    d[e * step] = sum[e];
+        }
+    }
+}
+
+static void run_chunk(void *context, int64_t index, int worker) {
+    const job *j = context;
+    const acn_conv_product *p = j->p;
+    const lattice *l = j->l;
+    char *memory = j->workers + (size_t)worker * p->worker_bytes;
+    chunk x = {.room = (float *)memory,
+               .first = (int64_t *)(memory + p->table_offset),
+               .sums = (float *)(memory + p->sums_offset)};
+    x.runs = (acn_conv_run *)(x.first + l->block_panels * (l->taps + 1));
+    x.group = index % p->groups;
+    x.row = index / p->groups % l->row_blocks * l->block_rows;
+    x.rows = min(l->block_rows, p->rows - x.row);
+    int64_t block = index / p->groups / l->row_blocks;
+    if (l->is_direct) {
+        int64_t in_image = l->blocks / p->n, first = block % in_image * l->block_panels;
+        x.panel = block / in_image * l->image_panels + first;
+        x.panels = min(l->block_panels, l->image_panels - first);
+    } else {
+        x.panel = block * l->block_panels;
+        x.panels = min(l->block_panels, l->panels - x.panel);
+    }
+    make_runs(j, &x);
+    int64_t channel = 0;
+    do {
+        int64_t count = l->taps ? min(l->pass_channels, p->channels - channel) : p->channels;
+        bool is_last = channel + count >= p->channels;
+        int64_t steps = count * l->taps + (is_last && p->has_bias);
+        gather(j, &x, channel, l->taps ? count : 0, is_last);
+        multiply(j, &x, channel * l->taps, steps);
+        channel += count;
+    } while (channel < p->channels);
+    if (!l->is_direct) scatter(j, &x);
+}
+
+void acn_conv_product_run(const acn_conv_product *p, float *result, const float *source,
+                          const float *w, const float *bias, char *workspace) {
+    for (int64_t i = 0; i < p->lattices; i++) {
+        const lattice *l = &p->lattice[i];
+        job j = {.p = p,
+                 .l = l,
+                 .result = result,
+                 .source = source,
+                 .w = w,
+                 .bias = bias,
+                 .filter = (float *)workspace,
+                 .workers = workspace + p->filter_bytes};
+        int64_t chunks = l->blocks * l->row_blocks * p->groups;
+        if (chunks == 0 || p->rows == 0) continue;
+        acn_pool_run(p->groups * p->tiles, pack_tile, &j);
+        acn_pool_run(chunks, run_chunk, &j);
+    }
+}

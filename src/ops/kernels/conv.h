@@ -1,0 +1,35 @@
+/* conv.h - what convolution needs besides the GEMM tile: panels gathered from an image, so that
+ * the unfolded image (im2col) never exists. */
+#ifndef ACN_OPS_KERNELS_CONV_H
+#define ACN_OPS_KERNELS_CONV_H
+
+#include "ops/kernels/kernels.h"
+
+/* Lanes of a panel (the set bits of |mask|) of which lane i reads source[offset + i * lane_step]. An
+ * address may lie outside the image when its bit is not set. */
+typedef struct acn_conv_run {
+    int64_t offset;
+    uint32_t mask;
+} acn_conv_run;
+
+/* Lanes of one panel over |steps| steps:
+ *   panel[s * panel_step + lane] = source[s * source_step + offset + lane * lane_step], or 0 where
+ * no run covers the lane. Nothing outside the runs is read. */
+typedef struct acn_conv_gather {
+    float *panel;
+    const float *source;
+    int64_t panel_step, source_step, steps;
+    const acn_conv_run *runs;
+    int64_t run_count, lane_step;
+    int width; /* lanes of the panel, at most 32 */
+} acn_conv_gather;
+
+struct acn_conv_kernels {
+    void (*gather)(const acn_conv_gather *g);
+    /* Rows of a filter as a panel of A: panel[s * width + lane] = w[lane * lane_step +
+     * s / taps * group_step + tap[s % taps]]; lanes up to |width| are zeroed. */
+    void (*pack_filter)(float *panel, int width, const float *w, int64_t lane_step, int lanes,
+                        int64_t group_step, const int64_t *tap, int64_t taps, int64_t groups);
+};
+
+#endif
