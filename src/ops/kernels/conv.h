@@ -5,8 +5,8 @@
 
 #include "ops/kernels/kernels.h"
 
-/* Lanes of a panel (the set bits of |mask|) of which lane i reads source[offset + i * lane_step]. An
- * address may lie outside the image when its bit is not set. */
+/* Lanes of a panel (the set bits of |mask|): lane i reads source[offset + i * lane_step]. Where a
+ * bit is not set the address may lie outside the image. */
 typedef struct acn_conv_run {
     int64_t offset;
     uint32_t mask;
