@@ -1,6 +1,6 @@
-"""Convolutions, pooling and resizing through torch_npu against torch on the CPU, in one process, same
-number of threads: forward, and the gradients of input and filter together. Prints torch / ours
-(above 1 we are faster) for each shape and the geometric mean.
+"""Convolutions through torch_npu against torch on the CPU, in one process, same number of threads:
+forward, and the gradients of input and filter. Prints torch / ours (above 1 we are faster) for each
+shape and the geometric mean.
 
 usage: anycann run python3 bench/torch_vision.py [THREADS] [NAME...]
 """
@@ -72,14 +72,14 @@ def both(function, *tensors):
 def convolutions():
     for name, (n, ci, size, co, k, stride, padding, groups) in CONVOLUTIONS.items():
         x, w = torch.randn(n, ci, size, size), torch.randn(co, ci // groups, k, k)
-        s, p, one, none = [stride] * 2, [padding] * 2, [1, 1], [0, 0]
+        s, p = [stride] * 2, [padding] * 2
 
         def forward(x, w, s=s, p=p, groups=groups):
             return torch.conv2d(x, w, None, s, p, 1, groups)
 
         def backward(dy, x, w, s=s, p=p, groups=groups, mask=(True, True, False)):
             return torch.ops.aten.convolution_backward(
-                dy, x, w, None, s, p, one, False, none, groups, list(mask)
+                dy, x, w, None, s, p, [1, 1], False, [0, 0], groups, list(mask)
             )
 
         dy = torch.randn_like(forward(x, w))
