@@ -97,7 +97,8 @@ def main():
         if wanted and not any(word in name for word in wanted):
             continue
         ratios.append(here / there)
-        print(f"{name:28s} torch {here * 1e6:9.0f} us, ours {there * 1e6:9.0f} us: {ratios[-1]:.2f}")
+        times = f"torch {here * 1e6:9.0f} us, ours {there * 1e6:9.0f} us"
+        print(f"{name:28s} {times}: {ratios[-1]:.2f}")
     mean = math.exp(sum(map(math.log, ratios)) / len(ratios))
     print(f"{THREADS} thread(s): geometric mean {mean:.2f}, worst {min(ratios):.2f}")
 
