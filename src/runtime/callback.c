@@ -6,6 +6,7 @@
 #include "runtime/callback.h"
 
 #include "base/thread.h"
+#include "runtime/check.h"
 #include "runtime/core.h"
 #include <limits.h>
 #include <stdlib.h>
@@ -123,6 +124,8 @@ static acn_status hand_over(void *argument) {
     acn_status status = ACN_OK;
     report *r = calloc(1, sizeof *r);
     if (r == NULL) return acn_fail(ACN_BAD_ALLOC, "no memory to report a callback");
+    atomic_store(&data->done, 0); /* of an earlier replay */
+    if (acn_check_streams()) acn_check_host_knows_event(NULL);
     r->run = data->run;
     r->user = data->user;
     r->done = data->blocks ? &data->done : NULL;
@@ -220,6 +223,7 @@ typedef struct host_task {
 
 static acn_status run_host_function(void *argument) {
     host_task *data = argument;
+    if (acn_check_streams()) acn_check_host_knows_event(NULL); /* it may tell other threads */
     data->run(data->user);
     return ACN_OK;
 }

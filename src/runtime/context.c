@@ -4,6 +4,7 @@
 #include "base/slab.h"
 #include "base/thread.h"
 #include "device/device.h"
+#include "runtime/capture.h"
 #include "runtime/core.h"
 #include "runtime/memory.h"
 #include <stdlib.h>
@@ -333,6 +334,7 @@ static acn_status list_streams(int id, stream_list *list) {
 acn_status acn_device_synchronize(int32_t timeout_ms) {
     acn_context *context;
     ACN_TRY(acn_context_current(&context));
+    ACN_TRY(acn_capture_check_device(context));
     stream_list list = {0};
     int64_t deadline_ns = acn_deadline(timeout_ms, acn_clock_ns());
     acn_status status = list_streams(context->device, &list);

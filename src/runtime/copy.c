@@ -2,6 +2,8 @@
 #include "runtime/copy.h"
 
 #include "device/device.h"
+#include "runtime/capture.h"
+#include "runtime/check.h"
 #include "runtime/core.h"
 #include "runtime/memory.h"
 #include <stdlib.h>
@@ -9,6 +11,7 @@
 
 /* What one core copies in a microsecond, for the choice of thread; need not be exact. */
 enum { BYTES_PER_US = 8192 };
+enum { MAX_TOUCHED_ROWS = 256 };
 
 static const char *const kind_names[ACN_COPY_KINDS] = {
     "host to host",     "host to device",           "device to host",  "device to device",
@@ -57,9 +60,24 @@ static acn_status move(const acn_copy *copy) {
     return ACN_OK;
 }
 
+/* Row by row, unless there are so many that telling them would take longer than copying. */
+static void touch_copy(const acn_copy *copy, acn_touch_fn touch, void *context) {
+    size_t rows = copy->rows, bytes = copy->bytes;
+    if (bytes == copy->destination_pitch && bytes == copy->source_pitch) bytes *= rows, rows = 1;
+    for (size_t row = 0; row < rows && rows <= MAX_TOUCHED_ROWS; row++) {
+        touch(context, (const char *)copy->source + row * copy->source_pitch, bytes, false);
+        touch(context, (char *)copy->destination + row * copy->destination_pitch, bytes, true);
+    }
+}
+
+static void touch_at_once(void *name, const void *address, size_t bytes, bool is_write) {
+    acn_check_host_touches(name, address, bytes, is_write);
+}
+
 acn_status acn_copy_now(const acn_copy *copy) {
     acn_memory_kind to, from;
     ACN_TRY(check(copy, &to, &from));
+    if (acn_check_streams()) touch_copy(copy, touch_at_once, "aclrtMemcpy");
     return move(copy);
 }
 
@@ -89,6 +107,10 @@ static acn_status take_snapshot(copy_task *data) {
     return ACN_OK;
 }
 
+static void copy_touches(const void *data, acn_touch_fn touch, void *context) {
+    touch_copy(&((const copy_task *)data)->copy, touch, context);
+}
+
 static uint32_t cost_us(size_t bytes) {
     return bytes / BYTES_PER_US < UINT32_MAX ? (uint32_t)(bytes / BYTES_PER_US) : UINT32_MAX;
 }
@@ -96,27 +118,30 @@ static uint32_t cost_us(size_t bytes) {
 acn_status acn_copy_async(const acn_copy *copy, acn_stream *stream) {
     acn_memory_kind to, from;
     ACN_TRY(check(copy, &to, &from));
+    bool buffers = copy->kind == ACN_COPY_HOST_TO_BUFFER_TO_DEVICE;
+    bool wait = to == ACN_MEMORY_PAGEABLE || (from == ACN_MEMORY_PAGEABLE && !buffers);
+    if (wait) ACN_TRY(acn_capture_check_pageable(stream));
     copy_task *data = acn_task_alloc();
     if (data == NULL) return acn_fail(ACN_BAD_ALLOC, "no memory for a task");
     *data = (copy_task){.copy = *copy};
-    bool wait = to == ACN_MEMORY_PAGEABLE || from == ACN_MEMORY_PAGEABLE;
-    if (copy->kind == ACN_COPY_HOST_TO_BUFFER_TO_DEVICE) {
+    if (buffers) {
         acn_status status = take_snapshot(data);
         if (status != ACN_OK) {
             acn_task_free(data);
             return status;
         }
-        wait = to == ACN_MEMORY_PAGEABLE;
     }
     acn_task task = {.run = run_copy,
                      .drop = drop_copy,
                      .data = data,
                      .cost_us = cost_us(copy->bytes * copy->rows),
-                     .name = "copy memory"};
+                     .name = "aclrtMemcpyAsync",
+                     .touches = copy_touches};
     uint64_t number, serial = atomic_load(&stream->serial);
     if (!wait || acn_stream_executing() == stream) return acn_stream_submit(stream, &task);
     ACN_TRY(acn_stream_submit_at(stream, &task, &number));
     acn_stream_await(stream, serial, number, -1, NULL);
+    if (acn_check_streams()) acn_check_host_knows_stream(stream);
     return ACN_OK;
 }
 
@@ -126,33 +151,45 @@ typedef struct fill_task {
     void *destination;
     uint32_t value;
     size_t count; /* of bytes, or of 32-bit words */
+    size_t bytes;
 } fill_task;
 
 static acn_status run_fill(void *data) {
     const fill_task *fill = data;
-    return acn_fill_now(fill->destination, (int)fill->value, fill->count);
+    const acn_device_backend *backend;
+    ACN_TRY(acn_device_backend_get(&backend));
+    backend->fill(acn_memory_view(fill->destination), (int)fill->value, fill->count);
+    return ACN_OK;
 }
 
 static acn_status run_fill_words(void *data) {
     const fill_task *fill = data;
-    return acn_fill_words_now(fill->destination, fill->value, fill->count);
+    const acn_device_backend *backend;
+    ACN_TRY(acn_device_backend_get(&backend));
+    backend->fill_words(acn_memory_view(fill->destination), fill->value, fill->count);
+    return ACN_OK;
+}
+
+static void fill_touches(const void *data, acn_touch_fn touch, void *context) {
+    const fill_task *fill = data;
+    touch(context, fill->destination, fill->bytes, true);
+}
+
+static acn_status fill_at_once(fill_task *fill, acn_status (*run)(void *)) {
+    if (acn_check_streams())
+        acn_check_host_touches("aclrtMemset", fill->destination, fill->bytes, true);
+    return run(fill);
 }
 
 acn_status acn_fill_now(void *destination, int value, size_t bytes) {
-    const acn_device_backend *backend;
-    ACN_TRY(acn_device_backend_get(&backend));
-    backend->fill(acn_memory_view(destination), value, bytes);
-    return ACN_OK;
+    return fill_at_once(&(fill_task){destination, (uint32_t)value, bytes, bytes}, run_fill);
 }
 
 acn_status acn_fill_words_now(void *destination, uint32_t value, size_t words) {
-    const acn_device_backend *backend;
-    ACN_TRY(acn_device_backend_get(&backend));
-    backend->fill_words(acn_memory_view(destination), value, words);
-    return ACN_OK;
+    return fill_at_once(&(fill_task){destination, value, words, 4 * words}, run_fill_words);
 }
 
-static acn_status submit_fill(const fill_task *fill, size_t bytes, acn_status (*run)(void *),
+static acn_status submit_fill(const fill_task *fill, acn_status (*run)(void *),
                               acn_stream *stream) {
     fill_task *data = acn_task_alloc();
     if (data == NULL) return acn_fail(ACN_BAD_ALLOC, "no memory for a task");
@@ -160,16 +197,17 @@ static acn_status submit_fill(const fill_task *fill, size_t bytes, acn_status (*
     acn_task task = {.run = run,
                      .drop = acn_task_free,
                      .data = data,
-                     .cost_us = cost_us(bytes),
-                     .name = "fill memory"};
+                     .cost_us = cost_us(fill->bytes),
+                     .name = "aclrtMemsetAsync",
+                     .touches = fill_touches};
     return acn_stream_submit(stream, &task);
 }
 
 acn_status acn_fill_async(void *destination, int value, size_t bytes, acn_stream *stream) {
-    return submit_fill(&(fill_task){destination, (uint32_t)value, bytes}, bytes, run_fill, stream);
+    return submit_fill(&(fill_task){destination, (uint32_t)value, bytes, bytes}, run_fill, stream);
 }
 
 acn_status acn_fill_words_async(void *destination, uint32_t value, size_t words,
                                 acn_stream *stream) {
-    return submit_fill(&(fill_task){destination, value, words}, 4 * words, run_fill_words, stream);
+    return submit_fill(&(fill_task){destination, value, words, 4 * words}, run_fill_words, stream);
 }

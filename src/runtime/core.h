@@ -19,6 +19,8 @@ struct acn_context {
 };
 
 typedef struct acn_reports acn_reports;
+typedef struct acn_lane acn_lane;
+typedef struct acn_checked acn_checked;
 
 struct acn_stream {
     /* The end of the timeline that is done: how many tasks are through. Its low half is the futex
@@ -29,7 +31,8 @@ struct acn_stream {
 
     /* The end that grows: how many tasks were ever given, how many of them are in the ring. */
     _Atomic uint64_t submitted __attribute__((aligned(64)));
-    _Atomic uint32_t queued; /* a lingering thread watches it */
+    _Atomic uint32_t queued;       /* a lingering thread watches it */
+    _Atomic(acn_lane *) recording; /* tasks go there instead; see capture.c */
 
     pthread_mutex_t mutex; /* guards the rest */
     acn_task *ring;
@@ -46,6 +49,7 @@ struct acn_stream {
     acn_status error; /* first failure since the last synchronise */
     char *error_text;
     acn_reports *reports; /* thread that runs its callbacks */
+    acn_checked *checked; /* check.c's */
 
     acn_context *context;
     uint32_t id, priority, flags;
@@ -54,6 +58,11 @@ struct acn_stream {
     _Atomic uint32_t attributes[ACN_STREAM_ATTRIBUTES];
     acn_stream *next, *previous; /* of all streams, under the runtime's mutex */
 };
+
+static inline bool acn_stream_is_recorded(const acn_stream *stream) {
+    return __builtin_expect(atomic_load_explicit(&stream->recording, memory_order_acquire) != NULL,
+                            0);
+}
 
 /* The registry of streams. */
 void acn_runtime_add_stream(acn_stream *stream);

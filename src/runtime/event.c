@@ -3,6 +3,8 @@
 
 #include "base/slab.h"
 #include "base/thread.h"
+#include "runtime/capture.h"
+#include "runtime/check.h"
 #include "runtime/core.h"
 #include "runtime/event_shared.h"
 #include <limits.h>
@@ -23,6 +25,8 @@ struct acn_event {
     acn_event_model model;
     uint32_t flags, id;
     acn_shared_event *shared; /* stands for all above when processes share the event */
+    acn_mark mark;            /* where it stands in a capture */
+    acn_clock *clock;         /* check.c's */
 };
 
 static acn_slab event_slab = ACN_SLAB("event", sizeof(acn_event), MAX_EVENTS);
@@ -40,6 +44,8 @@ static acn_status create(acn_event_model model, uint32_t flags, acn_shared_event
     event->stream_serial = event->number = 0;
     event->time_ns = 0;
     event->is_recorded = false;
+    atomic_store(&event->mark.recording, 0);
+    event->clock = NULL;
     event->model = model;
     event->flags = flags;
     event->shared = shared;
@@ -92,6 +98,7 @@ static void release(acn_event *event) {
     if (atomic_fetch_sub(&event->users, 1) != 1) return;
     if (event->shared != NULL) acn_shared_event_release(event->shared);
     pthread_mutex_destroy(&event->mutex);
+    if (event->clock != NULL) acn_check_free_event(&event->clock);
     acn_slab_free(&event_slab, event);
 }
 
@@ -125,9 +132,9 @@ static bool is_reached(const point *p) {
 
 typedef struct event_task {
     acn_event *event;
-    acn_stream *waiter;
     point point;
     int64_t timeout_ms;
+    bool is_replayed; /* captured: what counts is how the event stands when it runs */
 } event_task;
 
 static acn_status submit(acn_stream *stream, acn_event *event, acn_status (*run)(void *),
@@ -159,8 +166,35 @@ static void drop_task(void *argument) {
     acn_task_free(data);
 }
 
-acn_status acn_event_record(acn_event *event, acn_stream *stream) {
+/* A replay passes it: from now on it is recorded, and reached. */
+static acn_status record_in_replay(void *argument) {
+    acn_event *event = ((event_task *)argument)->event;
+    acn_stream *stream = acn_stream_executing();
+    pthread_mutex_lock(&event->mutex);
+    event->stream = stream;
+    event->stream_serial = atomic_load(&stream->serial);
+    event->number = atomic_load(&stream->completed);
+    event->time_ns = acn_clock_ns();
+    event->is_recorded = true;
+    atomic_fetch_add(&event->sequence, 1);
+    pthread_mutex_unlock(&event->mutex);
+    acn_futex_wake(&event->sequence, INT_MAX);
+    return ACN_OK;
+}
+
+static bool is_external(const acn_event *event) { return (event->flags & ACN_EVENT_EXTERNAL) != 0; }
+
+acn_status acn_event_record(acn_event *event, acn_stream *stream, bool in_replay) {
     if (event->shared != NULL) return acn_shared_event_record(event->shared, stream);
+    acn_status captured;
+    if (acn_stream_is_recorded(stream)) {
+        if (in_replay || is_external(event))
+            return submit(stream, event, record_in_replay, drop_task, "record event",
+                          ACN_TASK_IS_EVENT_RECORD, &(event_task){0});
+        if (acn_capture_record(stream, &event->mark, &captured)) return captured;
+    }
+    atomic_store_explicit(&event->mark.recording, 0, memory_order_relaxed);
+    if (acn_check_streams()) acn_check_record(stream, &event->clock);
     pthread_mutex_lock(&event->mutex);
     bool was_recorded = event->is_recorded;
     event->stream = stream;
@@ -182,7 +216,7 @@ static acn_status forget(void *argument) {
     event_task *data = argument;
     acn_event *event = data->event;
     pthread_mutex_lock(&event->mutex);
-    if (atomic_load(&event->sequence) == data->point.sequence) {
+    if (data->is_replayed || atomic_load(&event->sequence) == data->point.sequence) {
         event->is_recorded = false;
         atomic_fetch_add(&event->sequence, 1);
     }
@@ -191,23 +225,26 @@ static acn_status forget(void *argument) {
 }
 
 acn_status acn_event_reset(acn_event *event, acn_stream *stream) {
-    event_task arguments = {.point = point_of(event)};
-    return submit(stream, event, forget, drop_task, "reset event", 0, &arguments);
+    event_task arguments = {.point = point_of(event),
+                            .is_replayed = acn_stream_is_recorded(stream)};
+    return submit(stream, event, forget, drop_task, "reset event", ACN_TASK_IS_EVENT_RESET,
+                  &arguments);
 }
 
 /* Waiting. */
 
 static acn_status wait_for_point(void *argument) {
     event_task *data = argument;
+    acn_stream *waiter = acn_stream_executing();
     int64_t deadline_ns = acn_deadline(data->timeout_ms, acn_clock_ns());
-    point p = data->point;
-    bool in_time = true;
-    while (in_time && !p.is_recorded && !acn_stream_shall_give_up(data->waiter)) {
-        in_time = acn_stream_sleep(data->waiter, &data->event->sequence, p.sequence, deadline_ns);
+    point p = data->is_replayed ? point_of(data->event) : data->point;
+    bool waits_for_record = data->event->model == ACN_EVENT_PLAIN, in_time = true;
+    while (in_time && !p.is_recorded && waits_for_record && !acn_stream_shall_give_up(waiter)) {
+        in_time = acn_stream_sleep(waiter, &data->event->sequence, p.sequence, deadline_ns);
         p = point_of(data->event);
     }
     if (in_time && p.is_recorded)
-        in_time = acn_stream_await(p.stream, p.serial, p.number, deadline_ns, data->waiter);
+        in_time = acn_stream_await(p.stream, p.serial, p.number, deadline_ns, waiter);
     if (in_time) return ACN_OK;
     return acn_fail(ACN_EVENT_SYNC_TIMEOUT,
                     "event %u was not reached within %lld ms; look for the stream that records it "
@@ -221,21 +258,38 @@ static void drop_wait(void *argument) {
     drop_task(argument);
 }
 
-acn_status acn_event_wait(acn_event *event, acn_stream *stream, int64_t timeout_ms) {
+acn_status acn_event_wait(acn_event *event, acn_stream *stream, int64_t timeout_ms,
+                          bool in_replay) {
     if (timeout_ms == 0) timeout_ms = atomic_load(&wait_limit_ms);
     if (timeout_ms == 0) timeout_ms = -1;
-    if (event->shared != NULL) return acn_shared_event_wait(event->shared, stream, timeout_ms);
-    event_task arguments = {.point = point_of(event), .waiter = stream, .timeout_ms = timeout_ms};
+    if (event->shared != NULL) {
+        if (acn_check_streams()) acn_check_wait(stream, NULL);
+        return acn_shared_event_wait(event->shared, stream, timeout_ms);
+    }
+    acn_status captured;
+    event_task arguments = {.point = point_of(event), .timeout_ms = timeout_ms};
     const point *p = &arguments.point;
-    if (!p->is_recorded && event->model == ACN_EVENT_CAPTURE) return ACN_OK; /* nothing captured */
-    if (p->is_recorded && (p->stream == stream || is_reached(p))) return ACN_OK;
+    if (acn_capture_wait(stream, &event->mark, in_replay || is_external(event), p->is_recorded,
+                         &captured))
+        return captured;
+    arguments.is_replayed = acn_stream_is_recorded(stream);
+    if (!arguments.is_replayed) {
+        ACN_TRY(acn_event_check(event));
+        if (!p->is_recorded && event->model == ACN_EVENT_CAPTURE) return ACN_OK;
+        if (acn_check_streams()) acn_check_wait(stream, p->is_recorded ? &event->clock : NULL);
+        if (p->is_recorded && (p->stream == stream || is_reached(p))) return ACN_OK;
+    }
     atomic_fetch_add(&event->waits, 1);
-    return submit(stream, event, wait_for_point, drop_wait, "wait for event", ACN_TASK_CAN_BLOCK,
-                  &arguments);
+    return submit(stream, event, wait_for_point, drop_wait, "wait for event",
+                  ACN_TASK_CAN_BLOCK | ACN_TASK_IS_EVENT_WAIT, &arguments);
 }
 
 acn_status acn_event_synchronize(acn_event *event, int32_t timeout_ms) {
-    if (event->shared != NULL) return acn_shared_event_synchronize(event->shared, timeout_ms);
+    if (event->shared != NULL) {
+        if (acn_check_streams()) acn_check_host_knows_event(NULL);
+        return acn_shared_event_synchronize(event->shared, timeout_ms);
+    }
+    ACN_TRY(acn_event_check(event));
     point p = point_of(event);
     if (!p.is_recorded) {
         if (event->model == ACN_EVENT_CAPTURE) return ACN_OK;
@@ -247,18 +301,25 @@ acn_status acn_event_synchronize(acn_event *event, int32_t timeout_ms) {
     if (acn_stream_executing() == p.stream && !is_reached(&p))
         return acn_fail(ACN_PARAM_INVALID, "a task waits for a later point of its own stream");
     int64_t deadline_ns = acn_deadline(timeout_ms, acn_clock_ns());
-    if (acn_stream_await(p.stream, p.serial, p.number, deadline_ns, NULL)) return ACN_OK;
-    return acn_fail(ACN_EVENT_SYNC_TIMEOUT, "event %u was not reached within %d ms; wait longer",
-                    event->id, timeout_ms);
+    if (!acn_stream_await(p.stream, p.serial, p.number, deadline_ns, NULL))
+        return acn_fail(ACN_EVENT_SYNC_TIMEOUT,
+                        "event %u was not reached within %d ms; wait longer", event->id,
+                        timeout_ms);
+    if (acn_check_streams()) acn_check_host_knows_event(&event->clock);
+    return ACN_OK;
 }
 
 /* Questions. */
+
+acn_status acn_event_check(const acn_event *event) { return acn_capture_check_event(&event->mark); }
 
 bool acn_event_is_complete(acn_event *event) {
     if (event->shared != NULL) return acn_shared_event_is_complete(event->shared);
     point p = point_of(event);
     if (!p.is_recorded) return event->model == ACN_EVENT_CAPTURE;
-    return is_reached(&p);
+    bool reached = is_reached(&p);
+    if (reached && acn_check_streams()) acn_check_host_knows_event(&event->clock);
+    return reached;
 }
 
 bool acn_event_waits_are_done(const acn_event *event) { return atomic_load(&event->waits) == 0; }
@@ -283,6 +344,7 @@ acn_status acn_event_time_ns(acn_event *event, int64_t *out_ns) {
         return acn_fail(ACN_EVENT_TIMESTAMP,
                         "event %u %s; record it and synchronise before asking for its time",
                         event->id, is_recorded ? "is not reached yet" : "was never recorded");
+    if (acn_check_streams()) acn_check_host_knows_event(&event->clock);
     *out_ns = time_ns;
     return ACN_OK;
 }

@@ -26,11 +26,16 @@ typedef enum acn_event_model {
 acn_status acn_event_create(acn_event_model model, uint32_t flags, acn_event **out);
 acn_status acn_event_resolve(void *handle, acn_event **out);
 acn_status acn_event_destroy(acn_event *event);
-acn_status acn_event_record(acn_event *event, acn_stream *stream);
+/* On a stream that is captured an event orders the tasks of the capture and nothing else, unless
+ * it is external (ACN_EVENT_EXTERNAL, or |in_replay|): then each replay records it, or waits. */
+acn_status acn_event_record(acn_event *event, acn_stream *stream, bool in_replay);
 /* In stream order: the event counts as not recorded, unless it was recorded again since. */
 acn_status acn_event_reset(acn_event *event, acn_stream *stream);
 /* |timeout_ms| 0 takes the process's limit (acn_event_set_wait_limit). */
-acn_status acn_event_wait(acn_event *event, acn_stream *stream, int64_t timeout_ms);
+acn_status acn_event_wait(acn_event *event, acn_stream *stream, int64_t timeout_ms, bool in_replay);
+/* Whether it may be asked how it stands, or waited for by a client's thread: a capture forbids it.
+ */
+acn_status acn_event_check(const acn_event *event);
 acn_status acn_event_synchronize(acn_event *event, int32_t timeout_ms);
 bool acn_event_is_complete(acn_event *event);
 bool acn_event_waits_are_done(const acn_event *event);

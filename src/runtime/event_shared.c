@@ -151,7 +151,7 @@ static acn_status await(const acn_share_cell *cell, uint32_t record, int64_t tim
 
 static acn_status wait_for_record(void *argument) {
     const shared_task *data = argument;
-    return await(data->event->cell, data->record, data->timeout_ms, data->stream);
+    return await(data->event->cell, data->record, data->timeout_ms, acn_stream_executing());
 }
 
 acn_status acn_shared_event_wait(acn_shared_event *event, acn_stream *stream, int64_t timeout_ms) {

@@ -3,6 +3,7 @@
 
 #include "base/report.h"
 #include "device/heap.h"
+#include "runtime/check.h"
 #include "runtime/context.h"
 #include "runtime/virtual.h"
 #include <pthread.h>
@@ -76,6 +77,7 @@ acn_status acn_memory_alloc(int device, size_t bytes, void **out_address) {
                         bytes, device, state.total_bytes - state.used_bytes, state.total_bytes,
                         state.largest_free_bytes);
     }
+    if (acn_check_streams()) acn_check_forget(address, bytes);
     *out_address = address;
     return ACN_OK;
 }
@@ -98,6 +100,7 @@ acn_status acn_memory_alloc_host(size_t bytes, void **out_address) {
     acn_heap *heap;
     ACN_TRY(heap_of(ACN_SPAN_HOST, &heap));
     *out_address = acn_heap_alloc(heap, bytes);
+    if (*out_address != NULL && acn_check_streams()) acn_check_forget(*out_address, bytes);
     if (*out_address != NULL) return ACN_OK;
     return acn_fail(ACN_DEVICE_MEMORY,
                     "%zu bytes of page-locked host memory are not to be had; "

@@ -167,7 +167,7 @@ static acn_status wait(void *argument) {
             if (!condition->clears || atomic_compare_exchange_strong(word, &seen, 0)) return ACN_OK;
             continue; /* somebody else took or changed it; |seen| is what it is now */
         }
-        if (acn_stream_shall_give_up(data->stream)) return ACN_OK;
+        if (acn_stream_shall_give_up(acn_stream_executing())) return ACN_OK;
         int64_t now_ns = acn_clock_ns(), until_ns = now_ns + LOOK_UP_NS;
         if (deadline_ns >= 0 && now_ns >= deadline_ns)
             return acn_fail(ACN_WAIT_TIMEOUT,

@@ -7,6 +7,8 @@
 #include "base/log.h"
 #include "base/slab.h"
 #include "base/thread.h"
+#include "runtime/capture.h"
+#include "runtime/check.h"
 #include "runtime/core.h"
 #include <limits.h>
 #include <sched.h>
@@ -38,6 +40,7 @@ static void initialize(void) {
     pthread_mutexattr_settype(&mutex_kind, PTHREAD_MUTEX_ADAPTIVE_NP);
     inline_us = acn_env_int(ACN_ENV_INLINE_US);
     launch_blocking = acn_env_bool(ACN_ENV_LAUNCH_BLOCKING);
+    acn_check_initialize();
 }
 
 void *acn_task_alloc(void) {
@@ -58,6 +61,7 @@ acn_status acn_stream_create(acn_context *context, uint32_t priority, uint32_t f
     atomic_store(&stream->submitted, 0);
     atomic_store(&stream->completed, 0);
     atomic_store(&stream->queued, 0);
+    atomic_store(&stream->recording, NULL);
     atomic_store(&stream->drop_before, 0);
     atomic_store(&stream->blocked_on, NULL);
     atomic_store(&stream->is_waking, false);
@@ -71,6 +75,7 @@ acn_status acn_stream_create(acn_context *context, uint32_t priority, uint32_t f
     stream->error = ACN_OK;
     stream->error_text = NULL;
     stream->reports = NULL;
+    stream->checked = NULL;
     stream->context = context;
     stream->id = atomic_fetch_add(&last_id, 1);
     stream->priority = priority;
@@ -270,6 +275,12 @@ static void run_inline(acn_stream *stream, const acn_task *task) {
 }
 
 acn_status acn_stream_submit_at(acn_stream *stream, const acn_task *task, uint64_t *out_number) {
+    acn_status recorded;
+    if (acn_stream_is_recorded(stream) && acn_capture_submit(stream, task, &recorded)) {
+        if (out_number != NULL) *out_number = 0;
+        return recorded;
+    }
+    if (acn_check_streams()) acn_check_task(stream, task);
     pthread_mutex_lock(&stream->mutex);
     bool is_idle =
         !stream->is_running && atomic_load_explicit(&stream->queued, memory_order_relaxed) == 0;
@@ -296,8 +307,9 @@ acn_status acn_stream_submit(acn_stream *stream, const acn_task *task) {
     bool blocking = launch_blocking && (task->flags & ACN_TASK_CAN_BLOCK) == 0;
     uint64_t serial = atomic_load_explicit(&stream->serial, memory_order_relaxed);
     ACN_TRY(acn_stream_submit_at(stream, task, &number));
-    if (!blocking || executing == stream) return ACN_OK;
+    if (!blocking || executing == stream || number == 0) return ACN_OK;
     acn_stream_await(stream, serial, number, -1, NULL);
+    if (acn_check_streams()) acn_check_host_knows_stream(stream);
     return take_error(stream);
 }
 
@@ -348,6 +360,7 @@ acn_status acn_stream_synchronize(acn_stream *stream, int32_t timeout_ms) {
                         "longer or look for a task that waits",
                         timeout_ms, (unsigned long long)(number - atomic_load(&stream->completed)),
                         (unsigned long long)number, stream->id);
+    if (acn_check_streams()) acn_check_host_knows_stream(stream);
     return take_error(stream);
 }
 
@@ -375,6 +388,7 @@ acn_status acn_stream_destroy(acn_stream *stream, bool drop_tasks) {
     if (executing == stream)
         return acn_fail(ACN_PARAM_INVALID, "a task of stream %u cannot destroy it", stream->id);
     uint64_t serial = atomic_load(&stream->serial);
+    acn_capture_abandon(stream);
     if (drop_tasks)
         drop_queued(stream);
     else
@@ -394,6 +408,7 @@ acn_status acn_stream_destroy(acn_stream *stream, bool drop_tasks) {
                 stream->id, stream->error_text);
     acn_runtime_remove_stream(stream);
     acn_callback_release(stream);
+    if (acn_check_streams()) acn_check_free_stream(stream);
     free(stream->error_text);
     free(stream->ring);
     pthread_mutex_destroy(&stream->mutex);
@@ -405,8 +420,10 @@ acn_status acn_stream_destroy(acn_stream *stream, bool drop_tasks) {
 /* Properties. */
 
 bool acn_stream_is_idle(acn_stream *stream) {
-    return atomic_load_explicit(&stream->completed, memory_order_acquire) >=
-           atomic_load_explicit(&stream->submitted, memory_order_acquire);
+    bool idle = atomic_load_explicit(&stream->completed, memory_order_acquire) >=
+                atomic_load_explicit(&stream->submitted, memory_order_acquire);
+    if (idle && acn_check_streams()) acn_check_host_knows_stream(stream);
+    return idle;
 }
 
 /* CANN has it for all streams of the context, whichever it is asked for. */

@@ -8,6 +8,7 @@
 
 #include "base/status.h"
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 typedef struct acn_stream acn_stream;
@@ -16,6 +17,15 @@ typedef struct acn_context acn_context;
 
 enum {
     ACN_TASK_CAN_BLOCK = 1, /* waits, callbacks, collectives: never in the caller's thread */
+    /* What it is, for those who look at recorded tasks. */
+    ACN_TASK_IS_KERNEL = 0x100,
+    ACN_TASK_IS_EVENT_RECORD = 0x200,
+    ACN_TASK_IS_EVENT_WAIT = 0x300,
+    ACN_TASK_IS_EVENT_RESET = 0x400,
+    ACN_TASK_IS_VALUE_WRITE = 0x500,
+    ACN_TASK_IS_VALUE_WAIT = 0x600,
+    ACN_TASK_IS_REPLAY = 0x700,
+    ACN_TASK_TYPE = 0xf00,
 };
 
 /* The interface's stream flags. */
@@ -32,6 +42,9 @@ enum {
     ACN_STREAM_LOWEST_PRIORITY = 7,
 };
 
+/* Calls |touch| for each range of memory that a task reads or writes. */
+typedef void (*acn_touch_fn)(void *context, const void *address, size_t bytes, bool is_write);
+
 typedef struct acn_task {
     acn_status (*run)(void *data); /* on the stream's thread, or the caller's */
     void (*drop)(void *data); /* always called once, after |run| or instead of it; may be NULL */
@@ -39,10 +52,13 @@ typedef struct acn_task {
     uint32_t flags;
     uint32_t cost_us; /* estimate; decides between the caller's thread and the stream's */
     const char *name; /* static string, for error texts and traces */
+    /* For ANYCANN_CHECK=streams; NULL when the task touches no device memory. */
+    void (*touches)(const void *data, acn_touch_fn touch, void *context);
 } acn_task;
 
 /* Copies |task|. When it fails |drop| has been called. A failing |run| is the stream's error, which
- * the next synchronise reports with its text. */
+ * the next synchronise reports with its text. On a stream that is being captured the task is kept
+ * instead: |run| then runs once in each replay, on any stream, never twice at a time. */
 acn_status acn_stream_submit(acn_stream *stream, const acn_task *task);
 
 /* |handle| is an aclrtStream: NULL means the current context's default stream. Checks that it is

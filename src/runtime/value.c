@@ -42,10 +42,11 @@ static acn_status write_word(void *argument) {
 
 static acn_status wait_for_word(void *argument) {
     const value_task *data = argument;
+    acn_stream *stream = acn_stream_executing(); /* a replay's need not be the one captured */
     for (;;) {
         uint32_t seen = atomic_load(&writes);
-        if (is_met(data) || acn_stream_shall_give_up(data->stream)) return ACN_OK;
-        acn_stream_sleep(data->stream, &writes, seen, acn_clock_ns() + LOOK_AGAIN_NS);
+        if (is_met(data) || acn_stream_shall_give_up(stream)) return ACN_OK;
+        acn_stream_sleep(stream, &writes, seen, acn_clock_ns() + LOOK_AGAIN_NS);
     }
 }
 
@@ -65,11 +66,12 @@ static acn_status submit(const value_task *arguments, acn_status (*run)(void *),
 
 acn_status acn_value_write(void *address, uint64_t value, acn_stream *stream) {
     value_task arguments = {.word = acn_memory_view(address), .value = value, .stream = stream};
-    return submit(&arguments, write_word, 0, "write value");
+    return submit(&arguments, write_word, ACN_TASK_IS_VALUE_WRITE, "write value");
 }
 
 acn_status acn_value_wait(void *address, uint64_t value, acn_value_condition condition,
                           acn_stream *stream) {
     value_task arguments = {acn_memory_view(address), value, condition, stream};
-    return submit(&arguments, wait_for_word, ACN_TASK_CAN_BLOCK, "wait for value");
+    return submit(&arguments, wait_for_word, ACN_TASK_CAN_BLOCK | ACN_TASK_IS_VALUE_WAIT,
+                  "wait for value");
 }

@@ -4,6 +4,7 @@
 
 #include "base/slab.h"
 #include "device/heap.h"
+#include "runtime/check.h"
 #include "runtime/context.h"
 #include "runtime/memory.h"
 #include <errno.h>
@@ -250,6 +251,7 @@ acn_status acn_virtual_map(void *address, size_t bytes, acn_physical *physical) 
     pthread_mutex_lock(&mutex);
     acn_status status = map(address, bytes, physical);
     pthread_mutex_unlock(&mutex);
+    if (status == ACN_OK && acn_check_streams()) acn_check_forget(address, bytes);
     return status;
 }
 

@@ -193,18 +193,18 @@ static void events_order_streams(void **state) {
     long number = 0;
     assert_int_equal(acn_event_create(ACN_EVENT_CAPTURE, ACN_EVENT_SYNC, &event), ACN_OK);
     assert_true(acn_event_is_complete(event));
-    assert_int_equal(acn_event_wait(event, b, 0),
+    assert_int_equal(acn_event_wait(event, b, 0, false),
                      ACN_OK); /* nothing recorded, nothing to wait for */
     submit(a, pass_gate, &g, ACN_TASK_CAN_BLOCK);
-    assert_int_equal(acn_event_record(event, a), ACN_OK);
+    assert_int_equal(acn_event_record(event, a, false), ACN_OK);
     assert_false(acn_event_is_complete(event));
-    assert_int_equal(acn_event_wait(event, b, 0), ACN_OK);
+    assert_int_equal(acn_event_wait(event, b, 0, false), ACN_OK);
     submit(b, count_up, &number, 0);
     assert_int_equal(acn_stream_synchronize(b, 20), ACN_STREAM_SYNC_TIMEOUT);
     assert_int_equal(acn_event_synchronize(event, 20), ACN_EVENT_SYNC_TIMEOUT);
     assert_false(acn_event_waits_are_done(event));
     /* A later record changes nothing for the wait that was asked for before. */
-    assert_int_equal(acn_event_record(event, b), ACN_OK);
+    assert_int_equal(acn_event_record(event, b, false), ACN_OK);
     assert_int_equal(acn_event_destroy(event), ACN_OK); /* tasks keep what they need */
     assert_int_equal(acn_event_resolve(event, &event), ACN_INVALID_HANDLE);
     open_gate(&g);
@@ -223,12 +223,12 @@ static void plain_events_wait_for_a_first_record_and_reset(void **state) {
     assert_false(acn_event_is_complete(event));
     assert_int_equal(acn_event_synchronize(event, -1), ACN_PARAM_INVALID);
     for (int round = 0; round < 3; round++) {
-        assert_int_equal(acn_event_wait(event, b, 0), ACN_OK);
+        assert_int_equal(acn_event_wait(event, b, 0, false), ACN_OK);
         submit(b, count_up, &number, 0);
         assert_int_equal(acn_event_reset(event, b), ACN_OK);
         assert_int_equal(acn_stream_synchronize(b, 10), ACN_STREAM_SYNC_TIMEOUT);
         assert_int_equal(number, round);
-        assert_int_equal(acn_event_record(event, a), ACN_OK);
+        assert_int_equal(acn_event_record(event, a, false), ACN_OK);
         assert_int_equal(acn_stream_synchronize(b, -1), ACN_OK);
         assert_int_equal(number, round + 1);
         /* The reset was asked for before the record, so the record stands. */
@@ -236,7 +236,7 @@ static void plain_events_wait_for_a_first_record_and_reset(void **state) {
         assert_int_equal(acn_stream_synchronize(b, -1), ACN_OK);
         assert_false(acn_event_is_complete(event));
     }
-    assert_int_equal(acn_event_wait(event, b, 20), ACN_OK); /* 20 ms, and no record comes */
+    assert_int_equal(acn_event_wait(event, b, 20, false), ACN_OK); /* 20 ms, and no record comes */
     assert_int_equal(acn_stream_synchronize(b, -1), ACN_EVENT_SYNC_TIMEOUT);
     acn_error_take();
     acn_event_destroy(event);
@@ -253,9 +253,9 @@ static void events_measure_time(void **state) {
     assert_int_equal(acn_event_create(ACN_EVENT_CAPTURE, ACN_EVENT_TIME_LINE, &start), ACN_OK);
     assert_int_equal(acn_event_create(ACN_EVENT_CAPTURE, ACN_EVENT_TIME_LINE, &end), ACN_OK);
     assert_int_equal(acn_event_time_ns(start, &start_ns), ACN_EVENT_TIMESTAMP);
-    acn_event_record(start, stream);
+    acn_event_record(start, stream, false);
     submit(stream, nap, NULL, ACN_TASK_CAN_BLOCK);
-    acn_event_record(end, stream);
+    acn_event_record(end, stream, false);
     assert_int_equal(acn_event_time_ns(end, &end_ns), ACN_EVENT_TIMESTAMP);
     assert_int_equal(acn_event_synchronize(end, -1), ACN_OK);
     assert_int_equal(acn_event_time_ns(start, &start_ns), ACN_OK);
@@ -272,7 +272,7 @@ static void events_of_a_destroyed_stream_are_complete(void **state) {
     acn_event *event;
     acn_event_create(ACN_EVENT_CAPTURE, ACN_EVENT_SYNC, &event);
     submit(stream, nap, NULL, ACN_TASK_CAN_BLOCK);
-    acn_event_record(event, stream);
+    acn_event_record(event, stream, false);
     assert_int_equal(acn_stream_destroy(stream, false), ACN_OK);
     acn_stream *other = make_stream(); /* in the same place */
     gate g = {0};
@@ -289,7 +289,7 @@ static void destroying_by_force_ends_waits_and_drops_tasks(void **state) {
     acn_event *event;
     counter c = {0};
     acn_event_create(ACN_EVENT_PLAIN, ACN_EVENT_SYNC, &event);
-    assert_int_equal(acn_event_wait(event, stream, 0), ACN_OK);
+    assert_int_equal(acn_event_wait(event, stream, 0, false), ACN_OK);
     for (int i = 0; i < 100; i++) {
         numbered *n = malloc(sizeof *n);
         *n = (numbered){&c, i};
@@ -308,7 +308,7 @@ static void abort_drops_what_is_queued_and_the_stream_goes_on(void **state) {
     acn_event *event;
     long number = 0;
     acn_event_create(ACN_EVENT_PLAIN, ACN_EVENT_SYNC, &event);
-    acn_event_wait(event, stream, 0);
+    acn_event_wait(event, stream, 0, false);
     submit(stream, count_up, &number, 0);
     assert_int_equal(acn_stream_abort(stream), ACN_OK);
     submit(stream, count_up, &number, 0);

@@ -3,6 +3,7 @@
 
 #include "acl/acl.h"
 #include "doors/ascendcl/args.h"
+#include "runtime/capture.h"
 #include "runtime/context.h"
 #include "runtime/memory.h"
 
@@ -34,6 +35,7 @@ static acn_copy flat(void *to, const void *from, size_t bytes, aclrtMemcpyKind k
 static acn_status copy_now(const acn_copy *copy) {
     acn_context *context;
     ACN_TRY(acn_context_current(&context));
+    ACN_TRY(acn_capture_check_host_work(context));
     return acn_copy_now(copy);
 }
 
@@ -196,6 +198,7 @@ static acn_status fill(void *to, size_t room, int32_t value, size_t count) {
     acn_context *context;
     ACN_TRY(check_size(count, room));
     ACN_TRY(acn_context_current(&context));
+    ACN_TRY(acn_capture_check_host_work(context));
     return acn_fill_now(to, value, count);
 }
 
@@ -230,6 +233,7 @@ static acn_status fill_words(void *to, size_t room, uint32_t value, size_t words
     acn_context *context;
     ACN_TRY(check_words(words, room));
     ACN_TRY(acn_context_current(&context));
+    ACN_TRY(acn_capture_check_host_work(context));
     return acn_fill_words_now(to, value, words);
 }
 

@@ -52,23 +52,23 @@ static acn_status both(aclrtEvent event_handle, aclrtStream stream_handle, acn_e
     return acn_stream_resolve(stream_handle, stream);
 }
 
-static acn_status record(aclrtEvent event_handle, aclrtStream stream_handle) {
+static acn_status record(aclrtEvent event_handle, aclrtStream stream_handle, bool in_replay) {
     acn_event *event;
     acn_stream *stream;
     ACN_TRY(both(event_handle, stream_handle, &event, &stream));
-    return acn_event_record(event, stream);
+    return acn_event_record(event, stream, in_replay);
 }
 
 aclError aclrtRecordEvent(aclrtEvent event, aclrtStream stream) {
     ACN_REQUIRE(event);
-    return ACN_ACL(record(event, stream));
+    return ACN_ACL(record(event, stream, false));
 }
 
 aclError aclrtRecordEventWithFlag(aclrtEvent event, aclrtStream stream, uint32_t flag) {
     ACN_REQUIRE(event);
     if (flag > ACL_EVENT_RECORD_EXTERNAL)
         return ACN_ACL(acn_fail(ACN_PARAM_INVALID, "flag is %u; expected 0 or 1", flag));
-    return ACN_ACL(record(event, stream));
+    return ACN_ACL(record(event, stream, flag == ACL_EVENT_RECORD_EXTERNAL));
 }
 
 static acn_status refuse_capture_model(const acn_event *event) {
@@ -92,22 +92,23 @@ aclError aclrtResetEvent(aclrtEvent event, aclrtStream stream) {
     return ACN_ACL(reset(event, stream));
 }
 
-static acn_status wait(aclrtStream stream_handle, aclrtEvent event_handle, int64_t timeout_ms) {
+static acn_status wait(aclrtStream stream_handle, aclrtEvent event_handle, int64_t timeout_ms,
+                       bool in_replay) {
     acn_event *event;
     acn_stream *stream;
     ACN_TRY(both(event_handle, stream_handle, &event, &stream));
-    return acn_event_wait(event, stream, timeout_ms);
+    return acn_event_wait(event, stream, timeout_ms, in_replay);
 }
 
 aclError aclrtStreamWaitEvent(aclrtStream stream, aclrtEvent event) {
     ACN_REQUIRE(event);
-    return ACN_ACL(wait(stream, event, 0));
+    return ACN_ACL(wait(stream, event, 0, false));
 }
 
 aclError aclrtStreamWaitEventWithTimeout(aclrtStream stream, aclrtEvent event, int32_t timeout) {
     ACN_REQUIRE(event);
     ACN_REQUIRE_TIMEOUT(timeout);
-    return ACN_ACL(wait(stream, event, timeout));
+    return ACN_ACL(wait(stream, event, timeout, false));
 }
 
 aclError aclrtStreamWaitEventWithFlag(aclrtStream stream, aclrtEvent event, uint32_t timeout,
@@ -115,7 +116,7 @@ aclError aclrtStreamWaitEventWithFlag(aclrtStream stream, aclrtEvent event, uint
     ACN_REQUIRE(event);
     if (flag > ACL_EVENT_WAIT_EXTERNAL)
         return ACN_ACL(acn_fail(ACN_PARAM_INVALID, "flag is %u; expected 0 or 1", flag));
-    return ACN_ACL(wait(stream, event, timeout));
+    return ACN_ACL(wait(stream, event, timeout, flag == ACL_EVENT_WAIT_EXTERNAL));
 }
 
 static acn_status synchronize(aclrtEvent handle, int32_t timeout_ms) {
@@ -140,6 +141,7 @@ aclError aclrtQueryEventStatus(aclrtEvent event, aclrtEventRecordedStatus *statu
     ACN_REQUIRE(status);
     acn_event *resolved;
     acn_status result = acn_event_resolve(event, &resolved);
+    if (result == ACN_OK) result = acn_event_check(resolved);
     if (result == ACN_OK)
         *status = acn_event_is_complete(resolved) ? ACL_EVENT_RECORDED_STATUS_COMPLETE
                                                   : ACL_EVENT_RECORDED_STATUS_NOT_READY;
@@ -151,6 +153,7 @@ aclError aclrtQueryEvent(aclrtEvent event, aclrtEventStatus *status) {
     ACN_REQUIRE(status);
     acn_event *resolved;
     acn_status result = acn_event_resolve(event, &resolved);
+    if (result == ACN_OK) result = acn_event_check(resolved);
     if (result == ACN_OK) result = refuse_capture_model(resolved);
     if (result == ACN_OK)
         *status = acn_event_is_complete(resolved) ? ACL_EVENT_STATUS_COMPLETE
@@ -163,6 +166,7 @@ aclError aclrtQueryEventWaitStatus(aclrtEvent event, aclrtEventWaitStatus *statu
     ACN_REQUIRE(status);
     acn_event *resolved;
     acn_status result = acn_event_resolve(event, &resolved);
+    if (result == ACN_OK) result = acn_event_check(resolved);
     if (result == ACN_OK) result = refuse_capture_model(resolved);
     if (result == ACN_OK)
         *status = acn_event_waits_are_done(resolved) ? ACL_EVENT_WAIT_STATUS_COMPLETE

@@ -4,6 +4,7 @@
 #include "acl/acl.h"
 #include "doors/ascendcl/args.h"
 #include "doors/ascendcl/soc.h"
+#include "runtime/capture.h"
 #include "runtime/context.h"
 #include "runtime/named.h"
 #include <stdlib.h>
@@ -127,6 +128,7 @@ aclError aclrtCreateStreamV2(aclrtStream *stream, const aclrtStreamConfigHandle 
 static acn_status synchronize(aclrtStream handle, int32_t timeout_ms) {
     acn_stream *stream;
     ACN_TRY(acn_stream_resolve(handle, &stream));
+    ACN_TRY(acn_capture_check_stream(stream));
     return acn_stream_synchronize(stream, timeout_ms);
 }
 
@@ -141,6 +143,7 @@ aclError aclrtStreamQuery(aclrtStream stream, aclrtStreamStatus *status) {
     ACN_REQUIRE(status);
     acn_stream *resolved;
     acn_status result = acn_stream_resolve(stream, &resolved);
+    if (result == ACN_OK) result = acn_capture_check_stream(resolved);
     if (result == ACN_OK)
         *status =
             acn_stream_is_idle(resolved) ? ACL_STREAM_STATUS_COMPLETE : ACL_STREAM_STATUS_NOT_READY;

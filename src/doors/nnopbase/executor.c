@@ -6,6 +6,7 @@
 #include "base/slab.h"
 #include "doors/door.h"
 #include "doors/nnopbase/objects.h"
+#include "ops/touch.h"
 #include "runtime/memory.h"
 #include <stddef.h>
 #include <string.h>
@@ -84,12 +85,31 @@ static uint64_t now_ns(void) {
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
+/* A run tells the outputs' true shapes by changing them; a captured call finds its room again. */
+static acn_status run_and_restore(acn_call *c) {
+    acn_tensor outputs[ACN_MAX_OUTPUTS];
+    for (int s = 0; s < ACN_MAX_OUTPUTS; s++)
+        if (c->out_count[s]) outputs[s] = *acn_out(c, s);
+    acn_status status = acn_call_run(c, c->workspace);
+    for (int s = 0; s < ACN_MAX_OUTPUTS; s++)
+        if (c->out_count[s]) *acn_out(c, s) = outputs[s];
+    return status;
+}
+
 static acn_status run_task(void *data) {
     acn_executor *executor = data;
+    acn_call *c = &executor->call;
     uint64_t start = now_ns();
-    acn_status status = acn_call_run(&executor->call, executor->call.workspace);
+    acn_status status =
+        c->op->flags & ACN_OP_DYNAMIC_OUT ? run_and_restore(c) : acn_call_run(c, c->workspace);
     acn_report_count(executor->counter, now_ns() - start);
     return status;
+}
+
+static void tell_touches(const void *data, acn_touch_fn touch, void *context) {
+    const acn_executor *executor = data;
+    if (!acn_call_touches(&executor->call, touch, context))
+        acn_report_count(acn_report_open("finding", "views in too many pieces to check"), 0);
 }
 
 static void drop_task(void *data) { acn_executor_destroy(data); }
@@ -146,9 +166,11 @@ acn_status acn_executor_launch(acn_executor *executor, void *workspace, uint64_t
         stream, &(acn_task){.run = run_task,
                             .drop = drop_task,
                             .data = task_data,
-                            .flags = c->op->flags & ACN_OP_CAN_BLOCK ? ACN_TASK_CAN_BLOCK : 0,
+                            .flags = ACN_TASK_IS_KERNEL |
+                                     (c->op->flags & ACN_OP_CAN_BLOCK ? ACN_TASK_CAN_BLOCK : 0),
                             .cost_us = c->plan->cost_us,
-                            .name = c->api});
+                            .name = c->api,
+                            .touches = tell_touches});
 }
 
 /* ---- repeatable executors -------------------------------------------------------------------- */
