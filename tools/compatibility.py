@@ -132,6 +132,47 @@ def operator_section(toolkit, results):
         yield from table(heading, lines)
 
 
+OPINFO = Path(__file__).parents[1] / "tests" / "apps" / "opinfo"
+DTYPES = ("float32", "float16", "bfloat16", "int64", "int32", "bool", "complex64", "grad")
+
+
+def rows_of(path):
+    lines = [line for line in path.read_text().splitlines() if not line.startswith("#")]
+    return [line.split("\t") for line in lines[1:]]
+
+
+def opinfo_section():
+    """From the record that `make check-all` holds against the runs, not from a run of its own."""
+    known = {
+        (name, dtype): (status, why) for name, dtype, status, why in rows_of(OPINFO / "known.tsv")
+    }
+    pairs = {n: d.split() for n, kind, d in rows_of(OPINFO / "pairs.tsv") if kind == "op"}
+    every = [(name, dtype) for name, dtypes in pairs.items() for dtype in dtypes]
+    passed = collections.Counter(d == "grad" for name, d in every if (name, d) not in known)
+    total = collections.Counter(d == "grad" for _, d in every)
+    yield "## PyTorch's operator database"
+    yield ""
+    yield (
+        "Each entry of PyTorch 2.13.0's own database that reaches the device, in each type, on "
+        "npu:0 against the CPU, with no fallback allowed (`tests/apps/opinfo`): "
+        f"**{passed[False]} of {total[False]}** pairs of entry and type pass, and the gradients in "
+        f"float32 (*grad*) of {passed[True]} of {total[True]} differentiable entries. An empty "
+        "cell: the entry has no such type. What does not pass stands below with its reason."
+    )
+    yield ""
+    body = []
+    for name, dtypes in pairs.items():
+        cells = [known.get((name, d), ("pass",))[0] if d in dtypes else "" for d in DTYPES]
+        body.append((name, *cells))
+    yield from table(("entry", *DTYPES), body)
+    groups = collections.defaultdict(list)
+    for (name, dtype), (status, why) in known.items():
+        groups[status, why].append(f"`{name}` {dtype}")
+    for (status, why), entries in sorted(groups.items()):
+        yield f"- **{status}**, {why}: {', '.join(entries)}"
+    yield ""
+
+
 def main():
     toolkit = Path(sys.argv[1])
     results = Path(sys.argv[2] if len(sys.argv) > 2 else "/nonexistent")
@@ -139,6 +180,8 @@ def main():
     for line in program_section(results):
         print(line)
     for line in symbol_section(toolkit):
+        print(line)
+    for line in opinfo_section():
         print(line)
     for line in operator_section(toolkit, results):
         print(line)

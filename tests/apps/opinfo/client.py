@@ -1,6 +1,6 @@
 """Runs inside the client: entries of PyTorch's own operator database on npu:0 against the CPU.
 
-    client.py [--jobs N] [--samples N] [--dtypes f32,...] [--no-grad] [--copies] [NAME ...]
+    client.py [--jobs N] [--samples N] [--dtypes f32,...] [--copies] [NAME ...]
 
 Prints one JSON line per (entry, dtype): {"opinfo", "dtype", "status", "samples", "reason"}, and one
 with dtype "grad" for the gradients in float32. Each entry runs in a process of its own, forked from
@@ -375,19 +375,14 @@ def main():
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--samples", type=int, default=1 << 30)
     parser.add_argument("--dtypes", default="")
-    parser.add_argument("--no-grad", action="store_true")
     parser.add_argument("--copies", action="store_true")
     options = parser.parse_args()
     pairs = read_pairs({"copy"} if options.copies else {"op"})
     chosen = options.names or sorted(pairs)
     todo = []
     for name in chosen:
-        dtypes = [d for d in pairs[name] if not options.dtypes or d in options.dtypes.split(",")]
-        wants_grad = not options.no_grad and (
-            not options.dtypes or "grad" in options.dtypes.split(",")
-        )
-        if wants_grad and "float32" in pairs[name] and database()[name].supports_autograd:
-            dtypes = dtypes + ["grad"]
+        wanted = options.dtypes.split(",") if options.dtypes else pairs[name]
+        dtypes = [d for d in pairs[name] if d in wanted]
         if dtypes:
             todo.append((name, dtypes))
     todo.reverse()
