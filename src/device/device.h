@@ -26,6 +26,8 @@ typedef struct acn_span {
     int file; /* what another process maps to see this memory; -1 when nothing can be shared */
 } acn_span;
 
+struct acn_call; /* ops/op.h */
+
 typedef struct acn_device_backend {
     const char *name;
     /* Puts memory behind |span|->base, |bytes| and fills in |file|. */
@@ -37,6 +39,9 @@ typedef struct acn_device_backend {
     void (*copy)(void *destination, const void *source, size_t bytes);
     void (*fill)(void *destination, int value, size_t bytes);
     void (*fill_words)(void *destination, unsigned value, size_t words); /* 32-bit words */
+    /* Runs an operator's call on the stream's thread; NULL: the operator's own run, on memory that
+     * this process can read. */
+    acn_status (*launch)(struct acn_call *call);
 } acn_device_backend;
 
 ACN_REGISTRY(device_backend);

@@ -3,6 +3,7 @@
  * Everything here is common to all operators and all doors. The shape-only half runs in phase 1 on
  * the client's thread and never touches tensor data; run happens on the stream's thread.
  */
+#include "device/device.h"
 #include "ops/kernels/kernels.h"
 #include "ops/object.h"
 #include "ops/op.h"
@@ -432,6 +433,9 @@ static acn_status make_plan(acn_call *c) {
         plan->run = c->op->run0;
     else if (c->op->plan)
         status = c->op->plan(c);
+    const acn_device_backend *backend;
+    if (status == ACN_OK) status = acn_device_backend_get(&backend);
+    if (status == ACN_OK && backend->launch) plan->run = backend->launch;
     if (status == ACN_OK) return ACN_OK;
     acn_plan_release(plan);
     c->plan = NULL;

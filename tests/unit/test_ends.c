@@ -3,6 +3,9 @@
 #include "unit.h"
 
 #include "acl/acl.h"
+#include "aclnn/acl_meta.h"
+#include "aclnn/aclnn_base.h"
+#include "aclnnop/aclnn_zero.h"
 #include <pthread.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -269,6 +272,15 @@ static void use_null_device(void) {
     NEED(aclrtMemset(memory, 100, 1, 100) == 0);
     NEED(aclrtMemcpy(host, 16, memory, 16, ACL_MEMCPY_DEVICE_TO_HOST) == 0);
     NEED(strcmp(host, "unchanged") == 0);
+    /* An operator is checked and planned as ever, and leaves the unreadable memory alone. */
+    uint64_t bytes;
+    aclOpExecutor *executor;
+    int64_t dims[] = {100};
+    aclTensor *tensor =
+        aclCreateTensor(dims, 1, ACL_FLOAT, NULL, 0, ACL_FORMAT_ND, dims, 1, memory);
+    NEED(aclnnInplaceZeroGetWorkspaceSize(tensor, &bytes, &executor) == 0);
+    NEED(aclnnInplaceZero(NULL, bytes, executor, NULL) == 0);
+    NEED(aclrtSynchronizeStream(NULL) == 0);
     NEED(aclrtFree(memory) == 0);
 }
 
