@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Makes everything that follows from the tables in this folder.
 
-gen.py headers --include DIR --aclnn FILE    public headers and the aclnn pairs
+gen.py headers --include DIR --aclnn FILE --signatures FILE
+                                             public headers, the aclnn pairs, GE's types
 gen.py list-headers                          their paths, for the build
 gen.py doors --out DIR --objects FILE ...    libraries of CANN's names, from what is defined
 gen.py ge --out DIR ...                      the same for the graph engine's C++ names
@@ -13,7 +14,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from generator import aclnn, codes, coverage, doors, ge, headers, tables
+from generator import aclnn, codes, coverage, doors, ge, headers, signatures, tables
 
 
 def parser():
@@ -22,6 +23,7 @@ def parser():
     verb = verbs.add_parser("headers", help="public headers and the aclnn pairs")
     verb.add_argument("--include", type=Path, required=True)
     verb.add_argument("--aclnn", type=Path, required=True)
+    verb.add_argument("--signatures", type=Path, required=True)
     verbs.add_parser("list-headers", help="paths of the public headers")
     verb = verbs.add_parser("doors", help="libraries of CANN's names")
     verb.add_argument("--out", type=Path, required=True)
@@ -48,6 +50,7 @@ def main():
         if options.verb == "headers":
             headers.generate(options.include)
             aclnn.generate(options.aclnn)
+            signatures.generate(options.signatures)
         elif options.verb == "list-headers":
             print("\n".join(headers.paths()))
         elif options.verb == "doors":

@@ -20,11 +20,12 @@ execute_process(COMMAND ${ACN_GEN_PY} list-headers OUTPUT_VARIABLE ACN_HEADERS
     OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
 string(REPLACE "\n" ";" ACN_HEADERS "${ACN_HEADERS}")
 list(TRANSFORM ACN_HEADERS PREPEND ${ACN_TOOLKIT}/include/)
-add_custom_command(OUTPUT ${ACN_HEADERS} ${ACN_GEN}/aclnn.c
+add_custom_command(OUTPUT ${ACN_HEADERS} ${ACN_GEN}/aclnn.c ${ACN_GEN}/signatures.c
     COMMAND ${ACN_GEN_PY} headers --include ${ACN_TOOLKIT}/include --aclnn ${ACN_GEN}/aclnn.c
+        --signatures ${ACN_GEN}/signatures.c
     DEPENDS ${ACN_API_FILES}
     COMMENT "Headers from api/" VERBATIM)
-add_custom_target(acn_headers DEPENDS ${ACN_HEADERS} ${ACN_GEN}/aclnn.c)
+add_custom_target(acn_headers DEPENDS ${ACN_HEADERS} ${ACN_GEN}/aclnn.c ${ACN_GEN}/signatures.c)
 
 # ---- the core ------------------------------------------------------------------------------------
 set(ACN_CORE_GLOBS "")
@@ -35,7 +36,8 @@ file(GLOB_RECURSE ACN_CORE_SOURCES CONFIGURE_DEPENDS ${ACN_CORE_GLOBS})
 list(FILTER ACN_CORE_SOURCES EXCLUDE REGEX "/src/ops/kernels/")
 list(FILTER ACN_CORE_SOURCES EXCLUDE REGEX "/src/doors/ge/")
 file(GLOB ACN_DISPATCH CONFIGURE_DEPENDS src/ops/kernels/dispatch.c)
-add_library(acn_core OBJECT ${ACN_CORE_SOURCES} ${ACN_DISPATCH} ${ACN_GEN}/aclnn.c)
+add_library(acn_core OBJECT ${ACN_CORE_SOURCES} ${ACN_DISPATCH} ${ACN_GEN}/aclnn.c
+    ${ACN_GEN}/signatures.c)
 target_include_directories(acn_core PUBLIC ${CMAKE_SOURCE_DIR}/src ${ACN_TOOLKIT}/include)
 target_compile_definitions(acn_core PUBLIC _GNU_SOURCE ACN_VERSION="${PROJECT_VERSION}")
 add_dependencies(acn_core acn_headers)

@@ -172,6 +172,19 @@ def parse_binding(text, arguments, where):
         raise TableError(f"{where}: not bound: {', '.join(left)} (write -=NAME to ignore one)")
 
 
+def ge_rows():
+    """GE types whose signature differs from their operator's, sorted as strcmp does."""
+    rows = list(read("ge.tsv"))
+    for row in rows:
+        for word in row["inputs"].split() + row["attrs"].split():
+            if not re.fullmatch(r"\w+(=(\w+|-|!|=\S+))?", word):
+                raise TableError(f"api/ge.tsv: {row['type']}: cannot read '{word}'")
+    names = [row["type"] for row in rows]
+    if len(names) != len(set(names)):
+        raise TableError("api/ge.tsv: a type appears twice")
+    return sorted(rows, key=lambda r: r["type"].encode())
+
+
 def libraries():
     return {row["library"]: row for row in read("libraries.tsv")}
 

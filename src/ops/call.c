@@ -90,6 +90,17 @@ const int64_t *acn_attr_ints(const acn_call *c, int slot, int64_t *out_count) {
     return v->is_present ? v->items : NULL;
 }
 
+void acn_attr_set_scalar(acn_attr_kind kind, acn_attr_value *v, const acn_scalar *s) {
+    if (kind == ACN_ATTR_SCALAR)
+        v->scalar = *s;
+    else if (kind == ACN_ATTR_FLOAT)
+        v->f = acn_scalar_f64(s);
+    else if (kind == ACN_ATTR_BOOL) /* 0.5 is true */
+        v->i = acn_scalar_f64(s) != 0 || acn_scalar_imag(s) != 0;
+    else
+        v->i = acn_scalar_i64(s);
+}
+
 /* ---- infer's vocabulary ---------------------------------------------------------------------- */
 
 void acn_out_is(acn_call *c, int slot, acn_dtype dtype, int rank, const int64_t *dims) {
@@ -100,6 +111,26 @@ void acn_out_is(acn_call *c, int slot, acn_dtype dtype, int rank, const int64_t 
 
 void acn_out_like(acn_call *c, int slot, acn_dtype dtype, const acn_tensor *like) {
     acn_out_is(c, slot, dtype, like->rank, like->dims);
+}
+
+acn_status acn_out_is_attr(acn_call *c, int slot, acn_dtype dtype, int attr) {
+    int64_t rank, elements = 1;
+    const int64_t *dims = acn_attr_ints(c, attr, &rank);
+    const acn_tensor *out = acn_out(c, slot);
+    if (!c->attr[attr].is_present) {
+        acn_out_is(c, slot, dtype, out ? out->rank : -1, out ? out->dims : NULL);
+        return ACN_OK;
+    }
+    if (rank > ACN_MAX_DIMS)
+        return acn_bad_attr(c, attr, "has %lld numbers; expected at most %d", (long long)rank,
+                            ACN_MAX_DIMS);
+    for (int64_t d = 0; d < rank; d++)
+        if (dims[d] < 0 || __builtin_mul_overflow(elements, dims[d] ? dims[d] : 1, &elements) ||
+            elements > INT64_MAX / 16)
+            return acn_bad_attr(c, attr, "has %lld at %lld; expected sizes of a tensor",
+                                (long long)dims[d], (long long)d);
+    acn_out_is(c, slot, dtype, (int)rank, dims);
+    return ACN_OK;
 }
 
 static const char *name_of(const char *public_name, const char *own) {

@@ -179,9 +179,14 @@ double acn_attr_float(const acn_call *c, int slot);
 acn_scalar acn_attr_scalar(const acn_call *c, int slot);
 const int64_t *acn_attr_ints(const acn_call *c, int slot, int64_t *out_count);
 
+/* What |s| means to an attribute of |kind|, which is a single number. */
+void acn_attr_set_scalar(acn_attr_kind kind, acn_attr_value *v, const acn_scalar *s);
+
 /* For infer: sets an output's expected shape and dtype. */
 void acn_out_is(acn_call *c, int slot, acn_dtype dtype, int rank, const int64_t *dims);
 void acn_out_like(acn_call *c, int slot, acn_dtype dtype, const acn_tensor *like);
+/* The shape is what attribute |attr| (INTS) says when present, else the client's choice. */
+acn_status acn_out_is_attr(acn_call *c, int slot, acn_dtype dtype, int attr);
 /* What the interface calls an input, for error texts. */
 const char *acn_input_name(const acn_call *c, int slot);
 /* Error with the parameter's public-facing name: "self is [2, 3] f32; expected ...". */

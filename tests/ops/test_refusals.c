@@ -106,8 +106,8 @@ static void test_values_with_a_known_plan(void **state) {
     } rows[] = {{"Range", "0.0,10.0,1.0->f32[10]", true, 2, 0, "another step than 0"},
                 {"Range", "0.0,10.0,1.0->f32[10]", true, 2, -1, "leads from 0 to 10"},
                 {"Range", "0.0,10.0,1.0->f32[10]", true, 1, INFINITY, "finite bounds"},
-                {"StatelessUniform", "->f32[4]|from=0,to=1", false, 3, -1, "to is -1"},
-                {"StatelessNormal", "->f32[4]|std_value=1", false, 3, -2, "std_value is -2"},
+                {"StatelessUniform", "->f32[4]|from=0,to=1", false, 4, -1, "to is -1"},
+                {"StatelessNormal", "->f32[4]|std_value=1", false, 4, -2, "std_value is -2"},
                 {"StatelessBernoulli", "0.5->f32[4]|seed=1", true, 0, 1.5, "it is 1.5"}};
     static subject s;
     for (size_t i = 0; i < COUNT_OF(rows); i++) {

@@ -7,6 +7,7 @@
 #include "doors/opapi/binding.h"
 #include "ops/kernels/kernels.h"
 #include "ops/op.h"
+#include "ops/signature.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -51,6 +52,9 @@ static const acn_op *find_op(const char *name) {
         const acn_aclnn_row *row = acn_aclnn_entries[i]->row;
         if (strcmp(row->name, name) == 0) op = acn_op_find(row->op);
     }
+    for (int i = 0; !op && i < acn_signature_row_count; i++)
+        if (strcmp(acn_signature_rows[i].type, name) == 0)
+            op = acn_op_find(acn_signature_rows[i].op);
     return op;
 }
 
@@ -89,6 +93,11 @@ int acn_tool_op(const char *name, acn_tool_row row, void *context) {
         if (strcmp(public->op, op->name) == 0) {
             row(context, (const char *[]){"aclnn", public->name, "", ""});
         }
+    }
+    for (int i = 0; i < acn_signature_row_count; i++) {
+        const acn_signature_row *type = &acn_signature_rows[i];
+        if (strcmp(type->op, op->name) == 0)
+            row(context, (const char *[]){"GE type", type->type, type->inputs, type->attrs});
     }
     return 1;
 }

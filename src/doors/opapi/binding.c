@@ -283,22 +283,10 @@ static acn_status fill_scalars(filler *f, int argument, acn_attr_value *v) {
     return ACN_OK;
 }
 
-/* What |s| means to an attribute of |kind|. */
-static void set_scalar(acn_attr_kind kind, const acn_scalar *s, acn_attr_value *v) {
-    if (kind == ACN_ATTR_SCALAR)
-        v->scalar = *s;
-    else if (kind == ACN_ATTR_FLOAT)
-        v->f = acn_scalar_f64(s);
-    else if (kind == ACN_ATTR_BOOL) /* 0.5 is true */
-        v->i = acn_scalar_f64(s) != 0 || acn_scalar_imag(s) != 0;
-    else
-        v->i = acn_scalar_i64(s);
-}
-
 static acn_status fill_scalar(filler *f, int argument, acn_attr_kind kind, acn_attr_value *v) {
     const acn_scalar *s = acn_object_scalar(f->arguments[argument].object);
     if (!s) return not_live(f, argument, "aclScalar");
-    set_scalar(kind, s, v);
+    acn_attr_set_scalar(kind, v, s);
     return ACN_OK;
 }
 
@@ -308,17 +296,17 @@ static acn_status fill_attr(filler *f, const bound_slot *slot) {
     int argument = slot->argument;
     v->is_present = true;
     if (argument < 0) {
-        set_scalar(kind, &(acn_scalar){.dtype = ACN_I64, .i = slot->constant}, v);
+        acn_attr_set_scalar(kind, v, &(acn_scalar){.dtype = ACN_I64, .i = slot->constant});
         return ACN_OK;
     }
     const acn_arg *arg = &f->arguments[argument];
     acn_arg_kind given = (acn_arg_kind)f->row->argument_kinds[argument];
     if (given == ACN_ARG_INT) {
-        set_scalar(kind, &(acn_scalar){.dtype = ACN_I64, .i = arg->i}, v);
+        acn_attr_set_scalar(kind, v, &(acn_scalar){.dtype = ACN_I64, .i = arg->i});
         return ACN_OK;
     }
     if (given == ACN_ARG_FLOAT) {
-        set_scalar(kind, &(acn_scalar){.dtype = ACN_F64, .f = arg->f}, v);
+        acn_attr_set_scalar(kind, v, &(acn_scalar){.dtype = ACN_F64, .f = arg->f});
         return ACN_OK;
     }
     if (!arg->object) {

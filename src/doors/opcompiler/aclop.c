@@ -1,7 +1,8 @@
 /* aclop.c - an operator by GE's type string, tensor descriptions and an attribute bag.
  *
  * Inputs are positional, in GE's order; a description of undefined type or format marks an absent
- * optional one. The call that comes out is the same as aclnn's, and so is all that follows.
+ * optional one. Tensors that are constants to GE and attributes here are read when the call is
+ * made. The call that comes out is the same as aclnn's, and so is all that follows.
  */
 #include "acl/acl.h"
 #include "acl/acl_op.h"
@@ -10,8 +11,10 @@
 #include "doors/nnopbase/executor.h"
 #include "doors/opcompiler/desc.h"
 #include "ops/object.h"
+#include "ops/signature.h"
 #include "runtime/memory.h"
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -28,7 +31,17 @@ typedef struct request {
     aclDataBuffer *const *outputs;
     const aclopAttr *attrs;
     bool infers_outputs; /* V2: the descriptions of outputs are results */
+    bool has_stream;
+    aclrtStream stream;
 } request;
+
+typedef struct filler {
+    const request *request;
+    acn_signature signature;
+    acn_call *call;
+    int used; /* tensors of the call */
+    bool lacks_constants;
+} filler;
 
 /* ---- tensors --------------------------------------------------------------------------------- */
 
@@ -89,32 +102,78 @@ static int slots_of(const acn_param *params, int limit) {
     return count;
 }
 
-/* How many of |given| positional tensors belong to slot |s|: one, or, for the list, what the other
- * slots leave over. */
-static int share_of(const acn_param *params, int slots, int s, int given) {
-    if (!(params[s].flags & ACN_LIST)) return 1;
+/* How many of |given| positional tensors belong to one of |slots| slots: one, or, for the list,
+ * what the other slots leave over. */
+static int share_of(bool is_list, int slots, int given) {
+    if (!is_list) return 1;
     int others = slots - 1;
     return given > others ? given - others : 0;
 }
 
-static acn_status fill_inputs(acn_call *c, const request *r) {
-    int slots = slots_of(c->op->in, ACN_MAX_INPUTS), at = 0, used = 0;
-    for (int s = 0; s < slots; s++) {
-        int share = share_of(c->op->in, slots, s, r->input_count);
-        c->in_first[s] = used;
-        for (int i = 0; i < share && at < r->input_count; i++, at++) {
-            if (is_absent(r->input_descs[at])) continue;
-            if (r->inputs && !r->inputs[at])
-                return acn_fail(ACN_NULL_POINTER, "inputs[%d] is NULL; expected a buffer", at);
-            ACN_TRY(input_tensor(c, at, r->input_descs[at], r->inputs ? r->inputs[at] : NULL,
-                                 &c->tensors[used++]));
-            c->in_count[s]++;
-        }
+/* ---- constants ------------------------------------------------------------------------------- */
+
+/* A constant may lie in device memory, written by what is queued on the call's stream. */
+static acn_status read_device(filler *f, acn_tensor *t) {
+    acn_stream *stream = NULL;
+    size_t bytes = (size_t)acn_tensor_count(t) * acn_dtype_bytes(t->dtype);
+    if (f->request->has_stream) {
+        ACN_TRY(acn_stream_resolve(f->request->stream, &stream));
+        ACN_TRY(acn_stream_synchronize(stream, -1));
     }
-    if (at < r->input_count)
-        return acn_fail(ACN_INVALID_ARGUMENT, "numInputs is %d; operator %s takes %d",
-                        r->input_count, c->op->name, slots);
-    c->tensor_count = used;
+    t->data = acn_arena_copy(&f->call->arena, acn_memory_view(t->data), bytes);
+    return t->data ? ACN_OK : acn_fail(ACN_BAD_ALLOC, "no host memory for a constant");
+}
+
+/* A tensor of GE's signature that is an attribute here. */
+static acn_status fill_constant(filler *f, const acn_signature_slot *slot, int at) {
+    const request *r = f->request;
+    acn_data_buffer *buffer = NULL;
+    acn_tensor t;
+    if (r->inputs && r->inputs[at])
+        ACN_TRY(acn_data_buffer_resolve("inputs", r->inputs[at], &buffer));
+    ACN_TRY(input_tensor(f->call, at, r->input_descs[at], r->inputs ? r->inputs[at] : NULL, &t));
+    if (!t.data && acn_tensor_count(&t) > 0) {
+        f->lacks_constants = true;
+        return ACN_OK;
+    }
+    if (buffer && t.data == buffer->data && acn_tensor_count(&t) > 0) ACN_TRY(read_device(f, &t));
+    return acn_call_set_constant(f->call, slot->slot, &t);
+}
+
+/* ---- inputs and outputs ---------------------------------------------------------------------- */
+
+static acn_status fill_input(filler *f, const acn_signature_slot *slot, int at) {
+    const request *r = f->request;
+    acn_call *c = f->call;
+    if (is_absent(r->input_descs[at]) || slot->target == ACN_TO_NOTHING) return ACN_OK;
+    if (slot->target == ACN_TO_REFUSAL)
+        return acn_fail(ACN_INVALID_ARGUMENT,
+                        "inputs[%d], %s of %s, is not supported; leave it out", at, slot->name,
+                        r->type);
+    if (slot->target == ACN_TO_ATTR) return fill_constant(f, slot, at);
+    if (r->inputs && !r->inputs[at])
+        return acn_fail(ACN_NULL_POINTER, "inputs[%d] is NULL; expected a buffer", at);
+    ACN_TRY(input_tensor(c, at, r->input_descs[at], r->inputs ? r->inputs[at] : NULL,
+                         &c->tensors[f->used++]));
+    c->in_count[slot->slot]++;
+    return ACN_OK;
+}
+
+static acn_status fill_inputs(filler *f) {
+    const acn_signature *signature = &f->signature;
+    const acn_op *op = signature->op;
+    int at = 0, given = f->request->input_count;
+    for (int s = 0; s < signature->input_count; s++) {
+        const acn_signature_slot *slot = &signature->input[s];
+        bool is_list = slot->target == ACN_TO_INPUT && op->in[slot->slot].flags & ACN_LIST;
+        int share = share_of(is_list, signature->input_count, given);
+        if (slot->target == ACN_TO_INPUT) f->call->in_first[slot->slot] = f->used;
+        for (int i = 0; i < share && at < given; i++, at++)
+            ACN_TRY(fill_input(f, slot, at));
+    }
+    if (at < given)
+        return acn_fail(ACN_INVALID_ARGUMENT, "numInputs is %d; operator %s takes %d", given,
+                        f->request->type, signature->input_count);
     return ACN_OK;
 }
 
@@ -151,18 +210,18 @@ static acn_status shape_outputs(acn_call *c, const request *r) {
     return ACN_OK;
 }
 
-static acn_status fill_outputs(acn_call *c, const request *r) {
-    int slots = slots_of(c->op->out, ACN_MAX_OUTPUTS), at = 0, used = c->tensor_count;
+static acn_status fill_outputs(filler *f) {
+    acn_call *c = f->call;
+    int slots = slots_of(c->op->out, ACN_MAX_OUTPUTS), at = 0, given = f->request->output_count;
     for (int s = 0; s < slots; s++) {
-        int share = share_of(c->op->out, slots, s, r->output_count);
-        c->out_first[s] = used;
-        for (int i = 0; i < share && at < r->output_count; i++, at++, used++, c->out_count[s]++)
-            ACN_TRY(output_tensor(c, r, at, &c->tensors[used]));
+        int share = share_of(c->op->out[s].flags & ACN_LIST, slots, given);
+        c->out_first[s] = f->used;
+        for (int i = 0; i < share && at < given; i++, at++, f->used++, c->out_count[s]++)
+            ACN_TRY(output_tensor(c, f->request, at, &c->tensors[f->used]));
     }
-    if (at < r->output_count)
-        return acn_fail(ACN_INVALID_ARGUMENT, "numOutputs is %d; operator %s has %d",
-                        r->output_count, c->op->name, slots);
-    c->tensor_count = used;
+    if (at < given)
+        return acn_fail(ACN_INVALID_ARGUMENT, "numOutputs is %d; operator %s has %d", given,
+                        f->request->type, slots);
     return ACN_OK;
 }
 
@@ -220,27 +279,48 @@ static acn_status fill_attr(acn_call *c, int slot, const acn_op_attr *attr) {
                     attr->name, c->op->name);
 }
 
-static acn_status fill_attrs(acn_call *c, const aclopAttr *handle) {
+/* A number beside tensors (Muls): a weak scalar of the input that it is here. */
+static acn_status fill_weak(filler *f, int slot, const acn_op_attr *attr) {
+    if (attr->kind != ACN_OP_ATTR_INT && attr->kind != ACN_OP_ATTR_FLOAT)
+        return acn_fail(ACN_INVALID_ARGUMENT, "attribute %s is no number", attr->name);
+    acn_scalar s = {.dtype = ACN_I64, .i = attr->i};
+    if (attr->kind == ACN_OP_ATTR_FLOAT) s = (acn_scalar){.dtype = ACN_F32, .f = attr->f};
+    acn_call_set_weak(f->call, slot, f->used++, &s);
+    return ACN_OK;
+}
+
+/* An attribute of which one value is supported. */
+static acn_status check_value(const filler *f, const acn_signature_slot *slot,
+                              const acn_op_attr *attr) {
+    bool is_number = attr->kind == ACN_OP_ATTR_INT || attr->kind == ACN_OP_ATTR_FLOAT;
+    bool is_right = is_number                        ? strtod(slot->value, NULL) == attr->f
+                    : attr->kind == ACN_OP_ATTR_TEXT ? strcmp(slot->value, attr->items) == 0
+                                                     : attr->count == 0;
+    if (is_right) return ACN_OK;
+    return acn_fail(ACN_INVALID_ARGUMENT, "attribute %s of %s is only supported as %s", slot->name,
+                    f->request->type, slot->value);
+}
+
+static acn_status fill_attrs(filler *f) {
     acn_op_attrs *attrs = NULL;
-    if (!handle) return ACN_OK;
-    ACN_TRY(acn_op_attrs_resolve("attr", handle, &attrs));
+    if (!f->request->attrs) return ACN_OK;
+    ACN_TRY(acn_op_attrs_resolve("attr", f->request->attrs, &attrs));
     for (const acn_op_attr *attr = attrs->first; attr; attr = attr->next) {
-        int slot = 0;
-        while (slot < ACN_MAX_ATTRS && c->op->attr[slot].name &&
-               strcmp(c->op->attr[slot].name, attr->name) != 0)
-            slot++;
-        if (slot == ACN_MAX_ATTRS || !c->op->attr[slot].name)
-            return acn_fail(ACN_INVALID_ARGUMENT,
-                            "operator %s has no attribute %s; `anycann ops %s` lists them",
-                            c->op->name, attr->name, c->op->name);
-        ACN_TRY(fill_attr(c, slot, attr));
+        acn_signature_slot slot;
+        ACN_TRY(acn_signature_attr(&f->signature, attr->name, &slot));
+        if (slot.target == ACN_TO_ATTR)
+            ACN_TRY(fill_attr(f->call, slot.slot, attr));
+        else if (slot.target == ACN_TO_INPUT)
+            ACN_TRY(fill_weak(f, slot.slot, attr));
+        else if (slot.target == ACN_TO_REFUSAL)
+            ACN_TRY(check_value(f, &slot, attr));
     }
     return ACN_OK;
 }
 
 /* ---- calls ----------------------------------------------------------------------------------- */
 
-static acn_status check_request(const request *r, const acn_op **out_op) {
+static acn_status check_request(const request *r) {
     if (!r->type) return acn_fail(ACN_NULL_POINTER, "opType is NULL; expected an operator's name");
     if (r->input_count < 0 || r->output_count < 0 || r->input_count > MAX_TENSORS ||
         r->output_count > MAX_TENSORS)
@@ -248,22 +328,31 @@ static acn_status check_request(const request *r, const acn_op **out_op) {
                         r->input_count, r->output_count, MAX_TENSORS);
     if ((r->input_count && !r->input_descs) || (r->output_count && !r->output_descs))
         return acn_fail(ACN_NULL_POINTER, "inputDesc or outputDesc is NULL; expected arrays");
-    *out_op = acn_op_find(r->type);
-    if (*out_op) return ACN_OK;
-    return acn_fail(ACN_OP_NOT_FOUND,
-                    "operator %s is unknown; `anycann ops` lists those that exist", r->type);
+    return ACN_OK;
 }
 
-static acn_status begin_call(acn_call *c, const request *r) {
-    const acn_op *op = NULL;
-    acn_status status = check_request(r, &op);
-    acn_call_init(c, op); /* in any case, so that the caller may release it */
+/* |out_lacks_constants|: without buffers, what is an attribute here may be unknown. */
+static acn_status begin_call(acn_call *c, const request *r, bool *out_lacks_constants) {
+    filler f = {.request = r, .call = c};
+    acn_status status = check_request(r);
+    if (status == ACN_OK) status = acn_signature_find(r->type, &f.signature);
+    acn_call_init(c, f.signature.op); /* in any case, so that the caller may release it */
     if (status != ACN_OK) return status;
-    c->api = op->name;
-    ACN_TRY(acn_call_reserve(c, r->input_count + r->output_count));
-    ACN_TRY(fill_inputs(c, r));
-    ACN_TRY(fill_outputs(c, r));
-    return fill_attrs(c, r->attrs);
+    c->api = f.signature.op->name;
+    ACN_TRY(acn_call_reserve(c, r->input_count + r->output_count + ACN_MAX_INPUTS));
+    ACN_TRY(fill_inputs(&f));
+    ACN_TRY(fill_outputs(&f));
+    ACN_TRY(fill_attrs(&f));
+    c->tensor_count = f.used;
+    *out_lacks_constants = f.lacks_constants;
+    return ACN_OK;
+}
+
+static acn_status lacks_constants(const request *r) {
+    return acn_fail(ACN_INVALID_ARGUMENT,
+                    "%s needs the values of its constant inputs; give their buffers or call "
+                    "aclSetTensorConst",
+                    r->type);
 }
 
 /* V2 reports outputs' shapes through their descriptions; those known only after the run come from
@@ -286,19 +375,21 @@ static void write_desc(const aclTensorDesc *handle, int rank, const int64_t *dim
     memcpy(d->shape.dims, dims, (size_t)rank * sizeof *dims);
 }
 
-static acn_status prepare(acn_executor *e, const request *r, aclrtStream handle) {
+static acn_status prepare(acn_executor *e, const request *r) {
     acn_call *c = &e->call;
     acn_stream *stream = NULL;
-    ACN_TRY(begin_call(c, r));
+    bool lacks = false;
+    ACN_TRY(begin_call(c, r, &lacks));
     if (!r->inputs && r->input_count) return acn_fail(ACN_NULL_POINTER, "inputs is NULL");
     if (!r->outputs && r->output_count) return acn_fail(ACN_NULL_POINTER, "outputs is NULL");
+    if (lacks) return lacks_constants(r);
     if (r->infers_outputs) {
         ACN_TRY(acn_call_infer(c));
         ACN_TRY(shape_outputs(c, r));
     }
     ACN_TRY(acn_call_prepare(c));
     if (c->plan->workspace_bytes == 0) return ACN_OK;
-    ACN_TRY(acn_stream_resolve(handle, &stream));
+    ACN_TRY(acn_stream_resolve(r->stream, &stream));
     return acn_memory_alloc(acn_stream_device(stream), c->plan->workspace_bytes, &e->own_workspace);
 }
 
@@ -307,16 +398,16 @@ static acn_status launch(acn_executor *e, aclrtStream stream) {
     return acn_executor_launch(e, e->own_workspace, UINT64_MAX, stream);
 }
 
-static acn_status run_and_report(acn_executor *e, const request *r, aclrtStream handle) {
+static acn_status run_and_report(acn_executor *e, const request *r) {
     acn_object_tensor *objects[MAX_WATCHED] = {NULL};
     acn_stream *stream = NULL;
     acn_status status = ACN_OK;
     if (r->output_count > MAX_WATCHED)
         status = acn_fail(ACN_INVALID_ARGUMENT, "numOutputs is %d; too many", r->output_count);
     if (status == ACN_OK) status = watch_outputs(&e->call, objects);
-    if (status == ACN_OK) status = acn_stream_resolve(handle, &stream);
+    if (status == ACN_OK) status = acn_stream_resolve(r->stream, &stream);
     if (status == ACN_OK)
-        status = launch(e, handle);
+        status = launch(e, r->stream);
     else
         acn_executor_destroy(e);
     if (status == ACN_OK) status = acn_stream_synchronize(stream, -1);
@@ -329,23 +420,25 @@ static acn_status run_and_report(acn_executor *e, const request *r, aclrtStream 
     return status;
 }
 
-static acn_status execute(const request *r, aclrtStream stream) {
+static acn_status execute(const request *r) {
     acn_executor *e = acn_executor_create();
     if (!e) return acn_fail(ACN_BAD_ALLOC, "too many calls are queued; synchronise first");
-    acn_status status = prepare(e, r, stream);
+    acn_status status = prepare(e, r);
     if (status != ACN_OK) {
         acn_executor_destroy(e);
         return status;
     }
     e->counter = acn_report_open("op", r->type);
-    if (r->infers_outputs) return run_and_report(e, r, stream);
-    return launch(e, stream);
+    if (r->infers_outputs) return run_and_report(e, r);
+    return launch(e, r->stream);
 }
 
 static acn_status infer(const request *r, bool writes_outputs) {
     acn_call *c = &(acn_call){0};
-    acn_status status = begin_call(c, r);
-    if (status == ACN_OK) status = acn_call_infer(c);
+    bool lacks = false;
+    acn_status status = begin_call(c, r, &lacks);
+    if (status == ACN_OK && lacks && writes_outputs) status = lacks_constants(r);
+    if (status == ACN_OK && !lacks) status = acn_call_infer(c); /* else the call itself tells */
     for (int s = 0; status == ACN_OK && writes_outputs && s < r->output_count; s++) {
         acn_tensor_desc *d = NULL;
         if (s >= ACN_MAX_OUTPUTS || c->meta[s].rank < 0) continue;
@@ -394,9 +487,9 @@ aclError aclopCompileAndExecute(const char *opType, int numInputs,
                                 aclDataBuffer *const outputs[], const aclopAttr *attr,
                                 aclopEngineType engineType, aclopCompileType compileFlag,
                                 const char *opPath, aclrtStream stream) {
-    request r = {opType, numInputs, numOutputs, inputDesc, outputDesc,
-                 inputs, outputs,   attr,       false};
-    return ACN_ACL(execute(&r, stream));
+    request r = {opType,  numInputs, numOutputs, inputDesc, outputDesc, inputs,
+                 outputs, attr,      false,      true,      stream};
+    return ACN_ACL(execute(&r));
 }
 
 aclError aclopCompileAndExecuteV2(const char *opType, int numInputs, aclTensorDesc *inputDesc[],
@@ -413,17 +506,19 @@ aclError aclopCompileAndExecuteV2(const char *opType, int numInputs, aclTensorDe
                  (const aclDataBuffer *const *)inputs,
                  outputs,
                  attr,
-                 true};
-    return ACN_ACL(execute(&r, stream));
+                 true,
+                 true,
+                 stream};
+    return ACN_ACL(execute(&r));
 }
 
 aclError aclopExecute(const char *opType, int numInputs, const aclTensorDesc *const inputDesc[],
                       const aclDataBuffer *const inputs[], int numOutputs,
                       const aclTensorDesc *const outputDesc[], aclDataBuffer *const outputs[],
                       const aclopAttr *attr, aclrtStream stream) {
-    request r = {opType, numInputs, numOutputs, inputDesc, outputDesc,
-                 inputs, outputs,   attr,       false};
-    return ACN_ACL(execute(&r, stream));
+    request r = {opType,  numInputs, numOutputs, inputDesc, outputDesc, inputs,
+                 outputs, attr,      false,      true,      stream};
+    return ACN_ACL(execute(&r));
 }
 
 aclError aclopExecuteV2(const char *opType, int numInputs, aclTensorDesc *inputDesc[],
@@ -437,6 +532,8 @@ aclError aclopExecuteV2(const char *opType, int numInputs, aclTensorDesc *inputD
                  (const aclDataBuffer *const *)inputs,
                  outputs,
                  attr,
-                 true};
-    return ACN_ACL(execute(&r, stream));
+                 true,
+                 true,
+                 stream};
+    return ACN_ACL(execute(&r));
 }

@@ -2,7 +2,7 @@
  * dimension of x. A dimension that stays whole has an empty 1-d placeholder of x's dtype. */
 #include "ops/index/index.h"
 
-enum { X, INDICES };
+enum { X, INDICES, MASK = 0 };
 
 static bool is_placeholder(const acn_tensor *t, const acn_tensor *x) {
     return t->rank == 1 && t->dims[0] == 0 && t->dtype == x->dtype;
@@ -15,11 +15,33 @@ static acn_status too_many(const acn_call *c, int list_slot, int rank) {
                          acn_in_count(c, list_slot), rank);
 }
 
-acn_status acn_index_list_read(const acn_call *c, int x_slot, int list_slot, acn_index_list *list) {
+/* Entry i is for dimension i, or for the i-th dimension that the mask marks (GE's form). */
+static acn_status read_dims(const acn_call *c, int x_slot, int list_slot, int mask_attr,
+                            int *entry_dims) {
+    int64_t marks;
+    const int64_t *mask = acn_attr_ints(c, mask_attr, &marks);
+    int entries = acn_in_count(c, list_slot), rank = acn_in(c, x_slot)->rank, found = 0;
+    if (entries > rank) return too_many(c, list_slot, rank);
+    if (!mask) {
+        for (int i = 0; i < entries; i++)
+            entry_dims[i] = i;
+        return ACN_OK;
+    }
+    for (int d = 0; d < rank && d < marks; d++)
+        if (mask[d] != 0 && found++ < entries) entry_dims[found - 1] = d;
+    if (found == entries) return ACN_OK;
+    return acn_bad_attr(c, mask_attr,
+                        "marks %d of %d dimensions; expected one for each of %d index "
+                        "tensors",
+                        found, rank, entries);
+}
+
+acn_status acn_index_list_read(const acn_call *c, int x_slot, int list_slot, int mask_attr,
+                               acn_index_list *list) {
     const acn_tensor *x = acn_in(c, x_slot);
+    int entries = acn_in_count(c, list_slot), entry_dims[ACN_MAX_DIMS];
     *list = (acn_index_list){0};
-    int entries = acn_in_count(c, list_slot);
-    if (entries > x->rank) return too_many(c, list_slot, x->rank);
+    ACN_TRY(read_dims(c, x_slot, list_slot, mask_attr, entry_dims));
     for (int i = 0; i < entries; i++) {
         const acn_tensor *t = acn_in_at(c, list_slot, i);
         if (is_placeholder(t, x)) {
@@ -34,7 +56,7 @@ acn_status acn_index_list_read(const acn_call *c, int x_slot, int list_slot, acn
         if (!acn_shape_broadcast(&list->rank, list->positions, t->rank, t->dims))
             return acn_bad_input(c, list_slot, "entry %d does not broadcast with those before it",
                                  i);
-        list->dims[list->count] = i;
+        list->dims[list->count] = entry_dims[i];
         list->tensors[list->count++] = c->in_first[list_slot] + i;
     }
     bool is_adjacent = true;
@@ -62,7 +84,7 @@ acn_status acn_index_list_read(const acn_call *c, int x_slot, int list_slot, acn
 
 acn_status acn_index_list_at(const acn_call *c, int list_slot, const acn_index_list *list, int i,
                              int64_t size, const int64_t *position, int64_t *out) {
-    int item = list->dims[i]; /* entry d of the list is for dimension d */
+    int item = list->tensors[i] - c->in_first[list_slot];
     acn_tensor t = acn_tensor_broadcast(acn_in_at(c, list_slot, item), list->rank, list->positions);
     return acn_bounds_at(c, list_slot, item, acn_bounds_of(size, true), &t, position, out);
 }
@@ -70,7 +92,7 @@ acn_status acn_index_list_at(const acn_call *c, int list_slot, const acn_index_l
 static acn_status infer(acn_call *c) {
     const acn_tensor *x = acn_in(c, X), *y = acn_out(c, 0);
     acn_index_list list;
-    ACN_TRY(acn_index_list_read(c, X, INDICES, &list));
+    ACN_TRY(acn_index_list_read(c, X, INDICES, MASK, &list));
     if (list.is_ambiguous && y && acn_tensor_count(y) == 0)
         acn_out_like(c, 0, x->dtype, y);
     else
@@ -80,7 +102,7 @@ static acn_status infer(acn_call *c) {
 
 static acn_status plan(acn_call *c) {
     acn_index_list list;
-    ACN_TRY(acn_index_list_read(c, X, INDICES, &list));
+    ACN_TRY(acn_index_list_read(c, X, INDICES, MASK, &list));
     acn_take *take = acn_plan_alloc(c, sizeof *take);
     if (!take) return acn_fail(ACN_BAD_ALLOC, "no memory for a plan");
     c->plan->data = take;
@@ -105,7 +127,7 @@ static acn_status run(acn_call *c) {
 static acn_status run0(acn_call *c) {
     const acn_tensor *x = acn_in(c, X), *y = acn_out(c, 0);
     acn_index_list list;
-    ACN_TRY(acn_index_list_read(c, X, INDICES, &list));
+    ACN_TRY(acn_index_list_read(c, X, INDICES, MASK, &list));
     int64_t n = acn_tensor_count(y), index[ACN_MAX_DIMS], from[ACN_MAX_DIMS];
     for (int64_t i = 0; i < n; i++) {
         acn_index_of(y, i, index);
@@ -129,11 +151,13 @@ ACN_OP(Index) = {
     .doc = "y = x[indices], PyTorch's advanced indexing; negative indices count from the end",
     .in = {{"x", ACN_MOVABLE, ACN_UNALIASED}, {"indices", ACN_MOVABLE, ACN_LIST | ACN_UNALIASED}},
     .out = {{"y", ACN_MOVABLE}},
+    .attr = {{"indexed_sizes", ACN_ATTR_INTS}},
     .infer = infer,
     .plan = plan,
     .run = run,
     .run0 = run0,
     .cases = "[6,7,3],{i64[4]@-6..5} [6,7,3],{[0],i64[4]@-7..6} [6,7,3],{i64[4]@0..5,i64[4]@-7..6} "
              "[6,7,3],{i64[2,1]@0..5,[0],i64[3]@-3..2} [6,7],{i64[]@0..5} [6,7],{i32[2,3]@-6..5} "
-             "[9],{i64[700]@-9..8} [300,70],{i64[400]@0..299}",
+             "[9],{i64[700]@-9..8} [300,70],{i64[400]@0..299} "
+             "[6,7,3],{i64[4]@0..5,i64[4]@-3..2}|indexed_sizes=[1,0,1]",
 };

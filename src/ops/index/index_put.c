@@ -8,7 +8,7 @@
 #include "ops/index/index.h"
 #include <string.h>
 
-enum { X, VALUE, INDICES };
+enum { X, VALUE, INDICES, MASK = 1 };
 
 typedef struct put_plan {
     acn_copy copy; /* x to y, when they are not the same */
@@ -26,7 +26,7 @@ typedef struct task {
 
 static acn_status read_list(const acn_call *c, acn_index_list *list) {
     const acn_tensor *x = acn_in(c, X), *value = acn_in(c, VALUE);
-    ACN_TRY(acn_index_list_read(c, X, INDICES, list));
+    ACN_TRY(acn_index_list_read(c, X, INDICES, MASK, list));
     if (value->dtype != x->dtype)
         return acn_bad_input(c, VALUE, "expected the indexed tensor's type, %s",
                              acn_dtype_name(x->dtype));
@@ -194,7 +194,7 @@ ACN_OP(IndexPutV2) = {
            {"value", ACN_ALL, ACN_UNALIASED},
            {"indices", ACN_MOVABLE, ACN_LIST | ACN_UNALIASED}},
     .out = {{"y", ACN_ALL}},
-    .attr = {{"accumulate", ACN_ATTR_BOOL}},
+    .attr = {{"accumulate", ACN_ATTR_BOOL}, {"indexed_sizes", ACN_ATTR_INTS}},
     .infer = infer,
     .plan = plan,
     .run = run,

@@ -139,7 +139,8 @@ static acn_status run0_pack(acn_call *c) { return acn_moves_run0(c, pack_origin)
 
 /* ---- SplitVD ------------------------------------------------------------------------------- */
 
-/* Sizes come as a list, or as one size for all (the last takes what is left). */
+/* Sizes come as a list, as one size for all (the last takes what is left), or as a number of equal
+ * pieces. */
 static acn_status piece_size(const acn_call *c, int dim, int i, int64_t *size) {
     const acn_tensor *x = acn_in(c, 0);
     if (c->attr[0].is_present) {
@@ -149,6 +150,15 @@ static acn_status piece_size(const acn_call *c, int dim, int i, int64_t *size) {
             return acn_bad_attr(c, 0, "expected one size for each of the %d outputs",
                                 acn_out_count(c, 0));
         *size = sizes[i];
+        return ACN_OK;
+    }
+    if (c->attr[3].is_present) {
+        int64_t pieces = acn_attr_int(c, 3);
+        if (pieces != acn_out_count(c, 0) || x->dims[dim] % pieces != 0)
+            return acn_bad_attr(c, 3,
+                                "is %lld for %d outputs and %lld elements; expected equal pieces",
+                                (long long)pieces, acn_out_count(c, 0), (long long)x->dims[dim]);
+        *size = x->dims[dim] / pieces;
         return ACN_OK;
     }
     int64_t all = acn_attr_int(c, 2), left = x->dims[dim] - all * i;
@@ -247,12 +257,14 @@ ACN_OP(SplitVD) = {
     .out = {{"y", ACN_MOVABLE, ACN_LIST}},
     .attr = {{"size_splits", ACN_ATTR_INTS},
              {"split_dim", ACN_ATTR_INT},
-             {"split_size", ACN_ATTR_INT}},
+             {"split_size", ACN_ATTR_INT},
+             {"num_split", ACN_ATTR_INT}},
     .infer = infer_split,
     .plan = plan_split,
     .run = acn_moves_run,
     .run0 = run0_split,
-    .cases = "[5,3]->{[2,3],[3,3]}|size_splits=[2,3],split_dim=0 "
-             "[2,6]->{[2,4],[2,0],[2,2]}|size_splits=[4,0,2],split_dim=-1 "
-             "[5]->{[2],[2],[1]}|split_size=2,split_dim=0",
+    .cases =
+        "[5,3]->{[2,3],[3,3]}|size_splits=[2,3],split_dim=0 "
+        "[2,6]->{[2,4],[2,0],[2,2]}|size_splits=[4,0,2],split_dim=-1 "
+        "[5]->{[2],[2],[1]}|split_size=2,split_dim=0 [2,6]->{[2,3],[2,3]}|num_split=2,split_dim=1",
 };

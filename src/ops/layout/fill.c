@@ -5,11 +5,7 @@
 static acn_status infer_fill(acn_call *c) {
     const acn_tensor *value = acn_in(c, 0), *y = acn_out(c, 0);
     if (acn_tensor_count(value) != 1) return acn_bad_input(c, 0, "expected one element");
-    if (y == NULL)
-        acn_out_is(c, 0, value->dtype, 0, NULL);
-    else
-        acn_out_like(c, 0, y->dtype, y);
-    return ACN_OK;
+    return acn_out_is_attr(c, 0, y ? y->dtype : value->dtype, 0);
 }
 
 static acn_status infer_like(acn_call *c) {
@@ -61,6 +57,7 @@ ACN_OP(Fill) = {
     .doc = "y = value everywhere, converted to y's dtype",
     .in = {{"value", ACN_ALL | ACN_T(ACN_C128), ACN_SCALARISH}},
     .out = {{"y", ACN_ALL}},
+    .attr = {{"dims", ACN_ATTR_INTS}},
     .infer = infer_fill,
     .plan = plan,
     .run = run,

@@ -6,11 +6,15 @@ typedef struct pad_plan {
     int64_t to_offset, from_offset;
 } pad_plan;
 
-/* Widths come in pairs, last dimension first, as in aclnnConstantPadNd. */
+enum { PAD, PADDINGS };
+
+/* Widths come in pairs: PAD's with the last dimension first, as in aclnnConstantPadNd; PADDINGS'
+ * are one for each dimension in order, as GE has them. */
 static void widths(const acn_call *c, int dim, int64_t *before, int64_t *after) {
     int64_t count;
-    const int64_t *pad = acn_attr_ints(c, 0, &count);
-    int64_t pair = acn_in(c, 0)->rank - 1 - dim;
+    bool is_ge = c->attr[PADDINGS].is_present;
+    const int64_t *pad = acn_attr_ints(c, is_ge ? PADDINGS : PAD, &count);
+    int64_t pair = is_ge ? dim : acn_in(c, 0)->rank - 1 - dim;
     *before = 2 * pair + 1 < count ? pad[2 * pair] : 0;
     *after = 2 * pair + 1 < count ? pad[2 * pair + 1] : 0;
 }
@@ -18,10 +22,13 @@ static void widths(const acn_call *c, int dim, int64_t *before, int64_t *after) 
 static acn_status infer(acn_call *c) {
     const acn_tensor *x = acn_in(c, 0);
     int64_t count, dims[ACN_MAX_DIMS];
-    acn_attr_ints(c, 0, &count);
-    if (count % 2 != 0 || count > 2 * x->rank)
-        return acn_bad_attr(c, 0, "has %lld numbers; expected pairs, at most %d", (long long)count,
-                            x->rank);
+    int given = c->attr[PADDINGS].is_present ? PADDINGS : PAD;
+    if (!c->attr[given].is_present)
+        return acn_fail(ACN_NULL_POINTER, "pad is missing; expected pairs of widths");
+    acn_attr_ints(c, given, &count);
+    if (count % 2 != 0 || count > 2 * x->rank || (given == PADDINGS && count != 2 * x->rank))
+        return acn_bad_attr(c, given, "has %lld numbers; expected pairs for %d dimensions",
+                            (long long)count, x->rank);
     if (acn_in(c, 1) && acn_tensor_count(acn_in(c, 1)) != 1)
         return acn_bad_input(c, 1, "expected one element");
     for (int d = 0; d < x->rank; d++) {
@@ -29,7 +36,7 @@ static acn_status infer(acn_call *c) {
         widths(c, d, &before, &after);
         dims[d] = x->dims[d] + before + after;
         if (dims[d] < 0)
-            return acn_bad_attr(c, 0, "cuts more than the %lld elements of dimension %d",
+            return acn_bad_attr(c, given, "cuts more than the %lld elements of dimension %d",
                                 (long long)x->dims[d], d);
     }
     acn_out_is(c, 0, x->dtype, x->rank, dims);
@@ -100,14 +107,17 @@ static acn_status run0(acn_call *c) {
 
 ACN_OP(PadV3) = {
     .name = "PadV3",
-    .doc = "y = x in a frame of constant_values (0); pad has pairs of widths, last dimension first",
+    .doc =
+        "y = x in a frame of constant_values (0); pad has pairs of widths, last dimension first, "
+        "paddings in order",
     .in = {{"x", ACN_ALL, ACN_UNALIASED},
            {"constant_values", ACN_ALL | ACN_T(ACN_C128), ACN_OPTIONAL | ACN_SCALARISH}},
     .out = {{"y", ACN_ALL}},
-    .attr = {{"pad", ACN_ATTR_INTS, .is_required = true}},
+    .attr = {{"pad", ACN_ATTR_INTS}, {"paddings", ACN_ATTR_INTS}},
     .infer = infer,
     .plan = plan,
     .run = run,
     .run0 = run0,
-    .cases = "[2,3]|pad=[1,2] [4,5]|pad=[1,-2,0,3] [3]|pad=[-1,-1] [2,0]|pad=[1,1]",
+    .cases = "[2,3]|pad=[1,2] [4,5]|pad=[1,-2,0,3] [3]|pad=[-1,-1] [2,0]|pad=[1,1] "
+             "[4,5]|paddings=[0,3,1,-2]",
 };

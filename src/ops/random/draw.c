@@ -6,8 +6,8 @@ enum { CHUNK = 16 * ACN_ROW_TILE };
 
 acn_draw acn_draw_begin(const acn_call *call) {
     acn_draw draw = {.call = call, .y = acn_out(call, 0)};
-    draw.random.seed = (uint64_t)acn_attr_int(call, 0);
-    draw.random.offset = (uint64_t)acn_attr_int(call, 1);
+    draw.random.seed = (uint64_t)acn_attr_int(call, ACN_DRAW_SEED);
+    draw.random.offset = (uint64_t)acn_attr_int(call, ACN_DRAW_OFFSET);
     draw.klass = draw.y->dtype == ACN_F64            ? ACN_K_F64
                  : acn_dtype_is_float(draw.y->dtype) ? ACN_K_F32
                                                      : ACN_K_I64;
@@ -15,8 +15,7 @@ acn_draw acn_draw_begin(const acn_call *call) {
 }
 
 acn_status acn_draw_infer(acn_call *call) {
-    acn_out_is(call, 0, ACN_UNDEFINED, -1, NULL);
-    return ACN_OK;
+    return acn_out_is_attr(call, 0, ACN_UNDEFINED, ACN_DRAW_SHAPE);
 }
 
 acn_status acn_draw_plan(acn_call *call) {

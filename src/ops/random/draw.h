@@ -33,13 +33,15 @@ void acn_draw_run(acn_draw *draw, acn_draw_fn fill);
 /* Level 0: |element| gives element i by itself. */
 void acn_draw_run0(const acn_draw *draw, acn_value (*element)(const acn_draw *draw, int64_t i));
 
-/* Every random operator's first attributes. */
+/* Every random operator's first attributes; |shape| is for those whose output has no other. */
+enum { ACN_DRAW_SEED, ACN_DRAW_OFFSET, ACN_DRAW_SHAPE, ACN_DRAW_OWN };
 #define ACN_DRAW_ATTRS                                                                             \
-    {.name = "seed", .kind = ACN_ATTR_INT, .is_value = true}, {                                    \
-        .name = "offset", .kind = ACN_ATTR_INT, .is_value = true                                   \
+    {.name = "seed", .kind = ACN_ATTR_INT, .is_value = true},                                      \
+        {.name = "offset", .kind = ACN_ATTR_INT, .is_value = true}, {                              \
+        .name = "shape", .kind = ACN_ATTR_INTS                                                     \
     }
 acn_draw acn_draw_begin(const acn_call *call);
-/* infer for outputs whose shape is the client's choice. */
+/* infer for outputs whose shape is the attribute's, or the client's choice. */
 acn_status acn_draw_infer(acn_call *call);
 acn_status acn_draw_plan(acn_call *call);
 /* Word |i| of the sequence. */

@@ -6,7 +6,7 @@
 #include "ops/random/draw.h"
 #include <math.h>
 
-enum { ATTR_MEAN = 2, ATTR_STD = 3, IN_MEAN = 0, IN_STD = 1, PAIRS = ACN_ROW_TILE / 2 };
+enum { ATTR_MEAN = ACN_DRAW_OWN, ATTR_STD, IN_MEAN = 0, IN_STD = 1, PAIRS = ACN_ROW_TILE / 2 };
 
 static const double two_pi = 6.283185307179586476925;
 

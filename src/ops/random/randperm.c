@@ -5,7 +5,7 @@
 #include "ops/random/draw.h"
 #include <string.h>
 
-enum { ATTR_N = 2 };
+enum { ATTR_N = ACN_DRAW_OWN };
 
 static acn_status infer(acn_call *call) {
     int64_t n = acn_attr_int(call, ATTR_N);

@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { ATTR_FROM = 2, ATTR_TO = 3 };
+enum { ATTR_FROM = ACN_DRAW_OWN, ATTR_TO };
 
 /* ---- reals ----------------------------------------------------------------------------------- */
 

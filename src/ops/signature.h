@@ -1,0 +1,58 @@
+/* signature.h - operators as GE's callers see them: by type, with positional inputs and named
+ * attributes (aclop, and graphs).
+ *
+ * GE hands many numbers over as constant tensors (axes, perm, shape, k) that are attributes here,
+ * and has several types for what is one operator (ReduceSum and ReduceSumD, Pad and PadV3). The
+ * rows of api/ge.tsv say how such a type maps onto its operator; a type without a row has the
+ * operator's own signature. What is known of a constant when a call is made goes into it through
+ * acn_call_set_constant.
+ */
+#ifndef ACN_OPS_SIGNATURE_H
+#define ACN_OPS_SIGNATURE_H
+
+#include "ops/op.h"
+
+enum { ACN_SIGNATURE_INPUTS = ACN_MAX_INPUTS + 4, ACN_SIGNATURE_NAME_BYTES = 48 };
+
+typedef enum acn_signature_target {
+    ACN_TO_INPUT,
+    ACN_TO_ATTR,    /* the tensor is a constant */
+    ACN_TO_NOTHING, /* says what other things say as well */
+    ACN_TO_REFUSAL, /* not supported: must be absent, or have the one value */
+} acn_signature_target;
+
+typedef struct acn_signature_slot {
+    char name[ACN_SIGNATURE_NAME_BYTES]; /* GE's */
+    acn_signature_target target;
+    int slot;
+    char value[ACN_SIGNATURE_NAME_BYTES]; /* of ACN_TO_REFUSAL; empty: none */
+} acn_signature_slot;
+
+typedef struct acn_signature {
+    const acn_op *op;
+    int input_count;
+    acn_signature_slot input[ACN_SIGNATURE_INPUTS];
+    const char *attr_words; /* the row's last column */
+} acn_signature;
+
+/* Fails when there is no operator for |type|. */
+acn_status acn_signature_find(const char *type, acn_signature *out);
+/* Where GE's attribute |name| goes; fails when the operator does not have it. */
+acn_status acn_signature_attr(const acn_signature *signature, const char *name,
+                              acn_signature_slot *out);
+
+/* Attribute |slot| of |c| becomes what |constant|, in host memory, holds. */
+acn_status acn_call_set_constant(acn_call *c, int slot, const acn_tensor *constant);
+
+/* Every row fits its operator; fails naming the first that does not. For tests. */
+acn_status acn_signature_check_rows(void);
+
+/* Generated from api/ge.tsv, sorted by type. */
+typedef struct acn_signature_row {
+    const char *type, *op, *inputs, *attrs;
+} acn_signature_row;
+
+extern const acn_signature_row acn_signature_rows[];
+extern const int acn_signature_row_count;
+
+#endif
