@@ -14,7 +14,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from generator import aclnn, codes, coverage, doors, ge, headers, signatures, tables
+from generator import aclnn, codes, coverage, doors, ge, headers, signatures, tables, trace
 
 
 def parser():
@@ -57,6 +57,7 @@ def main():
             defined = doors.defined_functions(options.nm, doors.read_lines(options.objects))
             defined |= doors.working_rows(options.rows)
             doors.generate(options.out, defined, options.processor)
+            trace.generate(options.out / "trace.c", defined)
         elif options.verb == "ge":
             ge.generate(options.out, options.processor)
         elif options.verb == "codes":

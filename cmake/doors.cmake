@@ -34,7 +34,7 @@ foreach(layer IN ITEMS base device runtime ops graph hccl doors)
 endforeach()
 file(GLOB_RECURSE ACN_CORE_SOURCES CONFIGURE_DEPENDS ${ACN_CORE_GLOBS})
 list(FILTER ACN_CORE_SOURCES EXCLUDE REGEX "/src/ops/kernels/")
-list(FILTER ACN_CORE_SOURCES EXCLUDE REGEX "/src/doors/ge/")
+list(FILTER ACN_CORE_SOURCES EXCLUDE REGEX "/src/doors/(ge|trace)/")
 file(GLOB ACN_DISPATCH CONFIGURE_DEPENDS src/ops/kernels/dispatch.c)
 add_library(acn_core OBJECT ${ACN_CORE_SOURCES} ${ACN_DISPATCH} ${ACN_GEN}/aclnn.c
     ${ACN_GEN}/signatures.c)
@@ -72,7 +72,8 @@ add_custom_command(OUTPUT ${ACN_GEN}/rows.txt
 
 file(GENERATE OUTPUT ${ACN_GEN}/core_objects.txt CONTENT "$<JOIN:$<TARGET_OBJECTS:acn_core>,\n>\n")
 add_custom_command(
-    OUTPUT ${ACN_GEN}/unsupported.c ${ACN_GEN}/doors.c ${ACN_GEN}/done.txt ${ACN_DOORS_OF_c}
+    OUTPUT ${ACN_GEN}/unsupported.c ${ACN_GEN}/doors.c ${ACN_GEN}/trace.c ${ACN_GEN}/done.txt
+        ${ACN_DOORS_OF_c}
     COMMAND ${ACN_GEN_PY} doors --out ${ACN_GEN} --objects ${ACN_GEN}/core_objects.txt
         --rows ${ACN_GEN}/rows.txt --nm ${CMAKE_NM} --processor ${CMAKE_SYSTEM_PROCESSOR}
     DEPENDS ${ACN_API_FILES} ${ACN_GEN}/rows.txt ${ACN_GEN}/core_objects.txt
@@ -123,6 +124,21 @@ target_link_libraries(acn_shared_ge PRIVATE acn_shared)
 target_link_options(acn_shared_ge PRIVATE
     -Wl,-z,nodelete -Wl,-z,now -Wl,--version-script=${ACN_GEN}/core.map)
 acn_toolkit_library(acn_shared_ge anycann_ge)
+
+# The tracer, which the core loads when ANYCANN_TRACE is set; in a folder of its own, since clients may
+# load everything that lies in lib64.
+file(GLOB ACN_TRACE_SOURCES CONFIGURE_DEPENDS src/doors/trace/*.c)
+add_library(acn_trace SHARED ${ACN_TRACE_SOURCES} ${ACN_GEN}/trace.c)
+target_include_directories(acn_trace PRIVATE src ${ACN_TOOLKIT}/include)
+target_compile_definitions(acn_trace PRIVATE _GNU_SOURCE)
+target_link_libraries(acn_trace PRIVATE acn_shared Threads::Threads)
+target_link_options(acn_trace PRIVATE -Wl,-z,nodelete -Wl,-z,now)
+if(NOT ACN_SANITIZE)
+    target_link_options(acn_trace PRIVATE -Wl,--no-undefined)
+endif()
+acn_toolkit_library(acn_trace anycann_trace)
+set_target_properties(acn_trace PROPERTIES
+    LIBRARY_OUTPUT_DIRECTORY ${ACN_TOOLKIT}/lib64/anycann INSTALL_RPATH "$ORIGIN/..")
 
 # A door has no code but its jumps: neither start files nor libc.
 set(ACN_CORE_OF_c acn_shared)

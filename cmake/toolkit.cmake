@@ -53,6 +53,7 @@ install(DIRECTORY "${ACN_TOOLKIT}/" DESTINATION . USE_SOURCE_PERMISSIONS)
 # `cmake --install --strip`, for packages: files of a directory are not stripped by themselves.
 install(CODE "if(CMAKE_INSTALL_DO_STRIP)
     file(GLOB binaries \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/lib64/*.so\"
+        \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/lib64/anycann/*.so\"
         \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/bin/*\")
     execute_process(COMMAND \"${CMAKE_STRIP}\" --strip-unneeded \${binaries} COMMAND_ERROR_IS_FATAL ANY)
 endif()")

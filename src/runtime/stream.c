@@ -10,6 +10,7 @@
 #include "runtime/capture.h"
 #include "runtime/check.h"
 #include "runtime/core.h"
+#include "runtime/observe.h"
 #include <limits.h>
 #include <sched.h>
 #include <stdio.h>
@@ -167,12 +168,28 @@ bool acn_stream_shall_give_up(const acn_stream *stream) {
 
 acn_stream *acn_stream_executing(void) { return executing; }
 
+_Atomic(acn_task_observer *) acn_task_observed;
+
+static acn_status run_task(const acn_stream *stream, const acn_task *task, uint64_t number) {
+    acn_task_observer *observer = atomic_load_explicit(&acn_task_observed, memory_order_acquire);
+    if (__builtin_expect(observer == NULL, 1)) return task->run(task->data);
+    acn_task_record record = {.name = task->name,
+                              .device = stream->device,
+                              .stream = stream->id,
+                              .number = number,
+                              .start_ns = (uint64_t)acn_clock_ns()};
+    record.status = task->run(task->data);
+    record.end_ns = (uint64_t)acn_clock_ns();
+    observer(&record);
+    return record.status;
+}
+
 static void execute(acn_stream *stream, const acn_task *task) {
     uint64_t number = atomic_load_explicit(&stream->completed, memory_order_relaxed) + 1;
     if (!is_dropped(stream, number)) {
         acn_stream *outer = executing;
         executing = stream;
-        acn_status status = task->run(task->data);
+        acn_status status = run_task(stream, task, number);
         executing = outer;
         if (status != ACN_OK && number > atomic_load(&stream->drop_before))
             note_failure(stream, task, number, status);

@@ -28,6 +28,8 @@ static const verb verbs[] = {
      acn_verb_coverage},
     {"report", "[PID|last] [--json]", "what a process ran: operators, calls, time, gaps",
      acn_verb_report},
+    {"trace", "[-o FOLDER] CMD...", "run CMD and write down every call and task; a timeline",
+     acn_verb_trace},
     {"doctor", "[--python EXE] [--json]",
      "what is wrong with this machine or environment, and how "
      "to mend it",

@@ -13,8 +13,8 @@ static int become(char **argv) {
     return acn_say(ACN_EXIT_ENVIRONMENT, "cannot run %s: %m", argv[0]);
 }
 
-/* Runs CMD as a child, then prints what it did. Ctrl-C is the child's to handle. */
-static int run_and_report(char **argv) {
+/* Ctrl-C is the child's to handle. */
+int acn_run_child(char **argv, int *out_pid) {
     pid_t child = fork();
     if (child < 0) return acn_say(ACN_EXIT_ENVIRONMENT, "cannot fork: %m");
     if (child == 0) _exit(become(argv));
@@ -23,15 +23,21 @@ static int run_and_report(char **argv) {
     int status;
     while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
     }
-    char pid[16];
-    snprintf(pid, sizeof pid, "%d", (int)child);
-    char *arguments[] = {"report", pid, NULL};
-    optind = 0; /* getopt starts anew */
-    acn_verb_report(2, arguments);
+    if (out_pid) *out_pid = (int)child;
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-static void set_variables(void) {
+static int run_and_report(char **argv) {
+    int pid = 0, status = acn_run_child(argv, &pid);
+    char text[16];
+    snprintf(text, sizeof text, "%d", pid);
+    char *arguments[] = {"report", text, NULL};
+    optind = 0; /* getopt starts anew */
+    acn_verb_report(2, arguments);
+    return status;
+}
+
+void acn_set_variables(void) {
     char *values[16];
     for (int i = 0; acn_variables[i].name; i++)
         values[i] = acn_variable_value(&acn_variables[i]);
@@ -77,6 +83,6 @@ int acn_verb_run(int argc, char **argv) {
     if (access("/dev/davinci0", F_OK) == 0) {
         acn_say(0, "warning: this machine has an NPU (/dev/davinci0); %s will not use it", argv[0]);
     }
-    set_variables();
+    acn_set_variables();
     return wants_report ? run_and_report(argv) : become(argv);
 }

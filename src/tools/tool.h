@@ -28,6 +28,7 @@ int acn_verb_coverage(int argc, char **argv);
 int acn_verb_report(int argc, char **argv);
 int acn_verb_explain(int argc, char **argv);
 int acn_verb_doctor(int argc, char **argv);
+int acn_verb_trace(int argc, char **argv);
 
 /* Prints "PROGRAM: ..." on stderr and returns |code|, so that verbs end in `return acn_say(...)`.
  */
@@ -36,6 +37,14 @@ int acn_say(int code, const char *format, ...) __attribute__((format(printf, 2, 
 /* For verbs that list: reads --json and gives the first plain word (or NULL). False after a usage
  * error, which getopt has told. */
 bool acn_listing_options(int argc, char **argv, bool *out_is_json, const char **out_word);
+
+/* ---- run.c: programs on this toolkit -------------------------------------------------------- */
+
+/* Sets CANN's variables for this process and those that it starts. */
+void acn_set_variables(void);
+/* Runs a command as a child. Returns its exit code, or 128 + the signal that ended it; its number
+ * in |out_pid| unless that is NULL. */
+int acn_run_child(char **argv, int *out_pid);
 
 /* ---- toolkit.c: where the tree is, and what programs must see of it ------------------------- */
 

@@ -39,10 +39,11 @@ def symbols(path):
 
 @functools.cache
 def system_libraries():
+    """Those of 64 bits: a machine may have 32-bit ones of the same names."""
     text = subprocess.run(
         ["/sbin/ldconfig", "-p"], check=True, capture_output=True, text=True
     ).stdout
-    return {m[1]: Path(m[2]) for m in re.finditer(r"^\s+(\S+) \(.*\) => (\S+)$", text, re.M)}
+    return {m[1]: Path(m[2]) for m in re.finditer(r"^\s+(\S+) \(.*64.*\) => (\S+)$", text, re.M)}
 
 
 def closure(paths, folders):

@@ -58,8 +58,7 @@ def test_the_tag_is_true(wheel, stage):
         subprocess.run(
             ["readelf", "-W", "-V", path], check=True, capture_output=True, text=True
         ).stdout
-        for folder in ("lib64", "bin")
-        for path in (stage / folder).iterdir()
+        for path in [*stage.rglob("*.so"), *(stage / "bin").iterdir()]
     )
     newest = max(tuple(map(int, version.split("."))) for version in NEEDED.findall(text))
     tag = re.search(r"-py3-none-manylinux_(\d+)_(\d+)_(\w+)\.whl$", wheel.name)

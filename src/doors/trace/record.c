@@ -1,0 +1,156 @@
+/* record.c - the tracer's files and lines. Each process writes FOLDER/PID.jsonl, one event a line,
+ * each with one write: lines of several threads do not mix, and nothing is lost however a process
+ * ends. A child of fork opens a file of its own. */
+#include "doors/anycann/observe.h"
+#include "doors/trace/trace.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Streams are shown as threads of the process; their numbers start here, above those of threads. */
+enum { STREAM_TRACK = 1 << 30, STREAMS_A_DEVICE = 1 << 16, NAMED_STREAMS = 1 << 12 };
+
+static char folder[4000];
+static int file = -1, pid;
+static _Thread_local int thread;
+static _Atomic uint8_t is_named[NAMED_STREAMS];
+
+uint64_t acn_trace_now_ns(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static void write_line(acn_trace_text *text) {
+    acn_trace_add(text, "}\n");
+    text->bytes[text->length - 1] = '\n'; /* also when it was cut */
+    ssize_t written = write(file, text->bytes, text->length);
+    (void)written; /* a full disk must not end the program that is watched */
+}
+
+static void name_track(const char *what, int track, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+static void name_track(const char *what, int track, const char *format, ...) {
+    char name[256];
+    acn_trace_text text = {.length = 0};
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(name, sizeof name, format, arguments);
+    va_end(arguments);
+    acn_trace_add(&text,
+                  "{\"ph\": \"M\", \"name\": \"%s\", \"pid\": %d, \"tid\": %d, \"args\": "
+                  "{\"name\": ",
+                  what, pid, track);
+    acn_trace_add_string(&text, name);
+    acn_trace_add(&text, "}");
+    write_line(&text);
+}
+
+static void open_file(void) {
+    char path[sizeof folder + 32], name[64] = "";
+    pid = (int)getpid();
+    snprintf(path, sizeof path, "%s/%d.jsonl", folder, pid);
+    file = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    int comm = open("/proc/self/comm", O_RDONLY | O_CLOEXEC);
+    ssize_t length = comm >= 0 ? read(comm, name, sizeof name - 1) : 0;
+    if (comm >= 0) close(comm);
+    if (length > 0) name[length - 1] = '\0';
+    name_track("process_name", pid, "%s", name);
+}
+
+static void on_fork_child(void) {
+    close(file);
+    thread = 0;
+    memset((void *)is_named, 0, sizeof is_named);
+    open_file();
+}
+
+static int current_thread(void) {
+    if (thread == 0) thread = (int)syscall(SYS_gettid);
+    return thread;
+}
+
+static void add_head(acn_trace_text *text, const char *name, const char *category, int track,
+                     uint64_t start_ns, uint64_t end_ns) {
+    acn_trace_add(text,
+                  "{\"ph\": \"X\", \"name\": \"%s\", \"cat\": \"%s\", \"pid\": %d, \"tid\": %d, "
+                  "\"ts\": %.3f, \"dur\": %.3f, \"args\": {",
+                  name, category, pid, track, (double)start_ns / 1e3,
+                  (double)(end_ns - start_ns) / 1e3);
+}
+
+void acn_trace_call(const acn_trace_function *function, uint64_t start_ns,
+                    const acn_trace_value *values) {
+    uint64_t end_ns = acn_trace_now_ns();
+    int kept = errno;
+    acn_trace_text text;
+    text.length = 0;
+    add_head(&text, function->name, function->group, current_thread(), start_ns, end_ns);
+    acn_trace_add_arguments(&text, function, values);
+    acn_trace_add(&text, "}");
+    write_line(&text);
+    errno = kept;
+}
+
+/* On the thread that ran the task. */
+static void record_task(const acn_task_record *task) {
+    int kept = errno;
+    int track = STREAM_TRACK + task->device * STREAMS_A_DEVICE +
+                (int)(task->stream & (STREAMS_A_DEVICE - 1));
+    if (!atomic_exchange(&is_named[(unsigned)track % NAMED_STREAMS], 1))
+        name_track("thread_name", track, "device %d stream %u", task->device, task->stream);
+    acn_trace_text text;
+    text.length = 0;
+    add_head(&text, task->name, "task", track, task->start_ns, task->end_ns);
+    acn_trace_add(&text, "\"number\": %llu, \"result\": %d}", (unsigned long long)task->number,
+                  acn_tool_code(task->status));
+    write_line(&text);
+    errno = kept;
+}
+
+/* Slots are constant for everybody else; the page is made writable for a moment. */
+static bool set_slot(acn_trace_any *const *slot, acn_trace_any *function) {
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    char *start = (char *)((uintptr_t)slot & ~(page - 1));
+    if (mprotect(start, page, PROT_READ | PROT_WRITE) != 0) return false;
+    atomic_store((_Atomic(acn_trace_any *) *)slot, function);
+    return mprotect(start, page, PROT_READ) == 0;
+}
+
+static bool swap_slots(const acn_trace_door *door) {
+    for (int i = 0; i < door->count; i++) {
+        acn_trace_function *function = door->functions[i];
+        if (!function) continue;
+        if (!function->real) function->real = door->slots[i];
+        if (!set_slot(&door->slots[i], function->wrapper)) return false;
+    }
+    return true;
+}
+
+__attribute__((visibility("default"))) acn_trace_begin_fn acn_trace_begin;
+
+void acn_trace_begin(const char *where) {
+    snprintf(folder, sizeof folder, "%s", where);
+    if (mkdir(folder, 0777) != 0 && errno != EEXIST) file = -1;
+    open_file();
+    if (file < 0) {
+        fprintf(stderr, "anycann: nothing is traced: cannot write to %s: %s\n", folder,
+                strerror(errno));
+        return;
+    }
+    pthread_atfork(NULL, NULL, on_fork_child);
+    for (int i = 0; i < acn_trace_door_count; i++) {
+        if (swap_slots(&acn_trace_doors[i])) continue;
+        fprintf(stderr, "anycann: some calls are not traced: %s\n", strerror(errno));
+        break;
+    }
+    acn_tool_observe_tasks(record_task);
+}
