@@ -167,7 +167,8 @@ endforeach()
 # ---- coverage and reference ----------------------------------------------------------------------
 set(ACN_COVERAGE ${ACN_TOOLKIT}/share/anycann/coverage.tsv)
 set(ACN_API_PAGE ${ACN_TOOLKIT}/share/doc/anycann/api.md)
-add_custom_command(OUTPUT ${ACN_COVERAGE} ${ACN_API_PAGE}
+set(ACN_FUNCTIONS ${ACN_TOOLKIT}/share/anycann/functions.tsv)
+add_custom_command(OUTPUT ${ACN_COVERAGE} ${ACN_FUNCTIONS} ${ACN_API_PAGE}
     COMMAND ${ACN_GEN_PY} coverage --done ${ACN_GEN}/done.txt --table ${ACN_COVERAGE}
         --page ${ACN_API_PAGE}
     DEPENDS ${ACN_API_FILES} ${ACN_GEN}/done.txt

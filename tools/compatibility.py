@@ -112,6 +112,43 @@ def symbol_section(toolkit):
     yield ""
 
 
+# What a program of the runtime calls; other groups belong to models, media, profiling ...
+RUNTIME_GROUPS = (
+    "init version log error device context stream event callback notify valuesync memory vmm ipc "
+    "soma allocator timeout numeric cmo capture model_ri label recovery snapshot group util "
+    "tensordesc op opcompile kernel"
+).split()
+
+
+def runtime_section(toolkit):
+    yield "## Runtime"
+    yield ""
+    yield (
+        "All functions of each part of the runtime's interface, whoever calls them. What is not "
+        "supported fails with 207000, its own name and the reason; what is *not done* will come."
+    )
+    yield ""
+    with (toolkit / "share" / "anycann" / "functions.tsv").open(newline="") as file:
+        rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+    by_group = collections.defaultdict(list)
+    for row in rows:
+        by_group[row["group"]].append(row)
+    lines = []
+    for group in RUNTIME_GROUPS:
+        done = [r for r in by_group[group] if r["state"] == "done"]
+        never = [r for r in by_group[group] if r["state"] != "done" and r["reason"]]
+        later = [r for r in by_group[group] if r["state"] != "done" and not r["reason"]]
+        lines.append((group, len(done), len(never), len(later)))
+    yield from table(("part", "done", "not supported", "not done"), lines)
+    reasons = collections.defaultdict(list)
+    for row in rows:
+        if row["group"] in RUNTIME_GROUPS and row["state"] != "done":
+            reasons[row["reason"] or "not done"].append(row["name"])
+    for why, names in sorted(reasons.items()):
+        yield f"- {why}: " + ", ".join(f"`{n}`" for n in sorted(names))
+    yield ""
+
+
 def operator_section(toolkit, results):
     yield "## Operators"
     yield ""
@@ -180,6 +217,8 @@ def main():
     for line in program_section(results):
         print(line)
     for line in symbol_section(toolkit):
+        print(line)
+    for line in runtime_section(toolkit):
         print(line)
     for line in opinfo_section():
         print(line)

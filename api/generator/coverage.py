@@ -38,6 +38,18 @@ def generate(done_path, table_path, page_path):
     lines += ["\t".join(row) + "\n" for row in rows]
     tables.write(table_path, "".join(lines))
     tables.write(page_path, page(rows, exported, done))
+    tables.write(Path(table_path).with_name("functions.tsv"), function_table(exported, done))
+
+
+def function_table(exported, done):
+    """All functions of the C libraries, whoever needs them: name, group, state, why not."""
+    reasons = tables.unsupported_reasons()
+    lines = ["name\tgroup\tstate\treason\n"]
+    for f in tables.functions():
+        state = state_of(f.name, exported, done)
+        why = reasons.get(f.name, "") if state != "done" else ""
+        lines.append(f"{f.name}\t{f.group}\t{state}\t{why}\n")
+    return "".join(lines)
 
 
 def page(rows, exported, done):
@@ -51,6 +63,7 @@ def page(rows, exported, done):
     for client in clients():
         counts = [sum(r[0] == client and r[4] == state for r in rows) for state in STATES]
         out.append(f"| {client} | " + " | ".join(map(str, counts)) + " |\n")
+    reasons = tables.unsupported_reasons()
     by_header = {}
     for function in tables.functions():
         by_header.setdefault(function.header, []).append(function)
@@ -61,6 +74,8 @@ def page(rows, exported, done):
         )
         for f in functions:
             state = state_of(f.name, exported, done)
+            if state != "done" and f.name in reasons:
+                state += f": {reasons[f.name]}"
             out.append(f"| `{f.prototype}` | {state} | {f.doc} |\n".replace("||", "\\|\\|"))
     out.append(
         "\n## aclnn operators\n\n"

@@ -78,9 +78,10 @@ def exports(defined):
     return {library: sorted(names) for library, names in out.items()}
 
 
-def stub(function):
+def stub(function, why):
     """The body of a function that is not done: it says so, in the way its type can."""
-    call = f'acn_door_unsupported("{function.name}")'
+    reason = f'"{why}"' if why else "NULL"
+    call = f'acn_door_unsupported("{function.name}", {reason})'
     returns = function.returns
     if returns == "void":
         body = f"{call};"
@@ -107,7 +108,8 @@ def emit_stubs(missing):
             '#include "doors/door.h"\n#include <stdbool.h>\n\n'
         )
     ]
-    return "".join(out + [stub(f) for f in missing])
+    reasons = tables.unsupported_reasons()
+    return "".join(out + [stub(f, reasons.get(f.name)) for f in missing])
 
 
 def emit_tables(exported):

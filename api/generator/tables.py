@@ -59,6 +59,20 @@ class Function:
         return self.prototype[: self.prototype.index(self.name + "(")].strip()
 
 
+def unsupported_reasons():
+    """{name: why it cannot be done}; a row that ends in * stands for all names that begin so."""
+    rows = [(row["name"], row["reason"]) for row in read("unsupported.tsv")]
+    names = [row["name"] for row in read("functions.tsv")]
+    out = {}
+    for pattern, why in rows:
+        stem = pattern.removesuffix("*")
+        found = [n for n in names if (n.startswith(stem) if pattern.endswith("*") else n == stem)]
+        if not found:
+            raise TableError(f"api/unsupported.tsv: {pattern}: no function has such a name")
+        out.update(dict.fromkeys(found, why))
+    return out
+
+
 def functions():
     out = []
     for row in read("functions.tsv"):

@@ -29,6 +29,7 @@ typedef struct error_record {
     acn_status status;
     int code;
     struct timespec time;
+    char report[16], title[64]; /* a program's own; empty: what the status says */
     char api[96];
     char text[1200];
 } error_record;
@@ -57,7 +58,7 @@ static void record(acn_status status, const char *text) {
     error_record *slot = &thread_slot.record;
     slot->status = status;
     slot->code = 0;
-    slot->api[0] = '\0';
+    slot->api[0] = slot->report[0] = slot->title[0] = '\0';
     clock_gettime(CLOCK_REALTIME, &slot->time);
     if (text != slot->text) snprintf(slot->text, sizeof slot->text, "%s", text);
 }
@@ -78,16 +79,29 @@ acn_status acn_fail(acn_status status, const char *format, ...) {
     return status;
 }
 
-void acn_error_set_api(const char *api, int code) {
-    error_record *slot = &thread_slot.record;
-    if (slot->status == ACN_OK) record(ACN_INTERNAL, "failed without a recorded reason");
-    slot->code = code;
-    snprintf(slot->api, sizeof slot->api, "%s", api);
+static void publish(error_record *slot) {
     if (!__atomic_load_n(&process_wide_mode, __ATOMIC_RELAXED)) return;
     pthread_mutex_lock(&process_mutex);
     process_slot.record = *slot;
     pthread_mutex_unlock(&process_mutex);
     slot->status = ACN_OK;
+}
+
+void acn_error_report(const char *report, const char *title, const char *text) {
+    error_record *slot = &thread_slot.record;
+    record(ACN_INTERNAL, text);
+    snprintf(slot->report, sizeof slot->report, "%s", report);
+    snprintf(slot->title, sizeof slot->title, "%s", title);
+    ACN_LOG("ASCENDCL", ACN_LOG_ERROR, "%s(%s): %s", title, report, text);
+    publish(slot);
+}
+
+void acn_error_set_api(const char *api, int code) {
+    error_record *slot = &thread_slot.record;
+    if (slot->status == ACN_OK) record(ACN_INTERNAL, "failed without a recorded reason");
+    slot->code = code;
+    snprintf(slot->api, sizeof slot->api, "%s", api);
+    publish(slot);
 }
 
 static const char *format_record(error_slot *slot) {
@@ -97,14 +111,16 @@ static const char *format_record(error_slot *slot) {
     localtime_r(&error->time.tv_sec, &local);
     char when[32], report[16];
     strftime(when, sizeof when, "%Y-%m-%d-%H:%M:%S", &local);
-    snprintf(report, sizeof report, "%s", row->report);
-    if (strncmp(error->api, "aclnn", 5) == 0 && error->status != ACN_DEVICE_MEMORY) report[1] = 'Z';
+    bool is_own = error->report[0] != '\0';
+    snprintf(report, sizeof report, "%s", is_own ? error->report : row->report);
+    if (!is_own && strncmp(error->api, "aclnn", 5) == 0 && error->status != ACN_DEVICE_MEMORY)
+        report[1] = 'Z';
     long us = error->time.tv_nsec / 1000;
     snprintf(slot->message, sizeof slot->message,
              "[PID: %d] %s.%03ld.%03ld %s(%s): %s%s%s\n"
              "        Error code: %d\n",
-             (int)getpid(), when, us / 1000, us % 1000, row->title, report, error->api,
-             error->api[0] != '\0' ? ": " : "", error->text,
+             (int)getpid(), when, us / 1000, us % 1000, is_own ? error->title : row->title, report,
+             error->api, error->api[0] != '\0' ? ": " : "", error->text,
              error->code != 0 ? error->code : row->acl);
     error->status = ACN_OK;
     return slot->message;

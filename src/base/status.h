@@ -40,6 +40,9 @@ int acn_status_aclnn(acn_status status);
 const char *acn_status_title(acn_status status);
 const char *acn_status_name(acn_status status);
 
+/* Records an error of a program or operator with a report code of its own, such as EU0001. */
+void acn_error_report(const char *report, const char *title, const char *text)
+    __attribute__((cold));
 /* The thread's recorded error. |api| is the public function's name. */
 void acn_error_set_api(const char *api, int code) __attribute__((cold));
 /* The message in CANN's form, or NULL when none is recorded; valid until this thread's next call.

@@ -2,16 +2,18 @@
 #include "doors/door.h"
 #include "base/report.h"
 
-#include "base/report.h"
-
-int acn_door_unsupported(const char *api) {
+int acn_door_unsupported(const char *api, const char *reason) {
     acn_report_count(acn_report_open("unsupported", api), 0);
-    return acn_door_acl(api, acn_fail(ACN_FEATURE_NOT_SUPPORTED,
-                                      "this function is not done yet in AnyCANN; `anycann "
-                                      "coverage` lists what is"));
+    acn_status status =
+        reason != NULL
+            ? acn_fail(ACN_FEATURE_NOT_SUPPORTED, "this function is not supported: %s", reason)
+            : acn_fail(
+                  ACN_FEATURE_NOT_SUPPORTED,
+                  "this function is not done yet in AnyCANN; `anycann coverage` lists what is");
+    return acn_door_acl(api, status);
 }
 
 /* For libanycann_ge.so, which is C++ and has no state of its own. */
 __attribute__((visibility("default"))) void acn_ge_unsupported(const char *declaration);
 
-void acn_ge_unsupported(const char *declaration) { acn_door_unsupported(declaration); }
+void acn_ge_unsupported(const char *declaration) { acn_door_unsupported(declaration, NULL); }

@@ -26,7 +26,8 @@ static inline int acn_door_aclnn(const char *api, acn_status status) {
 #define ACN_ACL_NULL(argument)                                                                     \
     ACN_ACL(acn_fail(ACN_NULL_POINTER, "%s is NULL; expected a valid pointer", argument))
 
-/* Body of functions that are not done yet; generated ones call it. Counts for `anycann report`. */
-int acn_door_unsupported(const char *api);
+/* Body of functions that are not done; generated ones call it. |reason| says why one cannot be done
+ * here (api/unsupported.tsv); NULL: it is not done yet. Counts for `anycann report`. */
+int acn_door_unsupported(const char *api, const char *reason);
 
 #endif

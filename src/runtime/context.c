@@ -352,3 +352,20 @@ acn_status acn_device_synchronize(int32_t timeout_ms) {
     free(list.serials);
     return status;
 }
+
+acn_status acn_device_abort(int device, int64_t timeout_ms) {
+    stream_list list = {0};
+    int64_t deadline_ns = timeout_ms > 0 ? acn_clock_ns() + timeout_ms * 1000000 : -1;
+    acn_status status = list_streams(device, &list), first = status;
+    for (size_t i = 0; i < list.count && i < list.room && status == ACN_OK; i++) {
+        int64_t left_ns = deadline_ns - acn_clock_ns();
+        int64_t left_ms = deadline_ns < 0 ? -1 : left_ns > 0 ? left_ns / 1000000 : 0;
+        if (atomic_load(&list.streams[i]->serial) != list.serials[i]) continue;
+        /* All streams drop what they have, also when one of them is late. */
+        acn_status one = acn_stream_abort(list.streams[i], left_ms);
+        if (first == ACN_OK) first = one;
+    }
+    free(list.streams);
+    free(list.serials);
+    return first;
+}

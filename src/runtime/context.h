@@ -21,6 +21,8 @@ acn_status acn_device_current(int *out_device);
 bool acn_device_is_active(int device);
 /* Waits for all streams of the current context's device. */
 acn_status acn_device_synchronize(int32_t timeout_ms);
+/* Drops the work of all streams of a device; see acn_stream_abort. |timeout_ms| 0: no limit. */
+acn_status acn_device_abort(int device, int64_t timeout_ms);
 /* Device that threads without a context work on: acl.json's default_device; -1 none. */
 void acn_device_set_default(int device);
 

@@ -107,7 +107,7 @@ static acn_status join_lane(acn_lane *lane, acn_stream *stream) {
     if (!atomic_load(&lane->is_started)) return ACN_OK;
     uint64_t number = atomic_load(&lane->helper->submitted);
     acn_stream_await(lane->helper, lane->helper_serial, number, -1, stream);
-    if (acn_stream_shall_give_up(stream)) acn_stream_abort(lane->helper);
+    if (acn_stream_shall_give_up(stream)) acn_stream_abort(lane->helper, -1);
     return acn_stream_synchronize(lane->helper, -1);
 }
 

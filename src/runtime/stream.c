@@ -384,21 +384,27 @@ acn_status acn_stream_synchronize(acn_stream *stream, int32_t timeout_ms) {
 /* Ends. */
 
 /* What is queued is dropped; a task that sleeps is woken, again and again, since it may be about
- * to fall asleep. */
-static void drop_queued(acn_stream *stream) {
+ * to fall asleep. False when a task still ran at the deadline. */
+static bool drop_queued(acn_stream *stream, int64_t deadline_ns) {
     uint64_t serial = atomic_load(&stream->serial), number = atomic_load(&stream->submitted);
     atomic_store(&stream->drop_before, number);
-    do {
+    for (;;) {
         _Atomic uint32_t *word = atomic_load(&stream->blocked_on);
         if (word != NULL) acn_futex_wake(word, INT_MAX);
-    } while (!acn_stream_await(stream, serial, number, acn_clock_ns() + 1000000, NULL));
+        int64_t now_ns = acn_clock_ns();
+        if (acn_stream_await(stream, serial, number, now_ns + 1000000, NULL)) return true;
+        if (deadline_ns >= 0 && now_ns >= deadline_ns) return false;
+    }
 }
 
-acn_status acn_stream_abort(acn_stream *stream) {
+acn_status acn_stream_abort(acn_stream *stream, int64_t timeout_ms) {
     if (executing == stream)
         return acn_fail(ACN_PARAM_INVALID, "a task of stream %u cannot abort it", stream->id);
-    drop_queued(stream);
-    return ACN_OK;
+    if (drop_queued(stream, acn_deadline(timeout_ms, acn_clock_ns()))) return ACN_OK;
+    return acn_fail(ACN_STREAM_SYNC_TIMEOUT,
+                    "what was queued on stream %u is dropped, but a task still runs after %lld ms; "
+                    "a running task cannot be stopped",
+                    stream->id, (long long)timeout_ms);
 }
 
 acn_status acn_stream_destroy(acn_stream *stream, bool drop_tasks) {
@@ -407,7 +413,7 @@ acn_status acn_stream_destroy(acn_stream *stream, bool drop_tasks) {
     uint64_t serial = atomic_load(&stream->serial);
     acn_capture_abandon(stream);
     if (drop_tasks)
-        drop_queued(stream);
+        drop_queued(stream, -1);
     else
         acn_stream_await(stream, serial, atomic_load(&stream->submitted), -1, NULL);
     if (!atomic_compare_exchange_strong(&stream->serial, &serial, 0))

@@ -93,8 +93,8 @@ typedef enum acn_stream_attribute {
 } acn_stream_attribute;
 uint32_t acn_stream_get_attribute(const acn_stream *stream, acn_stream_attribute key);
 void acn_stream_set_attribute(acn_stream *stream, acn_stream_attribute key, uint32_t value);
-/* Drops what is queued; a running task is waited for, a waiting one is ended. */
-acn_status acn_stream_abort(acn_stream *stream);
+/* Drops what is queued; a running task is waited for (-1: however long), a waiting one is ended. */
+acn_status acn_stream_abort(acn_stream *stream, int64_t timeout_ms);
 /* The calling thread's last task, as a stream counts them. */
 uint32_t acn_stream_last_task(void);
 

@@ -214,3 +214,80 @@ aclError aclrtDeviceGetStreamPriorityRange(int32_t *leastPriority, int32_t *grea
     if (greatestPriority != NULL) *greatestPriority = 0;
     return ACL_SUCCESS;
 }
+
+/* Limits of kernels' stacks and of what they print: kept for who asks. */
+
+static _Atomic uint64_t limits[ACN_DEVICE_MAX][ACL_RT_DEV_LIMIT_SIMT_PRINTF_FIFO_SIZE + 1];
+
+static const uint64_t default_limits[] = {
+    [ACL_RT_DEV_LIMIT_SIMT_STACK_SIZE] = 32 << 10,
+    [ACL_RT_DEV_LIMIT_SIMT_DVG_WARP_STACK_SIZE] = 32 << 10,
+    [ACL_RT_DEV_LIMIT_SIMD_STACK_SIZE] = 32 << 10,
+    [ACL_RT_DEV_LIMIT_SIMD_PRINTF_FIFO_SIZE_PER_CORE] = 1 << 20,
+    [ACL_RT_DEV_LIMIT_SIMT_PRINTF_FIFO_SIZE] = 2 << 20,
+};
+
+static acn_status limit_of(aclrtDeviceLimit limit, _Atomic uint64_t **out) {
+    int device;
+    if ((int)limit < 0 || limit > ACL_RT_DEV_LIMIT_SIMT_PRINTF_FIFO_SIZE)
+        return acn_fail(ACN_INVALID_ARGUMENT,
+                        "limit is %d; expected a value of aclrtDeviceLimit (0 to 4)", (int)limit);
+    ACN_TRY(acn_device_current(&device));
+    *out = &limits[device][limit];
+    return ACN_OK;
+}
+
+aclError aclrtDeviceSetLimit(aclrtDeviceLimit limit, size_t value) {
+    _Atomic uint64_t *kept;
+    acn_status status = limit_of(limit, &kept);
+    if (status == ACN_OK && value == 0)
+        status = acn_fail(ACN_INVALID_ARGUMENT, "value is 0; expected bytes");
+    if (status == ACN_OK) atomic_store(kept, value);
+    return ACN_ACL(status);
+}
+
+aclError aclrtDeviceGetLimit(aclrtDeviceLimit limit, size_t *value) {
+    ACN_REQUIRE(value);
+    _Atomic uint64_t *kept;
+    acn_status status = limit_of(limit, &kept);
+    if (status == ACN_OK) {
+        uint64_t set = atomic_load(kept);
+        *value = set != 0 ? set : default_limits[limit];
+    }
+    return ACN_ACL(status);
+}
+
+/* Atomic operations are the CPU's: on words of 32 and 64 bits, with the host and all devices. */
+static acn_status atomics(uint32_t *out, const aclrtAtomicOperation *operations, uint32_t count) {
+    const uint32_t words = ACL_RT_ATOMIC_CAPABILITY_SCALAR32 | ACL_RT_ATOMIC_CAPABILITY_SCALAR64;
+    const uint32_t signs = ACL_RT_ATOMIC_CAPABILITY_SIGNED | ACL_RT_ATOMIC_CAPABILITY_UNSIGNED;
+    if (count == 0) return acn_fail(ACN_INVALID_ARGUMENT, "count is 0; expected 1 or more");
+    for (uint32_t i = 0; i < count; i++) {
+        bool is_integer = (int)operations[i] >= ACL_RT_ATOMIC_OPERATION_INTEGER_ADD &&
+                          operations[i] <= ACL_RT_ATOMIC_OPERATION_CAS;
+        out[i] = is_integer ? words | signs : 0;
+    }
+    return ACN_OK;
+}
+
+aclError aclrtDeviceGetHostAtomicCapabilities(uint32_t *capabilities,
+                                              const aclrtAtomicOperation *operations,
+                                              const uint32_t count, int32_t deviceId) {
+    ACN_REQUIRE(capabilities);
+    ACN_REQUIRE(operations);
+    acn_status status = acn_device_check(deviceId);
+    if (status == ACN_OK) status = atomics(capabilities, operations, count);
+    return ACN_ACL(status);
+}
+
+aclError aclrtDeviceGetP2PAtomicCapabilities(uint32_t *capabilities,
+                                             const aclrtAtomicOperation *operations,
+                                             const uint32_t count, int32_t srcDeviceId,
+                                             int32_t dstDeviceId) {
+    ACN_REQUIRE(capabilities);
+    ACN_REQUIRE(operations);
+    acn_status status = acn_device_check(srcDeviceId);
+    if (status == ACN_OK) status = acn_device_check(dstDeviceId);
+    if (status == ACN_OK) status = atomics(capabilities, operations, count);
+    return ACN_ACL(status);
+}

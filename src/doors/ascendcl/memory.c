@@ -5,6 +5,7 @@
 #include "device/device.h"
 #include "doors/ascendcl/args.h"
 #include "runtime/context.h"
+#include "runtime/managed.h"
 #include <string.h>
 
 /* CANN's own operators may read and write up to 32 bytes past a block; clients count on the room.
@@ -77,19 +78,23 @@ aclError aclrtMallocForTaskScheduler(void **devPtr, size_t size, aclrtMemMallocP
     return ACN_ACL(allocate_with(devPtr, size, cfg));
 }
 
-aclError aclrtFree(void *devPtr) {
-    ACN_REQUIRE(devPtr);
-    return ACN_ACL(acn_memory_free(devPtr));
+static acn_status release(void *address) {
+    return acn_managed_free(address) ? ACN_OK : acn_memory_free(address);
 }
 
-static acn_status synchronize_and(acn_status (*release)(void *), void *address) {
+aclError aclrtFree(void *devPtr) {
+    ACN_REQUIRE(devPtr);
+    return ACN_ACL(release(devPtr));
+}
+
+static acn_status synchronize_and(acn_status (*free_it)(void *), void *address) {
     ACN_TRY(acn_device_synchronize(-1));
-    return release(address);
+    return free_it(address);
 }
 
 aclError aclrtFreeWithDevSync(void *devPtr) {
     ACN_REQUIRE(devPtr);
-    return ACN_ACL(synchronize_and(acn_memory_free, devPtr));
+    return ACN_ACL(synchronize_and(release, devPtr));
 }
 
 /* Host memory. */
@@ -188,6 +193,8 @@ aclError aclrtPointerGetAttributes(const void *ptr, aclrtPtrAttributes *attribut
     memset(attributes, 0, sizeof *attributes);
     attributes->location.type = locations[kind];
     attributes->location.id = kind == ACN_MEMORY_DEVICE ? (uint32_t)device : 0;
+    if (kind == ACN_MEMORY_PINNED && acn_managed_contains(ptr))
+        attributes->location.type = ACL_MEM_LOCATION_TYPE_MANAGED;
     attributes->pageSize = 4096;
     return ACL_SUCCESS;
 }

@@ -153,7 +153,7 @@ aclError aclrtStreamQuery(aclrtStream stream, aclrtStreamStatus *status) {
 static acn_status drop_tasks(aclrtStream handle) {
     acn_stream *stream;
     ACN_TRY(acn_stream_resolve(handle, &stream));
-    return acn_stream_abort(stream);
+    return acn_stream_abort(stream, -1);
 }
 
 aclError aclrtStreamAbort(aclrtStream stream) { return ACN_ACL(drop_tasks(stream)); }

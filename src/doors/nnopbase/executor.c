@@ -7,7 +7,6 @@
 #include "doors/door.h"
 #include "doors/nnopbase/objects.h"
 #include "ops/touch.h"
-#include "runtime/memory.h"
 #include <stddef.h>
 #include <string.h>
 #include <time.h>
@@ -61,7 +60,7 @@ void acn_executor_destroy(acn_executor *executor) {
     atomic_store_explicit(&executor->state, ACN_EXECUTOR_MADE, memory_order_relaxed);
     if (executor->holds_outputs) for_each_output(&executor->call, acn_object_tensor_release);
     acn_call_release(&executor->call);
-    if (executor->own_workspace) acn_memory_free(executor->own_workspace);
+    acn_workspace_give_back(&executor->own_workspace);
     acn_slab_free(&slab, executor);
 }
 

@@ -9,6 +9,7 @@
 #include "base/report.h"
 #include "ops/op.h"
 #include "runtime/stream.h"
+#include "runtime/workspace.h"
 #include <stdatomic.h>
 
 enum { ACN_EXECUTOR_PARAMETERS = 20, ACN_EXECUTOR_SCRATCH_BYTES = 256 };
@@ -26,7 +27,7 @@ typedef struct acn_executor {
     acn_report_slot *counter;
     bool is_repeatable;
     bool holds_outputs;
-    void *own_workspace; /* device memory that ends with the executor; NULL if the client gave it */
+    acn_workspace own_workspace; /* ends with the executor; none if the client gave it */
     /* The public call's tensor parameters in order, as indices into call.tensors: for the address
      * setters. A list is one parameter. Count 0: it was NULL. */
     int32_t parameter_count;

@@ -390,12 +390,12 @@ static acn_status prepare(acn_executor *e, const request *r) {
     ACN_TRY(acn_call_prepare(c));
     if (c->plan->workspace_bytes == 0) return ACN_OK;
     ACN_TRY(acn_stream_resolve(r->stream, &stream));
-    return acn_memory_alloc(acn_stream_device(stream), c->plan->workspace_bytes, &e->own_workspace);
+    return acn_workspace_take(stream, c->plan->workspace_bytes, &e->own_workspace);
 }
 
 static acn_status launch(acn_executor *e, aclrtStream stream) {
     acn_executor_publish(e);
-    return acn_executor_launch(e, e->own_workspace, UINT64_MAX, stream);
+    return acn_executor_launch(e, e->own_workspace.address, UINT64_MAX, stream);
 }
 
 static acn_status run_and_report(acn_executor *e, const request *r) {

@@ -3,6 +3,7 @@
 #define ACN_DOORS_OPCOMPILER_DESC_H
 
 #include "acl/acl_base.h"
+#include "acl/acl_op.h"
 #include "base/status.h"
 #include "ops/op.h"
 
@@ -18,6 +19,8 @@ typedef struct acn_tensor_desc {
     acn_desc_shape shape, storage_shape, origin_shape;
     int32_t range_count; /* of range; 0 when none is set */
     int64_t range[ACN_DESC_MAX_DIMS][2];
+    int32_t value_count; /* of value_range */
+    int64_t value_range[ACN_DESC_MAX_DIMS][2];
     char name[ACN_DESC_NAME_BYTES], dynamic_input[ACN_DESC_NAME_BYTES];
     void *constant; /* own copy */
     size_t constant_bytes;
@@ -36,6 +39,7 @@ typedef enum acn_op_attr_kind {
     ACN_OP_ATTR_FLOATS,
     ACN_OP_ATTR_BOOLS,
     ACN_OP_ATTR_INT_LISTS,
+    ACN_OP_ATTR_TEXTS, /* one behind the other, each with its NUL */
 } acn_op_attr_kind;
 
 typedef struct acn_op_attr {
@@ -44,7 +48,8 @@ typedef struct acn_op_attr {
     int64_t i;
     double f;
     int64_t count;
-    void *items; /* owned: int64_t, float, uint8_t, or text */
+    size_t bytes; /* of items */
+    void *items;  /* owned: int64_t, float, uint8_t, or text */
     char name[];
 } acn_op_attr;
 
@@ -58,6 +63,9 @@ acn_status acn_tensor_desc_resolve(const char *argument, const void *handle,
 acn_status acn_data_buffer_resolve(const char *argument, const void *handle,
                                    acn_data_buffer **out_buffer);
 acn_status acn_op_attrs_resolve(const char *argument, const void *handle, acn_op_attrs **out_attrs);
+/* Objects of their own with the same contents. */
+acn_status acn_tensor_desc_copy(const aclTensorDesc *from, aclTensorDesc **out);
+acn_status acn_op_attrs_copy(const aclopAttr *from, aclopAttr **out);
 /* Elements; -1 if a dimension is unknown. */
 int64_t acn_tensor_desc_count(const acn_tensor_desc *desc);
 

@@ -71,6 +71,7 @@ static acn_status put(aclopAttr *handle, const char *name, const acn_op_attr *va
     attr->i = value->i;
     attr->f = value->f;
     attr->count = value->count;
+    attr->bytes = bytes;
     memcpy(attr->name, name, name_bytes);
     if (bytes) memcpy(copy, items, bytes);
     attr->items = copy;
@@ -165,4 +166,59 @@ static acn_status put_int_lists(aclopAttr *attr, const char *name, int lists, co
 aclError aclopSetAttrListListInt(aclopAttr *attr, const char *attrName, int numLists,
                                  const int *numValues, const int64_t *const values[]) {
     return ACN_ACL(put_int_lists(attr, attrName, numLists, numValues, values));
+}
+
+aclError aclopSetAttrListDataType(aclopAttr *attr, const char *attrName, int numValues,
+                                  const aclDataType values[]) {
+    if (numValues < 0 || (numValues > 0 && !values))
+        return ACN_ACL(acn_fail(ACN_INVALID_ARGUMENT,
+                                "numValues is %d and values %p; expected "
+                                "types",
+                                numValues, (const void *)values));
+    int64_t *numbers = calloc((size_t)numValues + 1, sizeof *numbers);
+    if (!numbers) return ACN_ACL(acn_fail(ACN_BAD_ALLOC, "no host memory for %d types", numValues));
+    for (int i = 0; i < numValues; i++)
+        numbers[i] = values[i];
+    acn_status status =
+        put_list(attr, attrName, ACN_OP_ATTR_INTS, numValues, numbers, sizeof *numbers);
+    free(numbers);
+    return ACN_ACL(status);
+}
+
+static acn_status put_texts(aclopAttr *attr, const char *name, int count, const char **values) {
+    size_t bytes = 0;
+    if (count < 0 || (count > 0 && !values))
+        return acn_fail(ACN_INVALID_ARGUMENT, "numValues is %d and values %p; expected texts",
+                        count, (const void *)values);
+    for (int i = 0; i < count; i++) {
+        if (!values[i]) return acn_fail(ACN_NULL_POINTER, "values[%d] is NULL; expected text", i);
+        bytes += strlen(values[i]) + 1;
+    }
+    char *flat = malloc(bytes + 1), *at = flat;
+    if (!flat) return acn_fail(ACN_BAD_ALLOC, "no host memory for %zu bytes of text", bytes);
+    for (int i = 0; i < count; i++)
+        at = stpcpy(at, values[i]) + 1;
+    acn_status status =
+        put(attr, name, &(acn_op_attr){.kind = ACN_OP_ATTR_TEXTS, .count = count}, flat, bytes);
+    free(flat);
+    return status;
+}
+
+aclError aclopSetAttrListString(aclopAttr *attr, const char *attrName, int numValues,
+                                const char **values) {
+    return ACN_ACL(put_texts(attr, attrName, numValues, values));
+}
+
+acn_status acn_op_attrs_copy(const aclopAttr *from, aclopAttr **out) {
+    acn_op_attrs *attrs = NULL;
+    ACN_TRY(acn_op_attrs_resolve("attr", from, &attrs));
+    aclopAttr *copy = aclopCreateAttr();
+    acn_status status = copy ? ACN_OK : ACN_BAD_ALLOC;
+    for (const acn_op_attr *a = attrs->first; a && status == ACN_OK; a = a->next)
+        status = put(copy, a->name, a, a->items, a->bytes);
+    if (status == ACN_OK)
+        *out = copy;
+    else
+        aclopDestroyAttr(copy);
+    return status;
 }

@@ -84,6 +84,25 @@ void aclDestroyTensorDesc(const aclTensorDesc *desc) {
     acn_slab_free(&slab, d);
 }
 
+acn_status acn_tensor_desc_copy(const aclTensorDesc *from, aclTensorDesc **out) {
+    acn_tensor_desc *d = NULL, *copy = NULL;
+    void *constant = NULL;
+    ACN_TRY(acn_tensor_desc_resolve("desc", from, &d));
+    if (d->constant) {
+        if (!(constant = malloc(d->constant_bytes)))
+            return acn_fail(ACN_BAD_ALLOC, "no host memory for %zu bytes", d->constant_bytes);
+        memcpy(constant, d->constant, d->constant_bytes);
+    }
+    if (!(copy = acn_slab_alloc(&slab))) {
+        free(constant);
+        return acn_fail(ACN_BAD_ALLOC, "too many aclTensorDesc are alive");
+    }
+    *copy = *d;
+    copy->constant = constant;
+    *out = (aclTensorDesc *)copy;
+    return ACN_OK;
+}
+
 /* ---- reading --------------------------------------------------------------------------------- */
 
 #define READ(type, function, handle_type, fallback, value)                                         \
@@ -217,4 +236,76 @@ void aclSetTensorDescName(aclTensorDesc *desc, const char *name) {
     acn_status status = acn_tensor_desc_resolve("desc", desc, &d);
     if (status == ACN_OK) status = set_name(d->name, name ? name : "");
     ACN_ACL(status);
+}
+
+static acn_status set_value_ranges(acn_tensor_desc *d, size_t count, int64_t ranges[][2]) {
+    if (count > ACN_DESC_MAX_DIMS)
+        return acn_fail(ACN_INVALID_ARGUMENT, "valueCount is %zu; expected at most %d", count,
+                        ACN_DESC_MAX_DIMS);
+    if (count && !ranges) return acn_fail(ACN_NULL_POINTER, "valueRange is NULL");
+    d->value_count = (int32_t)count;
+    if (count) memcpy(d->value_range, ranges, count * sizeof *ranges);
+    return ACN_OK;
+}
+
+WRITE(aclSetTensorValueRange, (aclTensorDesc * desc, size_t valueCount, int64_t valueRange[][2]),
+      set_value_ranges(d, valueCount, valueRange))
+
+/* ---- parts and other forms ------------------------------------------------------------------- */
+
+/* A description that a program makes has no address: the data buffer beside it has. */
+void *aclGetTensorDescAddress(const aclTensorDesc *desc) {
+    acn_tensor_desc *d = NULL;
+    ACN_ACL(acn_tensor_desc_resolve("desc", desc, &d));
+    return NULL;
+}
+
+aclTensorDesc *aclGetTensorDescByIndex(aclTensorDesc *desc, size_t index) {
+    acn_tensor_desc *d = NULL;
+    acn_status status = acn_tensor_desc_resolve("desc", desc, &d);
+    if (status == ACN_OK && index != 0)
+        status = acn_fail(ACN_INVALID_ARGUMENT,
+                          "index is %zu; the description is one, not an array of them", index);
+    ACN_ACL(status);
+    return status == ACN_OK ? desc : NULL;
+}
+
+/* Where a dimension of NCHW stands in a format of the same four; NULL: another kind of format. */
+static const int *order_of(int format) {
+    static const int nchw[] = {0, 1, 2, 3}, nhwc[] = {0, 3, 1, 2}, hwcn[] = {3, 2, 0, 1};
+    switch (format) {
+    case ACL_FORMAT_NCHW:
+        return nchw;
+    case ACL_FORMAT_NHWC:
+        return nhwc;
+    case ACL_FORMAT_HWCN:
+        return hwcn;
+    default:
+        return NULL;
+    }
+}
+
+static acn_status change_format(const aclTensorDesc *from, int format, aclTensorDesc **out) {
+    acn_tensor_desc *d = NULL;
+    ACN_TRY(acn_tensor_desc_resolve("srcDesc", from, &d));
+    const int *old = order_of(d->format), *new = order_of(format);
+    bool is_same = d->format == format;
+    if (!is_same && (!old || !new || d->shape.rank != 4))
+        return acn_fail(ACN_FEATURE_NOT_SUPPORTED,
+                        "format %d with %d dimensions cannot become format %d; expected 4 "
+                        "dimensions of NCHW, NHWC or HWCN, which is how tensors lie here",
+                        d->format, d->shape.rank, format);
+    ACN_TRY(acn_tensor_desc_copy(from, out));
+    acn_tensor_desc *made = (acn_tensor_desc *)*out;
+    for (int i = 0; i < 4 && !is_same; i++)
+        made->shape.dims[new[i]] = d->shape.dims[old[i]];
+    made->format = made->storage_format = format;
+    made->storage_shape = made->shape;
+    return ACN_OK;
+}
+
+aclError aclTransTensorDescFormat(const aclTensorDesc *srcDesc, aclFormat dstFormat,
+                                  aclTensorDesc **dstDesc) {
+    if (!dstDesc) return ACN_ACL_NULL("dstDesc");
+    return ACN_ACL(change_format(srcDesc, dstFormat, dstDesc));
 }
