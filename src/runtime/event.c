@@ -311,6 +311,8 @@ acn_status acn_event_synchronize(acn_event *event, int32_t timeout_ms) {
 
 /* Questions. */
 
+acn_event *acn_event_of_task(const void *data) { return ((const event_task *)data)->event; }
+
 acn_status acn_event_check(const acn_event *event) { return acn_capture_check_event(&event->mark); }
 
 bool acn_event_is_complete(acn_event *event) {

@@ -33,6 +33,8 @@ acn_status acn_event_record(acn_event *event, acn_stream *stream, bool in_replay
 acn_status acn_event_reset(acn_event *event, acn_stream *stream);
 /* |timeout_ms| 0 takes the process's limit (acn_event_set_wait_limit). */
 acn_status acn_event_wait(acn_event *event, acn_stream *stream, int64_t timeout_ms, bool in_replay);
+/* |data| is that of a recorded task of ACN_TASK_IS_EVENT_RECORD, _WAIT or _RESET. */
+acn_event *acn_event_of_task(const void *data);
 /* Whether it may be asked how it stands, or waited for by a client's thread: a capture forbids it.
  */
 acn_status acn_event_check(const acn_event *event);

@@ -64,6 +64,7 @@ acn_status acn_graph_add_lane(acn_graph *graph, acn_stream *stream, acn_lane **o
     memset(lane, 0, sizeof *lane);
     lane->graph = graph;
     lane->stream = stream;
+    lane->stream_id = stream->id;
     lane->starts = true;
     graph->lanes = lanes;
     graph->lanes[graph->lane_count++] = lane;

@@ -42,6 +42,7 @@ struct acn_lane {
     acn_graph *graph;
     acn_capture *capture; /* NULL when done */
     acn_stream *stream;   /* recorded; NULL when done */
+    uint32_t stream_id;
     acn_node **nodes;
     uint32_t count, room;
     uint32_t joined;       /* nodes that the origin's end comes after */

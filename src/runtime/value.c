@@ -9,17 +9,14 @@
 
 enum { LOOK_AGAIN_NS = 200000 };
 
-typedef struct value_task {
-    _Atomic uint64_t *word;
-    uint64_t value;
-    acn_value_condition condition;
-    acn_stream *stream;
-} value_task;
-
 static _Atomic uint32_t writes; /* of all words; futex word of those who wait */
 
-static bool is_met(const value_task *data) {
-    uint64_t word = atomic_load(data->word);
+static _Atomic uint64_t *word_of(const acn_value_task *task) {
+    return acn_memory_view(task->address);
+}
+
+static bool is_met(const acn_value_task *data) {
+    uint64_t word = atomic_load(word_of(data));
     switch (data->condition) {
     case ACN_VALUE_AT_LEAST:
         return (int64_t)(word - data->value) >= 0;
@@ -33,15 +30,15 @@ static bool is_met(const value_task *data) {
 }
 
 static acn_status write_word(void *argument) {
-    const value_task *data = argument;
-    atomic_store(data->word, data->value);
+    const acn_value_task *data = argument;
+    atomic_store(word_of(data), data->value);
     atomic_fetch_add(&writes, 1);
     acn_futex_wake(&writes, INT_MAX);
     return ACN_OK;
 }
 
 static acn_status wait_for_word(void *argument) {
-    const value_task *data = argument;
+    const acn_value_task *data = argument;
     acn_stream *stream = acn_stream_executing(); /* a replay's need not be the one captured */
     for (;;) {
         uint32_t seen = atomic_load(&writes);
@@ -50,28 +47,40 @@ static acn_status wait_for_word(void *argument) {
     }
 }
 
-static acn_status submit(const value_task *arguments, acn_status (*run)(void *), uint32_t flags,
-                         const char *name) {
-    if ((uintptr_t)arguments->word % 8 != 0 ||
-        acn_memory_classify((const void *)arguments->word, NULL) == ACN_MEMORY_PAGEABLE)
-        return acn_fail(ACN_PARAM_INVALID,
-                        "devAddr %p is not an 8-byte aligned address in device memory",
-                        (void *)arguments->word);
-    value_task *data = acn_task_alloc();
+static acn_status check(const acn_value_task *task) {
+    if ((uintptr_t)task->address % 8 == 0 &&
+        acn_memory_classify(task->address, NULL) != ACN_MEMORY_PAGEABLE)
+        return ACN_OK;
+    return acn_fail(ACN_PARAM_INVALID,
+                    "devAddr %p is not an 8-byte aligned address in device memory", task->address);
+}
+
+static acn_status submit(const acn_value_task *arguments, acn_stream *stream,
+                         acn_status (*run)(void *), uint32_t flags, const char *name) {
+    ACN_TRY(check(arguments));
+    acn_value_task *data = acn_task_alloc();
     if (data == NULL) return acn_fail(ACN_BAD_ALLOC, "no memory for a task");
     *data = *arguments;
     acn_task task = {.run = run, .drop = acn_task_free, .data = data, .flags = flags, .name = name};
-    return acn_stream_submit(arguments->stream, &task);
+    return acn_stream_submit(stream, &task);
+}
+
+acn_value_task acn_value_of_task(const void *data) { return *(const acn_value_task *)data; }
+
+acn_status acn_value_set_task(void *data, const acn_value_task *to) {
+    ACN_TRY(check(to));
+    *(acn_value_task *)data = *to;
+    return ACN_OK;
 }
 
 acn_status acn_value_write(void *address, uint64_t value, acn_stream *stream) {
-    value_task arguments = {.word = acn_memory_view(address), .value = value, .stream = stream};
-    return submit(&arguments, write_word, ACN_TASK_IS_VALUE_WRITE, "write value");
+    acn_value_task arguments = {.address = address, .value = value};
+    return submit(&arguments, stream, write_word, ACN_TASK_IS_VALUE_WRITE, "write value");
 }
 
 acn_status acn_value_wait(void *address, uint64_t value, acn_value_condition condition,
                           acn_stream *stream) {
-    value_task arguments = {acn_memory_view(address), value, condition, stream};
-    return submit(&arguments, wait_for_word, ACN_TASK_CAN_BLOCK | ACN_TASK_IS_VALUE_WAIT,
+    acn_value_task arguments = {address, value, condition};
+    return submit(&arguments, stream, wait_for_word, ACN_TASK_CAN_BLOCK | ACN_TASK_IS_VALUE_WAIT,
                   "wait for value");
 }

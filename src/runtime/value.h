@@ -14,8 +14,18 @@ typedef enum acn_value_condition {
     ACN_VALUE_CONDITIONS
 } acn_value_condition;
 
+/* What a recorded task of this kind does. */
+typedef struct acn_value_task {
+    void *address;
+    uint64_t value;
+    acn_value_condition condition; /* of waiting */
+} acn_value_task;
+
 acn_status acn_value_write(void *address, uint64_t value, acn_stream *stream);
 acn_status acn_value_wait(void *address, uint64_t value, acn_value_condition condition,
                           acn_stream *stream);
+/* |data| is that of a task of ACN_TASK_IS_VALUE_WRITE or ACN_TASK_IS_VALUE_WAIT. */
+acn_value_task acn_value_of_task(const void *data);
+acn_status acn_value_set_task(void *data, const acn_value_task *to);
 
 #endif

@@ -3,6 +3,7 @@
 #include "doors/ascendcl/args.h"
 #include "runtime/condition.h"
 #include "runtime/graph.h"
+#include "runtime/graph_print.h"
 #include "runtime/stream.h"
 #include <string.h>
 
@@ -97,6 +98,29 @@ aclError aclmdlRIDestroyUnregisterCallback(aclmdlRI modelRI, aclrtCallback func)
     acn_status status = acn_graph_resolve(modelRI, &graph);
     if (status == ACN_OK) status = acn_graph_forget_on_destroy(graph, func);
     return ACN_ACL(status);
+}
+
+aclError aclmdlRIDebugPrint(aclmdlRI modelRI) {
+    ACN_REQUIRE(modelRI);
+    acn_graph *graph;
+    acn_status status = acn_graph_resolve(modelRI, &graph);
+    if (status == ACN_OK) acn_graph_print(graph);
+    return ACN_ACL(status);
+}
+
+static acn_status write_json(aclmdlRI model, const char *path, uint32_t flags) {
+    acn_graph *graph;
+    if (flags > ACL_MDLRI_DEBUG_JSON_PRINT_VERBOSE)
+        return acn_fail(ACN_PARAM_INVALID, "flags is %u; expected 0 (summary) or 1 (verbose)",
+                        flags);
+    ACN_TRY(acn_graph_resolve(model, &graph));
+    return acn_graph_write_json(graph, path, flags == ACL_MDLRI_DEBUG_JSON_PRINT_VERBOSE);
+}
+
+aclError aclmdlRIDebugJsonPrint(aclmdlRI modelRI, const char *path, uint32_t flags) {
+    ACN_REQUIRE(modelRI);
+    ACN_REQUIRE(path);
+    return ACN_ACL(write_json(modelRI, path, flags));
 }
 
 /* Conditional tasks. */
