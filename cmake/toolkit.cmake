@@ -3,10 +3,14 @@
 set(ACN_CANN_VERSION 9.1.0) # the release whose interface this is; env.def has the same default
 
 # Programs: they do not link the core, so that they start in no time and where it does not load.
-file(GLOB ACN_TOOL_SOURCES CONFIGURE_DEPENDS src/tools/*.c src/tools/doctor/*.c)
+file(GLOB ACN_TOOL_SOURCES CONFIGURE_DEPENDS
+    src/tools/*.c src/tools/doctor/*.c src/tools/selftest/*.c)
 file(GLOB ACN_SMI_SOURCES CONFIGURE_DEPENDS src/tools/npu_smi/*.c)
 add_executable(anycann ${ACN_TOOL_SOURCES})
 add_executable(npu-smi ${ACN_SMI_SOURCES} src/tools/table.c src/tools/toolkit.c)
+target_include_directories(anycann PRIVATE ${ACN_TOOLKIT}/include)
+target_link_libraries(anycann PRIVATE m)
+add_dependencies(anycann acn_headers)
 foreach(program IN ITEMS anycann npu-smi)
     target_sources(${program} PRIVATE src/base/env.c src/base/report.c)
     target_include_directories(${program} PRIVATE src)

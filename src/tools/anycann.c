@@ -30,6 +30,8 @@ static const verb verbs[] = {
      acn_verb_report},
     {"trace", "[-o FOLDER] CMD...", "run CMD and write down every call and task; a timeline",
      acn_verb_trace},
+    {"selftest", "[--python EXE] [--json]",
+     "does this installation work: devices, operators, client", acn_verb_selftest},
     {"doctor", "[--python EXE] [--json]",
      "what is wrong with this machine or environment, and how "
      "to mend it",
