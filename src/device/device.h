@@ -11,6 +11,7 @@
 #include "base/status.h"
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum {
     ACN_DEVICE_MAX = 64,
@@ -62,6 +63,18 @@ acn_status acn_window_span(int device, const acn_span **out);
 acn_status acn_window_reserved(const acn_span **out);
 /* Which span |address| lies in: a device or one of ACN_SPAN_*. Never faults. */
 int acn_window_find(const void *address);
+
+/* Device addresses that clients have may be a view of the memory that nobody can read
+ * (ANYCANN_CHECK=memory). The memory itself then lies this far behind; 0: at the same address. Who
+ * touches device memory, in whatever way, asks for its address here first; asking twice is fine. */
+extern ptrdiff_t acn_window_shift;
+void *acn_window_shifted(const void *address);
+static inline void *acn_window_view(const void *address) {
+    return __builtin_expect(acn_window_shift == 0, 1) ? (void *)(uintptr_t)address
+                                                      : acn_window_shifted(address);
+}
+/* The other way round: the client's address of what may be a view. */
+const void *acn_window_client(const void *address);
 
 /* host_copy.c: copies of host memory, in parallel when they are large. */
 void acn_host_copy(void *destination, const void *source, size_t bytes);

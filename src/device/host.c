@@ -26,20 +26,22 @@ static acn_status map(int device, acn_span *span) {
         file = -1;
     }
     if (file < 0) flags |= MAP_ANONYMOUS; /* no memfd here: memory that cannot be shared */
-    if (mmap(span->base, span->bytes, PROT_READ | PROT_WRITE, flags, file, 0) == MAP_FAILED) {
+    void *at = acn_window_view(span->base);
+    if (mmap(at, span->bytes, PROT_READ | PROT_WRITE, flags, file, 0) == MAP_FAILED) {
         int cause = errno;
         if (file >= 0) close(file);
         return acn_fail(ACN_DEVICE_MEMORY,
                         "%zu bytes of device %d cannot be mapped (%s); lower ANYCANN_MEMORY",
                         span->bytes, device, strerror(cause));
     }
-    madvise(span->base, span->bytes, MADV_DONTFORK);
+    madvise(at, span->bytes, MADV_DONTFORK);
     span->file = file;
     return ACN_OK;
 }
 
 /* Fails harmlessly on kernels before 6.1 and when memory is fragmented: pages stay small. */
 static void prepare(const acn_span *span, char *address, size_t bytes) {
+    address = acn_window_view(address);
     uintptr_t first = ((uintptr_t)address + LARGE_PAGE_BYTES - 1) & -(uintptr_t)LARGE_PAGE_BYTES;
     uintptr_t end = ((uintptr_t)address + bytes) & -(uintptr_t)LARGE_PAGE_BYTES;
     if (end > first && bytes <= prepare_limit_bytes)
@@ -51,7 +53,7 @@ static void discard(const acn_span *span, char *address, size_t bytes) {
         (void)!fallocate(span->file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
                          address - span->base, (off_t)bytes);
     else
-        madvise(address, bytes, MADV_REMOVE);
+        madvise(acn_window_view(address), bytes, MADV_REMOVE);
 }
 
 ACN_REGISTER(device_backend, host) = {

@@ -24,10 +24,13 @@ static struct {
     size_t span_bytes; /* distance of one span from the next; span 0 is the host's */
     acn_span spans[ACN_DEVICE_MAX + 1];
     acn_span reserved; /* what follows the spans */
+    char *end;
     atomic_bool made[ACN_DEVICE_MAX + 1];
     atomic_bool is_reserved;
     pthread_mutex_t mutex;
 } window = {.mutex = PTHREAD_MUTEX_INITIALIZER};
+
+ptrdiff_t acn_window_shift;
 
 static pthread_once_t machine_once = PTHREAD_ONCE_INIT;
 
@@ -90,22 +93,33 @@ size_t acn_device_bytes(void) {
     return machine.device_bytes;
 }
 
-/* With the mutex held. The part after the last device's span is for reservations of clients. */
+static bool is_checking(void) {
+    const acn_device_backend *backend;
+    if (strstr(acn_env_text(ACN_ENV_CHECK), "memory") == NULL) return false;
+    return acn_device_backend_get(&backend) == ACN_OK && strcmp(backend->name, "host") == 0;
+}
+
+/* With the mutex held. The part after the last device's span is for reservations of clients. When
+ * memory is checked, all of it is there a second time, and only that is ever mapped. */
 static acn_status reserve(void) {
     size_t span = acn_device_bytes(); /* whole large pages */
     size_t least = span * (size_t)(acn_device_count() + 1), page = large_page_bytes;
     size_t bytes = largest_window > least ? largest_window : least + page;
+    size_t times = is_checking() ? 2 : 1;
     for (void *base; bytes >= least + page;
-         bytes /= 2) { /* the process may have an address space limit */
-        base = mmap(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+         bytes = bytes / 2 & ~(page - 1)) { /* the process may have an address space limit */
+        base = mmap(NULL, times * bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
+                    0);
         if (base == MAP_FAILED) continue;
         uintptr_t first = ((uintptr_t)base + page - 1) & ~(page - 1);
         window.span_bytes = span;
         window.base = (char *)first;
+        window.end = (char *)base + bytes;
         window.reserved.base = window.base + least;
-        window.reserved.bytes = (uintptr_t)base + bytes - first - least;
+        window.reserved.bytes = (size_t)(window.end - window.reserved.base);
         window.reserved.file = -1;
-        madvise(base, bytes, MADV_DONTFORK);
+        madvise(base, times * bytes, MADV_DONTFORK);
+        if (times > 1) acn_window_shift = (ptrdiff_t)bytes;
         atomic_store_explicit(&window.is_reserved, true, memory_order_release);
         return ACN_OK;
     }
@@ -113,6 +127,21 @@ static acn_status reserve(void) {
                     "%zu bytes of address space cannot be reserved for device memory; raise the "
                     "process's limit (ulimit -v) or lower ANYCANN_MEMORY",
                     least);
+}
+
+/* Page-locked host memory, the first span, is the host's to read. */
+void *acn_window_shifted(const void *address) {
+    const char *first = window.base + window.span_bytes;
+    bool is_client = (const char *)address >= first && (const char *)address < window.end;
+    return (char *)(uintptr_t)address + (is_client ? acn_window_shift : 0);
+}
+
+const void *acn_window_client(const void *address) {
+    const char *first = window.base + window.span_bytes + acn_window_shift;
+    if (acn_window_shift == 0 || (const char *)address < first ||
+        (const char *)address >= window.end + acn_window_shift)
+        return address;
+    return (const char *)address - acn_window_shift;
 }
 
 static acn_status make_span(int device, acn_span *span) {
@@ -157,6 +186,7 @@ acn_status acn_window_reserved(const acn_span **out) {
 }
 
 int acn_window_find(const void *address) {
+    address = acn_window_client(address);
     for (int slot = 0; slot <= acn_device_count(); slot++) {
         if (!atomic_load_explicit(&window.made[slot], memory_order_acquire)) continue;
         if ((uintptr_t)address - (uintptr_t)window.spans[slot].base < window.spans[slot].bytes)

@@ -9,6 +9,8 @@
 #include "ops/op.h"
 #include "ops/plan_cache.h"
 #include "ops/precision.h"
+#include "ops/reach.h"
+#include "runtime/guard.h"
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -508,6 +510,7 @@ acn_status acn_call_prepare(acn_call *c) {
 
 acn_status acn_call_run(acn_call *c, void *workspace) {
     c->workspace = workspace;
+    if (acn_guard_is_on()) ACN_TRY(acn_call_reach(c));
     return c->plan->run(c);
 }
 

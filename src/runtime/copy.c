@@ -5,6 +5,7 @@
 #include "runtime/capture.h"
 #include "runtime/check.h"
 #include "runtime/core.h"
+#include "runtime/guard.h"
 #include "runtime/memory.h"
 #include <stdlib.h>
 #include <string.h>
@@ -47,8 +48,21 @@ static acn_status check(const acn_copy *copy, acn_memory_kind *to, acn_memory_ki
     return ACN_OK;
 }
 
+/* All rows, from the first's start to the last's end. */
+static size_t extent(const acn_copy *copy, size_t pitch) {
+    return copy->rows != 0 ? (copy->rows - 1) * pitch + copy->bytes : 0;
+}
+
+static acn_status check_ranges(const acn_copy *copy) {
+    ACN_TRY(
+        acn_guard_range(copy->source, extent(copy, copy->source_pitch), "the source of a copy"));
+    return acn_guard_range(copy->destination, extent(copy, copy->destination_pitch),
+                           "the destination of a copy");
+}
+
 static acn_status move(const acn_copy *copy) {
     const acn_device_backend *backend;
+    if (acn_guard_is_on()) ACN_TRY(check_ranges(copy));
     ACN_TRY(acn_device_backend_get(&backend));
     size_t rows = copy->rows, bytes = copy->bytes;
     if (rows > 1 && bytes == copy->destination_pitch && bytes == copy->source_pitch)
@@ -154,9 +168,15 @@ typedef struct fill_task {
     size_t bytes;
 } fill_task;
 
+static acn_status guard_fill(const fill_task *fill) {
+    if (!acn_guard_is_on()) return ACN_OK;
+    return acn_guard_range(fill->destination, fill->bytes, "filling memory");
+}
+
 static acn_status run_fill(void *data) {
     const fill_task *fill = data;
     const acn_device_backend *backend;
+    ACN_TRY(guard_fill(fill));
     ACN_TRY(acn_device_backend_get(&backend));
     backend->fill(acn_memory_view(fill->destination), (int)fill->value, fill->count);
     return ACN_OK;
@@ -165,6 +185,7 @@ static acn_status run_fill(void *data) {
 static acn_status run_fill_words(void *data) {
     const fill_task *fill = data;
     const acn_device_backend *backend;
+    ACN_TRY(guard_fill(fill));
     ACN_TRY(acn_device_backend_get(&backend));
     backend->fill_words(acn_memory_view(fill->destination), fill->value, fill->count);
     return ACN_OK;

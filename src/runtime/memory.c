@@ -5,6 +5,7 @@
 #include "device/heap.h"
 #include "runtime/check.h"
 #include "runtime/context.h"
+#include "runtime/guard.h"
 #include "runtime/virtual.h"
 #include <pthread.h>
 #include <stdatomic.h>
@@ -51,6 +52,7 @@ static acn_status heap_of(int device, acn_heap **out) {
             status = acn_heap_create(span, device == ACN_SPAN_HOST ? host_backend : backend,
                                      ACN_HEAP_ALIGN, out);
         if (status == ACN_OK && device != ACN_SPAN_HOST) tell_others(device, *out);
+        if (status == ACN_OK && acn_guard_is_on()) acn_guard_watch_faults();
         if (status == ACN_OK) atomic_store_explicit(&heaps[device + 1], *out, memory_order_release);
     }
     pthread_mutex_unlock(&mutex);
@@ -67,7 +69,8 @@ acn_status acn_memory_alloc(int device, size_t bytes, void **out_address) {
     acn_heap *heap;
     ACN_TRY(refuse_orphan());
     ACN_TRY(heap_of(device, &heap));
-    void *address = acn_heap_alloc(heap, bytes);
+    void *address =
+        acn_guard_is_on() ? acn_guard_alloc(heap, device, bytes) : acn_heap_alloc(heap, bytes);
     if (address == NULL) {
         acn_heap_state state;
         acn_heap_get_state(heap, &state);
@@ -86,7 +89,9 @@ acn_status acn_memory_free(void *address) {
     ACN_TRY(refuse_orphan());
     int device = acn_window_find(address);
     acn_heap *heap = device >= 0 ? heap_if_made(device) : NULL;
-    if (heap != NULL && acn_heap_free(heap, address)) return ACN_OK;
+    bool freed = heap != NULL &&
+                 (acn_guard_is_on() ? acn_guard_free(heap, address) : acn_heap_free(heap, address));
+    if (freed) return ACN_OK;
     return acn_fail(ACN_PARAM_INVALID,
                     "%p is not the start of device memory in use (freed twice, %s); expected an "
                     "address from aclrtMalloc",
@@ -192,6 +197,7 @@ bool acn_memory_find(const void *address, void **out_base, size_t *out_bytes) {
 
 void acn_memory_clear(int device) {
     acn_heap *heap = heap_if_made(device);
+    if (heap != NULL && acn_guard_is_on()) acn_guard_clear(device);
     if (heap != NULL) acn_heap_clear(heap);
 }
 
@@ -201,6 +207,7 @@ acn_status acn_memory_get_state(int device, acn_memory_state *out) {
     ACN_TRY(refuse_orphan());
     ACN_TRY(heap_of(device, &heap));
     acn_heap_get_state(heap, &state);
+    if (acn_guard_is_on()) state.used_bytes -= acn_guard_overhead_bytes(device);
     out->total_bytes = state.total_bytes;
     out->free_bytes = state.total_bytes - state.used_bytes;
     out->used_bytes = state.used_bytes;

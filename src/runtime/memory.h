@@ -4,6 +4,7 @@
 #define ACN_RUNTIME_MEMORY_H
 
 #include "base/status.h"
+#include "device/device.h"
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -32,8 +33,9 @@ typedef struct acn_memory_state {
 } acn_memory_state;
 acn_status acn_memory_get_state(int device, acn_memory_state *out);
 
-/* The one accessor: the address at which this process may touch device memory. Identity today; a
- * checking mode hands clients a different, unreadable view. */
-static inline void *acn_memory_view(const void *device_address) { return (void *)device_address; }
+/* The one accessor: the address at which this process may touch device memory; see device.h. */
+static inline void *acn_memory_view(const void *device_address) {
+    return acn_window_view(device_address);
+}
 
 #endif

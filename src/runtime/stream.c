@@ -10,6 +10,7 @@
 #include "runtime/capture.h"
 #include "runtime/check.h"
 #include "runtime/core.h"
+#include "runtime/guard.h"
 #include "runtime/observe.h"
 #include <limits.h>
 #include <sched.h>
@@ -378,6 +379,7 @@ acn_status acn_stream_synchronize(acn_stream *stream, int32_t timeout_ms) {
                         timeout_ms, (unsigned long long)(number - atomic_load(&stream->completed)),
                         (unsigned long long)number, stream->id);
     if (acn_check_streams()) acn_check_host_knows_stream(stream);
+    if (acn_guard_is_on()) acn_guard_rooms();
     return take_error(stream);
 }
 

@@ -6,6 +6,7 @@
 #include "device/heap.h"
 #include "runtime/check.h"
 #include "runtime/context.h"
+#include "runtime/guard.h"
 #include "runtime/memory.h"
 #include <errno.h>
 #include <pthread.h>
@@ -39,6 +40,7 @@ static acn_slab physical_slab = ACN_SLAB("physical", sizeof(acn_physical), MAX_P
 static acn_status open_area(void) {
     if (addresses != NULL) return ACN_OK;
     ACN_TRY(acn_window_reserved(&span));
+    if (acn_guard_is_on()) acn_guard_watch_faults();
     size_t units = span->bytes / ACN_VIRTUAL_UNIT_BYTES;
     void *tables = mmap(NULL, units * (sizeof *behind + 2), PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -236,11 +238,11 @@ static acn_status map(void *address, size_t bytes, acn_physical *physical) {
         if (acn_virtual_device((char *)address + at) != ACN_SPAN_OUTSIDE)
             return acn_fail(ACN_PARAM_INVALID, "memory is mapped at %p already",
                             (void *)((char *)address + at));
-    if (mmap(address, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, physical->file,
-             physical->offset) == MAP_FAILED)
+    if (mmap(acn_window_view(address), bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
+             physical->file, physical->offset) == MAP_FAILED)
         return acn_fail(ACN_DEVICE_MEMORY, "%zu bytes cannot be mapped (%s)", bytes,
                         strerror(errno));
-    madvise(address, bytes, MADV_DONTFORK);
+    madvise(acn_window_view(address), bytes, MADV_DONTFORK);
     atomic_store(&behind[unit_of(address)], physical);
     physical->users++;
     mark(address, bytes, physical->device);
@@ -268,10 +270,10 @@ static acn_status unmap(void *address) {
            acn_virtual_device((char *)address + bytes) == physical->device &&
            atomic_load(&behind[unit_of((char *)address + bytes)]) == NULL)
         bytes += ACN_VIRTUAL_UNIT_BYTES;
-    if (mmap(address, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1,
-             0) == MAP_FAILED)
+    if (mmap(acn_window_view(address), bytes, PROT_NONE,
+             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) == MAP_FAILED)
         return acn_fail(ACN_INTERNAL, "%p cannot be unmapped (%s)", address, strerror(errno));
-    madvise(address, bytes, MADV_DONTFORK);
+    madvise(acn_window_view(address), bytes, MADV_DONTFORK);
     atomic_store(&behind[unit_of(address)], NULL);
     mark(address, bytes, -1);
     return drop(physical);
@@ -308,7 +310,7 @@ acn_status acn_virtual_set_access(void *address, size_t bytes, acn_virtual_acces
                         address, bytes);
     pthread_mutex_lock(&mutex);
     acn_status status = is_mapped(address, bytes);
-    if (status == ACN_OK && mprotect(address, bytes, protections[access]) != 0)
+    if (status == ACN_OK && mprotect(acn_window_view(address), bytes, protections[access]) != 0)
         status = acn_fail(ACN_INTERNAL, "%p cannot be protected (%s)", address, strerror(errno));
     for (size_t at = 0; status == ACN_OK && at < bytes; at += ACN_VIRTUAL_UNIT_BYTES)
         atomic_store(&access_at[unit_of((char *)address + at)], (uint8_t)access);

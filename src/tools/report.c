@@ -18,6 +18,7 @@ static const section sections[] = {
     {"api", "function", "counted functions", false},
     {"unsupported", "function", "not supported: these calls failed", true},
     {"abandoned", "function", "prepared in vain: their second phase never came", true},
+    {"check", "finding", "mistakes that ANYCANN_CHECK found", true},
     {"deviation", "deviation", "results may differ from the SoC's", true},
 };
 enum { SECTION_COUNT = sizeof sections / sizeof sections[0] };

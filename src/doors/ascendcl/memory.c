@@ -5,6 +5,7 @@
 #include "device/device.h"
 #include "doors/ascendcl/args.h"
 #include "runtime/context.h"
+#include "runtime/guard.h"
 #include "runtime/managed.h"
 #include <string.h>
 
@@ -23,12 +24,14 @@ static acn_status allocate(void **out, size_t bytes, size_t padding) {
 aclError aclrtMalloc(void **devPtr, size_t size, aclrtMemMallocPolicy policy) {
     (void)policy; /* pages are large where that pays */
     ACN_REQUIRE(devPtr);
+    acn_guard_enter(__func__);
     return ACN_ACL(allocate(devPtr, size, PADDING_BYTES));
 }
 
 aclError aclrtMallocAlign32(void **devPtr, size_t size, aclrtMemMallocPolicy policy) {
     (void)policy;
     ACN_REQUIRE(devPtr);
+    acn_guard_enter(__func__);
     return ACN_ACL(allocate(devPtr, size, 0));
 }
 
@@ -36,6 +39,7 @@ aclError aclrtMallocAlign32(void **devPtr, size_t size, aclrtMemMallocPolicy pol
 aclError aclrtMallocCached(void **devPtr, size_t size, aclrtMemMallocPolicy policy) {
     (void)policy;
     ACN_REQUIRE(devPtr);
+    acn_guard_enter(__func__);
     return ACN_ACL(allocate(devPtr, size, PADDING_BYTES));
 }
 
@@ -68,6 +72,7 @@ aclError aclrtMallocWithCfg(void **devPtr, size_t size, aclrtMemMallocPolicy pol
                             aclrtMallocConfig *cfg) {
     (void)policy;
     ACN_REQUIRE(devPtr);
+    acn_guard_enter(__func__);
     return ACN_ACL(allocate_with(devPtr, size, cfg));
 }
 
@@ -75,6 +80,7 @@ aclError aclrtMallocForTaskScheduler(void **devPtr, size_t size, aclrtMemMallocP
                                      aclrtMallocConfig *cfg) {
     (void)policy;
     ACN_REQUIRE(devPtr);
+    acn_guard_enter(__func__);
     return ACN_ACL(allocate_with(devPtr, size, cfg));
 }
 
@@ -84,6 +90,7 @@ static acn_status release(void *address) {
 
 aclError aclrtFree(void *devPtr) {
     ACN_REQUIRE(devPtr);
+    acn_guard_enter(__func__);
     return ACN_ACL(release(devPtr));
 }
 
@@ -94,6 +101,7 @@ static acn_status synchronize_and(acn_status (*free_it)(void *), void *address) 
 
 aclError aclrtFreeWithDevSync(void *devPtr) {
     ACN_REQUIRE(devPtr);
+    acn_guard_enter(__func__);
     return ACN_ACL(synchronize_and(release, devPtr));
 }
 

@@ -4,6 +4,7 @@
 #include "acl/acl.h"
 #include "doors/ascendcl/args.h"
 #include "runtime/context.h"
+#include "runtime/guard.h"
 
 static acn_status reserve(void **out, size_t bytes, size_t alignment, uint64_t flags) {
     acn_context *context;
@@ -58,6 +59,7 @@ aclError aclrtMallocPhysical(aclrtDrvMemHandle *handle, size_t size,
                              const aclrtPhysicalMemProp *prop, uint64_t flags) {
     ACN_REQUIRE(handle);
     ACN_REQUIRE(prop);
+    acn_guard_enter(__func__);
     return ACN_ACL(create(handle, size, prop, flags));
 }
 
