@@ -14,15 +14,15 @@ static int input_slots(const acn_call *c) {
     return count;
 }
 
-acn_dtype acn_promote_inputs(const acn_call *c) {
+static acn_dtype promote(const acn_call *c, uint32_t conditions) {
     acn_dtype dtype = ACN_UNDEFINED;
     int count = input_slots(c);
     for (int s = 0; s < count; s++)
-        if (c->in_count[s] && !acn_is_weak(c, s))
+        if (c->in_count[s] && !acn_is_weak(c, s) && !(conditions >> s & 1))
             dtype = dtype == ACN_UNDEFINED ? acn_in(c, s)->dtype
                                            : acn_dtype_promote(dtype, acn_in(c, s)->dtype);
     for (int s = 0; s < count; s++) {
-        if (!acn_is_weak(c, s)) continue;
+        if (!acn_is_weak(c, s) || conditions >> s & 1) continue;
         acn_dtype weak = acn_in(c, s)->dtype;
         if (dtype != ACN_UNDEFINED && acn_dtype_category(weak) <= acn_dtype_category(dtype))
             continue;
@@ -31,15 +31,23 @@ acn_dtype acn_promote_inputs(const acn_call *c) {
     return dtype;
 }
 
+acn_dtype acn_promote_inputs(const acn_call *c) { return promote(c, 0); }
+
 static acn_dtype compute_dtype(const acn_call *c) {
     const acn_elementwise *e = c->op->family;
-    acn_dtype dtype = acn_promote_inputs(c);
+    acn_dtype dtype = promote(c, e->conditions);
     if (e->compute == ACN_COMPUTE_FLOAT && acn_dtype_category(dtype) < 2) return ACN_F32;
     return dtype;
 }
 
-acn_status acn_elementwise_infer(acn_call *c) {
+static acn_dtype result_dtype(const acn_call *c) {
     const acn_elementwise *e = c->op->family;
+    acn_dtype dtype = compute_dtype(c);
+    if (e->gives_bool) return ACN_BOOL;
+    return e->gives_real && dtype == ACN_C64 ? ACN_F32 : dtype;
+}
+
+acn_status acn_elementwise_infer(acn_call *c) {
     int rank = 0;
     int64_t dims[ACN_MAX_DIMS];
     for (int s = 0; s < input_slots(c); s++) {
@@ -51,7 +59,7 @@ acn_status acn_elementwise_infer(acn_call *c) {
                                  acn_tensor_describe(acn_in(c, 0), first, sizeof first));
         }
     }
-    acn_dtype result = e->gives_bool ? ACN_BOOL : compute_dtype(c);
+    acn_dtype result = result_dtype(c);
     if (result == ACN_UNDEFINED || result == ACN_C128)
         return acn_bad_input(c, 0, "the inputs' types do not promote to a supported one");
     const acn_tensor *out = acn_out(c, 0);
@@ -79,7 +87,9 @@ static acn_status bind_formula(acn_call *c, acn_body body, acn_tile_plan **out) 
         if (!c->in_count[s]) continue;
         inputs[used] = c->in_first[s];
         bool is_element = acn_is_weak(c, s) && !e->has_exact_scalars;
-        in[s] = acn_p_input_through(&p, used++, k, is_element ? compute : ACN_UNDEFINED);
+        in[s] = e->conditions >> s & 1
+                    ? acn_p_input(&p, used++, ACN_K_B8)
+                    : acn_p_input_through(&p, used++, k, is_element ? compute : ACN_UNDEFINED);
     }
     if (body)
         result = body(&p, c, in, k);
@@ -160,7 +170,7 @@ static char *broadcast_at(const acn_tensor *t, const acn_tensor *out, int64_t li
 acn_status acn_elementwise_run0(acn_call *c) {
     const acn_elementwise *e = c->op->family;
     const acn_tensor *out = acn_out(c, 0);
-    acn_dtype compute = compute_dtype(c), result = e->gives_bool ? ACN_BOOL : compute;
+    acn_dtype compute = compute_dtype(c), result = result_dtype(c);
     acn_class k = acn_class_of(compute);
     acn_value attr[ACN_MAX_ATTRS] = {{0}}, in[ACN_MAX_INPUTS] = {{0}};
     for (int a = 0; a < ACN_MAX_ATTRS && c->op->attr[a].name; a++) {
@@ -174,12 +184,15 @@ acn_status acn_elementwise_run0(acn_call *c) {
             attr[a].f = (double)attr[a].i;
         }
     }
+    for (int s = 0; e->absent && s < input_slots(c); s++)
+        if (!c->in_count[s]) in[s] = e->absent[s];
     int64_t count = acn_tensor_count(out);
     for (int64_t i = 0; i < count; i++) {
         for (int s = 0; s < input_slots(c); s++) {
             if (!c->in_count[s]) continue;
             const acn_tensor *t = acn_in(c, s);
-            in[s] = in_class(acn_load_value(broadcast_at(t, out, i), t->dtype), k);
+            acn_value own = acn_load_value(broadcast_at(t, out, i), t->dtype);
+            in[s] = in_class(own, e->conditions >> s & 1 ? ACN_K_B8 : k);
             if (acn_is_weak(c, s) && !e->has_exact_scalars) in[s] = narrowed(in[s], compute);
         }
         acn_value v = complete(e->ref(k, in, attr), acn_class_of(result));

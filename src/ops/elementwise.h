@@ -26,17 +26,20 @@ typedef acn_value (*acn_ref)(acn_class k, const acn_value *in, const acn_value *
 
 typedef struct acn_elementwise {
     acn_compute compute;
+    uint8_t conditions; /* bit per input slot: a truth value, no part of the promotion */
     bool gives_bool;
     /* A scalar beside f16 or i8 tensors keeps the class's precision (PyTorch's products and
      * quotients); otherwise it counts as an element of the inputs' type: x == 0.1 holds for an f16
      * 0.1. */
     bool has_exact_scalars;
+    bool gives_real;      /* of complex inputs, the result is the real part of the formula's */
     acn_micro_code micro; /* used when body is NULL; operands are the inputs in order */
     acn_body body;
     /* With a body: |micro| alone gives the same when scalar attribute 0 has its fallback value,
      * which is only known at run time (alpha = 1 of Add, most of the time). */
     bool has_short_form;
     acn_ref ref;
+    const acn_value *absent; /* what |ref| gets for absent optional inputs; NULL: zeros */
 } acn_elementwise;
 
 acn_status acn_elementwise_infer(acn_call *c);

@@ -265,6 +265,12 @@ static inline wide power_reference(wide x, wide y) {
     return (wide)result;
 }
 
+static inline wide gcd_reference(wide x, wide y) {
+    x = x < 0 ? -x : x;
+    y = y < 0 ? -y : y;
+    return y == 0 ? x : gcd_reference(y, x % y);
+}
+
 /* SAME results of integer classes, to be cut to the class's width. */
 static inline wide integer_reference(acn_micro_code code, int bits, wide x, wide y, wide z) {
     switch (code) {
@@ -300,6 +306,8 @@ static inline wide integer_reference(acn_micro_code code, int bits, wide x, wide
         return y < 0 || y >= bits ? 0 : (wide)((unsigned __int128)x << y);
     case ACN_U_SHR:
         return x >> (y < 0 || y >= bits ? bits - 1 : y);
+    case ACN_U_GCD:
+        return gcd_reference(x, y);
     case ACN_U_NEG:
         return -x;
     case ACN_U_ABS:

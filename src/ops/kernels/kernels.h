@@ -60,7 +60,8 @@ typedef enum acn_class {
     ACN_MICRO(FMOD, 2, SAME) /* remainder with the sign of a; integers: a % 0 = a */               \
     ACN_MICRO(REMAINDER, 2, SAME) /* remainder with the sign of b; integers: a % 0 = a */          \
     ACN_MICRO(FLOOR_DIV, 2, SAME) /* integers: a / 0 = 0 */                                        \
-    ACN_MICRO(SHL, 2, SAME) ACN_MICRO(SHR, 2, SAME) /* any count; SHR keeps the sign */
+    ACN_MICRO(SHL, 2, SAME) ACN_MICRO(SHR, 2, SAME) /* any count; SHR keeps the sign */            \
+    ACN_MICRO(GCD, 2, SAME) /* never negative, but for the smallest number */
 /* clang-format on */
 
 typedef enum acn_micro_code {

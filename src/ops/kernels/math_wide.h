@@ -81,7 +81,7 @@ static inline float pow_f32(float x_, float y_) {
 
 /* log(1 + x); what the sum drops is given back, so that small x keep their digits. */
 static inline double log1p_wide(double x) {
-    double u = 1.0 + x, lost = x - (u - 1.0);
+    double u = 1.0 + x, lost = x < 1.0 ? x - (u - 1.0) : 0.0;
     double y = log2_positive(u) * 0.69314718055994531 + lost;
     y = x < INFINITY ? y : x; /* infinity and NaN */
     y = x == -1.0 ? -INFINITY : y;

@@ -38,6 +38,22 @@
         return (type)result;                                                                       \
     }
 
+/* Stein's: shifts and differences, which are cheaper than remainders. */
+#define DEFINE_GCD(klass, type, unsigned_type, trailing_zeros)                                     \
+    static inline type gcd_##klass(type x, type y) {                                               \
+        unsigned_type a = x < 0 ? 0 - (unsigned_type)x : (unsigned_type)x;                         \
+        unsigned_type b = y < 0 ? 0 - (unsigned_type)y : (unsigned_type)y;                         \
+        if (a == 0 || b == 0) return (type)(a | b);                                                \
+        int shared = trailing_zeros(a | b);                                                        \
+        for (a >>= trailing_zeros(a); b;) {                                                        \
+            b >>= trailing_zeros(b);                                                               \
+            unsigned_type low = a < b ? a : b, high = a < b ? b : a;                               \
+            a = low;                                                                               \
+            b = high - low;                                                                        \
+        }                                                                                          \
+        return (type)(a << shared);                                                                \
+    }
+
 #define DEFINE_MICROS(klass, type, unsigned_type)                                                  \
     ACN_MICRO_2(klass, ADD, unsigned_type, unsigned_type, x + y)                                   \
     ACN_MICRO_2(klass, SUB, unsigned_type, unsigned_type, x - y)                                   \
@@ -58,6 +74,7 @@
     ACN_MICRO_2(klass, FLOOR_DIV, type, type, floor_divide_##klass(x, y))                          \
     ACN_MICRO_2(klass, SHL, type, type, shift_left_##klass(x, y))                                  \
     ACN_MICRO_2(klass, SHR, type, type, shift_right_##klass(x, y))                                 \
+    ACN_MICRO_2(klass, GCD, type, type, gcd_##klass(x, y))                                         \
     ACN_MICRO_1(klass, RELU, type, type, x > 0 ? x : 0)                                            \
     ACN_MICRO_COMPARISONS(klass, type)                                                             \
     ACN_MICRO_1(klass, IS_FINITE, type, uint8_t, ((void)x, 1))                                     \
@@ -71,5 +88,7 @@
 
 DEFINE_HELPERS(i32, int32_t, uint32_t)
 DEFINE_HELPERS(i64, int64_t, uint64_t)
+DEFINE_GCD(i32, int32_t, uint32_t, __builtin_ctz)
+DEFINE_GCD(i64, int64_t, uint64_t, __builtin_ctzll)
 DEFINE_MICROS(i32, int32_t, uint32_t)
 DEFINE_MICROS(i64, int64_t, uint64_t)

@@ -1,5 +1,6 @@
 /* binary.c - elementwise arithmetic of two inputs: one row each where a single micro-op does it. */
 #include "ops/elementwise.h"
+#include <complex.h>
 
 #define REF(id) static acn_value id##_ref(acn_class k, const acn_value *in, const acn_value *attr)
 #define BODY(id)                                                                                   \
@@ -69,13 +70,15 @@ ACN_OP(sub) = {
 };
 
 #define BINARY(id, ge_name, about, types, how, code, ...)                                          \
+    BINARY_OF(id, ge_name, about, types, types, how, code, __VA_ARGS__)
+#define BINARY_OF(id, ge_name, about, types, gives, how, code, ...)                                \
     static const acn_elementwise id##_definition = {                                               \
         .compute = how, .micro = code, .ref = id##_ref, __VA_ARGS__};                              \
     ACN_OP(id) = {                                                                                 \
         .name = ge_name,                                                                           \
         .doc = about,                                                                              \
         .in = IN(types),                                                                           \
-        .out = {{"y", types, 0}},                                                                  \
+        .out = {{"y", gives, 0}},                                                                  \
         ACN_ELEMENTWISE(id##_definition),                                                          \
         .cases = CASES,                                                                            \
     }
@@ -125,5 +128,195 @@ REF(bitwise_xor) { return acn_value_i(in[0].i ^ in[1].i); }
 BINARY(bitwise_xor, "BitwiseXor", "y = x1 ^ x2", ACN_INTS | ACN_BOOLS, ACN_COMPUTE_PROMOTED,
        ACN_U_XOR);
 
-REF(pow) { return acn_value_f(pow(in[0].f, in[1].f)); }
-BINARY(pow, "Pow", "y = x1 ^ x2", ACN_FLOATS, ACN_COMPUTE_FLOAT, ACN_U_POW);
+/* As PyTorch: a negative exponent truncates to 0 unless the base is 1 or -1. */
+static int64_t integer_power(int64_t base, int64_t exponent) {
+    if (exponent < 0) return base == 1 ? 1 : base == -1 ? (exponent % 2 ? -1 : 1) : 0;
+    int64_t result = 1;
+    for (; exponent; exponent /= 2, base = acn_wrap_mul(base, base))
+        if (exponent % 2) result = acn_wrap_mul(result, base);
+    return result;
+}
+
+REF(pow) {
+    if (acn_is_float_class(k)) return acn_value_f(pow(in[0].f, in[1].f));
+    if (k != ACN_K_C64) return acn_value_i(integer_power(in[0].i, in[1].i));
+    double complex x = CMPLX(in[0].f, in[0].im), y = CMPLX(in[1].f, in[1].im);
+    if (y == 0) return acn_value_c(1, 0);
+    double complex z = x == 0 && creal(y) > 0 ? 0 : cpow(x, y);
+    return acn_value_c(creal(z), cimag(z));
+}
+BINARY(pow, "Pow", "y = x1 ^ x2", ACN_NUMBERS, ACN_COMPUTE_PROMOTED, ACN_U_POW);
+
+REF(atan2) { return acn_value_f(atan2(in[0].f, in[1].f)); }
+BINARY_OF(atan2, "Atan2", "y = angle of the point (x2, x1)", ACN_REALS | ACN_BOOLS, ACN_FLOATS,
+          ACN_COMPUTE_FLOAT, ACN_U_ATAN2);
+
+/* ---- division with a remainder: of integers, by 0 gives 0 and leaves x1 ---------------------- */
+
+static int64_t remainder_of(int64_t a, int64_t b) { return b == 0 ? a : b == -1 ? 0 : a % b; }
+
+REF(fmod) {
+    if (acn_is_float_class(k)) return acn_value_f(fmod(in[0].f, in[1].f));
+    return acn_value_i(remainder_of(in[0].i, in[1].i));
+}
+BINARY(fmod, "Mod", "y = remainder of x1 / x2 with the sign of x1", ACN_REALS, ACN_COMPUTE_PROMOTED,
+       ACN_U_FMOD);
+
+REF(floor_mod) {
+    if (acn_is_float_class(k)) {
+        double r = fmod(in[0].f, in[1].f);
+        return acn_value_f(r != 0 && (r < 0) != (in[1].f < 0) ? r + in[1].f : r);
+    }
+    int64_t r = remainder_of(in[0].i, in[1].i);
+    bool is_off = in[1].i != 0 && r != 0 && (r < 0) != (in[1].i < 0);
+    return acn_value_i(is_off ? r + in[1].i : r);
+}
+BINARY(floor_mod, "FloorMod", "y = remainder of x1 / x2 with the sign of x2", ACN_REALS,
+       ACN_COMPUTE_PROMOTED, ACN_U_REMAINDER);
+
+static double floor_quotient(double a, double b) {
+    if (b == 0) return a / b;
+    double r = fmod(a, b), q = (a - r) / b;
+    if (r != 0 && (r < 0) != (b < 0)) q -= 1;
+    double whole = floor(q);
+    if (q - whole > 0.5) whole += 1;
+    return q == 0 ? copysign(0, a / b) : whole;
+}
+
+static int64_t integer_quotient(int64_t a, int64_t b) {
+    return b == 0 ? 0 : b == -1 ? acn_wrap_mul(a, -1) : a / b;
+}
+
+REF(floor_div) {
+    if (acn_is_float_class(k)) return acn_value_f(floor_quotient(in[0].f, in[1].f));
+    int64_t r = remainder_of(in[0].i, in[1].i);
+    bool is_down = in[1].i != 0 && r != 0 && (r < 0) != (in[1].i < 0);
+    return acn_value_i(integer_quotient(in[0].i, in[1].i) - is_down);
+}
+BINARY(floor_div, "FloorDiv", "y = x1 / x2, rounded down", ACN_REALS, ACN_COMPUTE_PROMOTED,
+       ACN_U_FLOOR_DIV);
+
+enum { MODE = 0, TRUE_QUOTIENT = 0, TOWARDS_ZERO, DOWN };
+
+static bool is_true_quotient(const acn_call *c) {
+    return acn_attr_int(c, MODE) != TOWARDS_ZERO && acn_attr_int(c, MODE) != DOWN;
+}
+REF(div_mod) {
+    if (attr[MODE].i == DOWN) return floor_div_ref(k, in, attr);
+    if (!acn_is_float_class(k)) return acn_value_i(integer_quotient(in[0].i, in[1].i));
+    double quotient = in[0].f / in[1].f;
+    if (k == ACN_K_F32) quotient = (float)quotient; /* it is rounded before it is cut */
+    return acn_value_f(attr[MODE].i == TOWARDS_ZERO ? trunc(quotient) : quotient);
+}
+BODY(div_mod) {
+    if (acn_attr_int(c, MODE) == DOWN) return acn_p2(p, ACN_U_FLOOR_DIV, in[0], in[1]);
+    acn_reg quotient = acn_p2(p, ACN_U_DIV, in[0], in[1]);
+    return is_true_quotient(c) ? quotient : acn_p1(p, ACN_U_TRUNC, quotient);
+}
+static acn_status div_mod_infer(acn_call *c) {
+    if (is_true_quotient(c) && acn_dtype_category(acn_promote_inputs(c)) < 2)
+        return acn_bad_attr(c, MODE,
+                            "is 0, a true quotient, which integers do not have; expected 1 "
+                            "(towards zero) or 2 (down)");
+    return acn_elementwise_infer(c);
+}
+static const acn_elementwise div_mod_definition = {.body = div_mod_body, .ref = div_mod_ref};
+ACN_OP(div_mod) = {
+    .name = "DivMod",
+    .doc = "y = x1 / x2; mode 1 rounds it towards zero, 2 down",
+    .in = IN(ACN_REALS),
+    .out = {{"y", ACN_REALS, 0}},
+    .attr = {{.name = "mode", .kind = ACN_ATTR_INT}},
+    .infer = div_mod_infer,
+    .plan = acn_elementwise_plan,
+    .run = acn_elementwise_run,
+    .run0 = acn_elementwise_run0,
+    .family = &div_mod_definition,
+    .cases = "f32+f16+bf16+f64[2,3],[2,3] [5,7],[5,7]|mode=1 [5,7],[5,7]|mode=2 [4,3],[3]|mode=2 "
+             "[0,3],[3]|mode=1 [],[]|mode=1",
+};
+
+/* ---- integers -------------------------------------------------------------------------------- */
+
+REF(gcd) {
+    uint64_t a = (uint64_t)in[0].i, b = (uint64_t)in[1].i;
+    if (in[0].i < 0) a = 0 - a;
+    if (in[1].i < 0) b = 0 - b;
+    while (b) {
+        uint64_t r = a % b;
+        a = b;
+        b = r;
+    }
+    return acn_value_i((int64_t)a);
+}
+BINARY(gcd, "Gcd", "y = greatest common divisor", ACN_INTS, ACN_COMPUTE_PROMOTED, ACN_U_GCD);
+
+/* A count that is negative or too large shifts everything out. */
+static bool shifts_out(const acn_value *in, int bits) { return in[1].i < 0 || in[1].i >= bits; }
+
+REF(left_shift) {
+    if (shifts_out(in, k == ACN_K_I64 ? 64 : 32)) return acn_value_i(0);
+    return acn_value_i((int64_t)((uint64_t)in[0].i << in[1].i));
+}
+BINARY(left_shift, "LeftShift", "y = x1 << x2", ACN_INTS, ACN_COMPUTE_PROMOTED, ACN_U_SHL);
+REF(right_shift) { return acn_value_i(in[0].i >> (shifts_out(in, 64) ? 63 : in[1].i)); }
+BINARY(right_shift, "RightShift", "y = x1 >> x2, with the sign", ACN_INTS, ACN_COMPUTE_PROMOTED,
+       ACN_U_SHR);
+
+/* ---- logarithms ------------------------------------------------------------------------------ */
+
+REF(xlogy) {
+    if (isnan(in[1].f)) return acn_value_f(NAN);
+    return acn_value_f(in[0].f == 0 ? 0 : in[0].f * log(in[1].f));
+}
+BODY(xlogy) {
+    acn_reg zero = acn_p_const(p, 0, k);
+    acn_reg product = acn_p2(p, ACN_U_MUL, in[0], acn_p1(p, ACN_U_LOG, in[1]));
+    acn_reg y = acn_p3(p, ACN_U_SELECT, zero, product, acn_p2(p, ACN_U_EQ, in[0], zero));
+    return acn_p3(p, ACN_U_SELECT, in[1], y, acn_p1(p, ACN_U_IS_NAN, in[1]));
+}
+static const acn_elementwise xlogy_definition = {
+    .compute = ACN_COMPUTE_FLOAT, .body = xlogy_body, .ref = xlogy_ref};
+ACN_OP(xlogy) = {
+    .name = "Xlogy",
+    .doc = "y = x1 log(x2), 0 where x1 is 0",
+    .in = IN(ACN_REALS | ACN_BOOLS),
+    .out = {{"y", ACN_FLOATS, 0}},
+    ACN_ELEMENTWISE(xlogy_definition),
+    .cases = "tolerance=compound " CASES,
+};
+
+/* log(e^a + e^b) = max + log(1 + e^-|a - b|); two equal infinities have no distance. */
+static double log_add(const acn_value *in, double log_of_base) {
+    double a = in[0].f, b = in[1].f, high = a > b ? a : b;
+    if (isnan(a) || isnan(b)) return NAN;
+    if (a == b && isinf(a)) return a;
+    return high + log1p(exp(-fabs(a - b) * log_of_base)) / log_of_base;
+}
+static acn_reg emit_log_add(acn_program *p, const acn_reg *in, acn_class k, acn_micro_code power,
+                            double scale) {
+    acn_reg high = acn_p2(p, ACN_U_MAX, in[0], in[1]);
+    acn_reg distance = acn_p1(p, ACN_U_ABS, acn_p2(p, ACN_U_SUB, in[0], in[1]));
+    acn_reg small = acn_p1(p, power, acn_p1(p, ACN_U_NEG, distance));
+    acn_reg more = acn_p2(p, ACN_U_MUL, acn_p1(p, ACN_U_LOG1P, small), acn_p_const(p, scale, k));
+    acn_reg sum = acn_p2(p, ACN_U_ADD, high, more);
+    return acn_p3(p, ACN_U_SELECT, sum, high, acn_p1(p, ACN_U_IS_FINITE, high));
+}
+#define LN2 0.69314718055994530942
+REF(log_add_exp) { return acn_value_f(log_add(in, 1)); }
+BODY(log_add_exp) { return emit_log_add(p, in, k, ACN_U_EXP, 1); }
+REF(log_add_exp2) { return acn_value_f(log_add(in, LN2)); }
+BODY(log_add_exp2) { return emit_log_add(p, in, k, ACN_U_EXP2, 1 / LN2); }
+#define LOG_ADD(id, ge_name, about)                                                                \
+    static const acn_elementwise id##_definition = {                                               \
+        .compute = ACN_COMPUTE_FLOAT, .body = id##_body, .ref = id##_ref};                         \
+    ACN_OP(id) = {                                                                                 \
+        .name = ge_name,                                                                           \
+        .doc = about,                                                                              \
+        .in = IN(ACN_REALS | ACN_BOOLS),                                                           \
+        .out = {{"y", ACN_FLOATS, 0}},                                                             \
+        ACN_ELEMENTWISE(id##_definition),                                                          \
+        .cases = "tolerance=compound " CASES,                                                      \
+    }
+LOG_ADD(log_add_exp, "LogAddExp", "y = log(e^x1 + e^x2)");
+LOG_ADD(log_add_exp2, "LogAddExp2", "y = log2(2^x1 + 2^x2)");

@@ -67,3 +67,4 @@ static acn_reg to_truth(acn_program *p, acn_reg x, acn_class k) {
 
 LOGIC(logical_and, "LogicalAnd", "y = x1 and x2", ACN_U_AND, &&);
 LOGIC(logical_or, "LogicalOr", "y = x1 or x2", ACN_U_OR, ||);
+LOGIC(logical_xor, "LogicalXor", "y = either x1 or x2", ACN_U_XOR, !=);

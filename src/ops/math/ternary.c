@@ -90,3 +90,71 @@ ACN_OP(threshold_grad) = {
     .cases = "[2,3],[2,3]|threshold=0.5 [5,7],[5,7]|threshold=-1 [0,3],[0,3]|threshold=0 "
              "[],[]|threshold=0 [1030],[1030]|threshold=0",
 };
+
+/* PyTorch's: the lower bound first, so that the upper one wins when they cross; NaN stays. */
+enum { CLAMP_X, CLAMP_LOW, CLAMP_HIGH };
+
+BODY(clamp) {
+    acn_reg y = in[CLAMP_X];
+    if (acn_in(c, CLAMP_LOW)) y = acn_p2(p, ACN_U_MAX, y, in[CLAMP_LOW]);
+    if (acn_in(c, CLAMP_HIGH)) y = acn_p2(p, ACN_U_MIN, y, in[CLAMP_HIGH]);
+    return y == in[CLAMP_X] ? acn_p1(p, ACN_U_COPY, y) : y;
+}
+REF(clamp) {
+    acn_value x = in[CLAMP_X], low = in[CLAMP_LOW], high = in[CLAMP_HIGH];
+    if (!acn_is_float_class(k)) {
+        int64_t y = x.i > low.i ? x.i : low.i;
+        return acn_value_i(y < high.i ? y : high.i);
+    }
+    if (isnan(x.f) || isnan(low.f) || isnan(high.f)) return acn_value_f(NAN);
+    double y = x.f > low.f ? x.f : low.f;
+    return acn_value_f(y < high.f ? y : high.f);
+}
+static const acn_value clamp_absent[] = {
+    [CLAMP_LOW] = {.f = -INFINITY, .i = INT64_MIN}, [CLAMP_HIGH] = {.f = INFINITY, .i = INT64_MAX}};
+static const acn_elementwise clamp_definition = {
+    .body = clamp_body, .ref = clamp_ref, .absent = clamp_absent};
+ACN_OP(clamp) = {
+    .name = "ClipByValue",
+    .doc = "y = min(max(x, clip_value_min), clip_value_max); an absent bound does nothing",
+    .in = {{"x", ACN_REALS, 0},
+           {"clip_value_min", ACN_REALS, ACN_OPTIONAL | ACN_SCALARISH},
+           {"clip_value_max", ACN_REALS, ACN_OPTIONAL | ACN_SCALARISH}},
+    .out = {{"y", ACN_REALS, 0}},
+    ACN_ELEMENTWISE(clamp_definition),
+    .cases = "[2,3],-1,1 [5,7],-,1 [5,7],1,- [4,3],[3],[1] [0,3],[3],[3] [],[],[] "
+             "[1030],[1030],[1030]",
+};
+
+REF(select) { return in[0].i ? in[1] : in[2]; }
+BODY(select) { return acn_p3(p, ACN_U_SELECT, in[1], in[2], in[0]); }
+static const acn_elementwise select_definition = {
+    .conditions = 1, .body = select_body, .ref = select_ref};
+ACN_OP(select) = {
+    .name = "SelectV2",
+    .doc = "y = condition ? then : else",
+    .in = {{"condition", ACN_BOOLS | ACN_T(ACN_U8), 0}, {"then", ACN_ALL, 0}, {"else", ACN_ALL, 0}},
+    .out = {{"result", ACN_ALL, 0}},
+    ACN_ELEMENTWISE(select_definition),
+    .cases = "bool[2,3],f32[2,3],f32[2,3] bool[5,7],i8[5,7],i8[5,7] bool[4,3],c64[3],c64[1] "
+             "bool[0,3],f64[3],f64[3] u8[],f16[],f16[] bool[1030],bf16[1030],bf16[1030] "
+             "bool[300],i64[300],i64[] bool[40],i32[40],f32[40] bool[40],bool[40],bool[40]",
+};
+
+REF(masked_scale) { return acn_value_f(in[0].f * in[1].f * attr[0].f); }
+BODY(masked_scale) {
+    acn_reg product = acn_p2(p, ACN_U_MUL, in[0], in[1]);
+    return acn_p2(p, ACN_U_MUL, product, acn_p_attr(p, 0, k));
+}
+static const acn_elementwise masked_scale_definition = {.body = masked_scale_body,
+                                                        .ref = masked_scale_ref};
+ACN_OP(masked_scale) = {
+    .name = "MaskedScale",
+    .doc = "y = x * mask * value",
+    .in = {{"x", ACN_FLOATS, 0}, {"mask", ACN_REALS | ACN_BOOLS, 0}},
+    .out = {{"y", ACN_FLOATS, 0}},
+    .attr = {{.name = "value", .kind = ACN_ATTR_FLOAT, .fallback = 1, .is_value = true}},
+    ACN_ELEMENTWISE(masked_scale_definition),
+    .cases = "tolerance=compound [2,3],u8[2,3]@0..1|value=2 [5,7],bool[5,7]|value=1.25 "
+             "[0,3],u8[0,3] [],i8[]@0..1 [1030],[1030]|value=3",
+};

@@ -2,6 +2,7 @@
  *
  * An operator whose formula takes several micro-ops has its own file (see sigmoid.c). */
 #include "ops/elementwise.h"
+#include <complex.h>
 #include <stdlib.h>
 
 #define UNARY(id, ge_name, about, in_types, out_types, how, truth, code, cases_text)               \
@@ -26,9 +27,19 @@
 
 REF(abs) {
     if (acn_is_float_class(k)) return acn_value_f(fabs(in->f));
+    if (k == ACN_K_C64) return acn_value_c(hypot(in->f, in->im), 0);
     return acn_value_i(in->i < 0 ? (int64_t)(0 - (uint64_t)in->i) : in->i);
 }
-UNARY(abs, "Abs", "y = |x|", ACN_REALS, ACN_REALS, ACN_COMPUTE_PROMOTED, false, ACN_U_ABS, CASES);
+static const acn_elementwise abs_definition = {
+    .gives_real = true, .micro = ACN_U_ABS, .ref = abs_ref};
+ACN_OP(abs) = {
+    .name = "Abs",
+    .doc = "y = |x|; of complex numbers, their length",
+    .in = {{"x", ACN_NUMBERS, 0}},
+    .out = {{"y", ACN_NUMBERS, 0}},
+    ACN_ELEMENTWISE(abs_definition),
+    .cases = CASES,
+};
 
 REF(neg) {
     if (acn_is_float_class(k)) return acn_value_f(-in->f);
@@ -107,16 +118,63 @@ ROUNDING(ceil, "Ceil", "y = smallest integer not below x", ACN_U_CEIL, ceil(x));
 ROUNDING(floor, "Floor", "y = largest integer not above x", ACN_U_FLOOR, floor(x));
 ROUNDING(trunc, "Trunc", "y = x without its fraction", ACN_U_TRUNC, trunc(x));
 
-#define FLOAT_UNARY(id, ge_name, about, code, formula)                                             \
+/* Infinities give NaN, as they do in PyTorch. */
+static double complex inverse(double complex z) {
+    double norm = creal(z) * creal(z) + cimag(z) * cimag(z);
+    return CMPLX(creal(z) / norm, -cimag(z) / norm);
+}
+
+/* Of complex numbers, too: |z| is x as one. */
+#define FLOAT_UNARY(id, ge_name, about, code, formula, complex_formula)                            \
+    REF(id) {                                                                                      \
+        double x = in->f;                                                                          \
+        if (k != ACN_K_C64) return acn_value_f(formula);                                           \
+        double complex z = CMPLX(in->f, in->im);                                                   \
+        z = complex_formula;                                                                       \
+        return acn_value_c(creal(z), cimag(z));                                                    \
+    }                                                                                              \
+    UNARY(id, ge_name, about, ACN_ALL, ACN_FLOATS | ACN_COMPLEXES, ACN_COMPUTE_FLOAT, false, code, \
+          CASES)
+FLOAT_UNARY(sqrt, "Sqrt", "y = square root of x", ACN_U_SQRT, sqrt(x), csqrt(z));
+FLOAT_UNARY(rsqrt, "Rsqrt", "y = 1 / sqrt(x)", ACN_U_RSQRT, 1.0 / sqrt(x), inverse(csqrt(z)));
+FLOAT_UNARY(reciprocal, "Reciprocal", "y = 1 / x", ACN_U_RECIP, 1.0 / x, inverse(z));
+FLOAT_UNARY(exp, "Exp", "y = e^x", ACN_U_EXP, exp(x), cexp(z));
+FLOAT_UNARY(log, "Log", "y = natural logarithm of x", ACN_U_LOG, log(x), clog(z));
+FLOAT_UNARY(tanh, "Tanh", "y = tanh(x)", ACN_U_TANH, tanh(x), ctanh(z));
+FLOAT_UNARY(sin, "Sin", "y = sin(x)", ACN_U_SIN, sin(x), csin(z));
+FLOAT_UNARY(cos, "Cos", "y = cos(x)", ACN_U_COS, cos(x), ccos(z));
+FLOAT_UNARY(tan, "Tan", "y = tan(x)", ACN_U_TAN, tan(x), ctan(z));
+FLOAT_UNARY(sinh, "Sinh", "y = sinh(x)", ACN_U_SINH, sinh(x), csinh(z));
+FLOAT_UNARY(cosh, "Cosh", "y = cosh(x)", ACN_U_COSH, cosh(x), ccosh(z));
+FLOAT_UNARY(asin, "Asin", "y = the angle whose sine is x", ACN_U_ASIN, asin(x), casin(z));
+FLOAT_UNARY(acos, "Acos", "y = the angle whose cosine is x", ACN_U_ACOS, acos(x), cacos(z));
+FLOAT_UNARY(atan, "Atan", "y = the angle whose tangent is x", ACN_U_ATAN, atan(x), catan(z));
+FLOAT_UNARY(asinh, "Asinh", "y = inverse of sinh at x", ACN_U_ASINH, asinh(x), casinh(z));
+FLOAT_UNARY(acosh, "Acosh", "y = inverse of cosh at x", ACN_U_ACOSH, acosh(x), cacosh(z));
+FLOAT_UNARY(atanh, "Atanh", "y = inverse of tanh at x", ACN_U_ATANH, atanh(x), catanh(z));
+
+#define REAL_UNARY(id, ge_name, about, code, formula)                                              \
     FLOAT_REF(id, formula)                                                                         \
     UNARY(id, ge_name, about, ACN_REALS | ACN_BOOLS, ACN_FLOATS, ACN_COMPUTE_FLOAT, false, code,   \
           CASES)
-FLOAT_UNARY(sqrt, "Sqrt", "y = square root of x", ACN_U_SQRT, sqrt(x));
-FLOAT_UNARY(rsqrt, "Rsqrt", "y = 1 / sqrt(x)", ACN_U_RSQRT, 1.0 / sqrt(x));
-FLOAT_UNARY(reciprocal, "Reciprocal", "y = 1 / x", ACN_U_RECIP, 1.0 / x);
-FLOAT_UNARY(exp, "Exp", "y = e^x", ACN_U_EXP, exp(x));
-FLOAT_UNARY(log, "Log", "y = natural logarithm of x", ACN_U_LOG, log(x));
-FLOAT_UNARY(tanh, "Tanh", "y = tanh(x)", ACN_U_TANH, tanh(x));
-FLOAT_UNARY(sin, "Sin", "y = sin(x)", ACN_U_SIN, sin(x));
-FLOAT_UNARY(cos, "Cos", "y = cos(x)", ACN_U_COS, cos(x));
-FLOAT_UNARY(erf, "Erf", "y = erf(x)", ACN_U_ERF, erf(x));
+REAL_UNARY(erf, "Erf", "y = erf(x)", ACN_U_ERF, erf(x));
+REAL_UNARY(erfc, "Erfc", "y = 1 - erf(x)", ACN_U_ERFC, erfc(x));
+REAL_UNARY(exp2, "Exp2", "y = 2^x", ACN_U_EXP2, exp2(x));
+REAL_UNARY(expm1, "Expm1", "y = e^x - 1", ACN_U_EXPM1, expm1(x));
+REAL_UNARY(log1p, "Log1p", "y = log(1 + x)", ACN_U_LOG1P, log1p(x));
+REAL_UNARY(log2, "Log2", "y = logarithm of x to base 2", ACN_U_LOG2, log2(x));
+REAL_UNARY(log10, "Log10", "y = logarithm of x to base 10", ACN_U_LOG10, log10(x));
+
+/* By halving: erf is monotonous. Where it is close to 1, erfc has the digits. */
+static double erfinv(double x) {
+    double t = fabs(x), low = 0, high = 7;
+    if (!(t < 1)) return t == 1 ? copysign(INFINITY, x) : NAN;
+    if (t < 1e-9) return x * 0.88622692545275801;
+    for (int i = 0; i < 100; i++) {
+        double middle = (low + high) / 2;
+        bool is_below = t < 0.5 ? erf(middle) < t : erfc(middle) > 1 - t;
+        *(is_below ? &low : &high) = middle;
+    }
+    return copysign(low, x);
+}
+REAL_UNARY(erfinv, "Erfinv", "y = inverse of erf at x", ACN_U_ERFINV, erfinv(x));
