@@ -169,9 +169,9 @@ def run(name, function, count, dtype, tolerance, layout):
     return {"operator": name, "dtype": str(dtype)[6:], "layout": layout, "error": error}
 
 
-def main():
+def main(table):
     wanted = sys.argv[1:]
-    for name, function, count, dtypes, tolerance in ELEMENTWISE:
+    for name, function, count, dtypes, tolerance in table:
         if wanted and name not in wanted:
             continue
         for dtype in dtypes:
@@ -181,4 +181,5 @@ def main():
                     print(json.dumps(case), flush=True)
 
 
-main()
+if __name__ == "__main__":
+    main(ELEMENTWISE)

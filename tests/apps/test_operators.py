@@ -4,16 +4,18 @@ import collections
 import json
 from pathlib import Path
 
-CLIENT = Path(__file__).with_name("client_operators.py")
+import pytest
+
+CLIENTS = {"client_operators": 1500, "client_math": 1500}
 
 
-def test_operators_agree_with_the_cpu(toolkit):
-    done = toolkit.anycann(
-        "run", "python3", CLIENT, timeout=600, TORCH_NPU_FALLBACK_CPU_DISABLE="1"
-    )
+@pytest.mark.parametrize("client", CLIENTS)
+def test_operators_agree_with_the_cpu(toolkit, client):
+    path = Path(__file__).with_name(f"{client}.py")
+    done = toolkit.anycann("run", "python3", path, timeout=600, TORCH_NPU_FALLBACK_CPU_DISABLE="1")
     cases = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
     assert done.returncode == 0, done.stderr[-2000:]
-    assert len(cases) > 1500, f"only {len(cases)} cases ran"
+    assert len(cases) > CLIENTS[client], f"only {len(cases)} cases ran"
     wrong = collections.defaultdict(list)
     for case in cases:
         if case["error"]:

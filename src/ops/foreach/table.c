@@ -63,6 +63,35 @@ REF(zero) { return acn_value_i(0); }
 BODY(zero) { return acn_p1(p, ACN_U_COPY, acn_p_const(p, 0, k)); }
 OWN(zero);
 
+enum { TO_NEAREST = 1, DOWN = 2, UP = 3, TOWARDS_ZERO = 5, FRACTION = 7 };
+
+/* The mode is a value of the call, so a program has all of them; any other copies. */
+REF(round_off) {
+    double x = in[0].f, mode = in[1].f;
+    return mode == TO_NEAREST     ? acn_value_f(rint(x))
+           : mode == DOWN         ? acn_value_f(floor(x))
+           : mode == UP           ? acn_value_f(ceil(x))
+           : mode == TOWARDS_ZERO ? acn_value_f(trunc(x))
+           : mode == FRACTION     ? acn_value_f(x - trunc(x))
+                                  : in[0];
+}
+BODY(round_off) {
+    static const struct {
+        acn_micro_code code;
+        int mode;
+    } modes[] = {{ACN_U_ROUND, TO_NEAREST}, {ACN_U_FLOOR, DOWN}, {ACN_U_CEIL, UP}};
+    acn_reg x = in[0], y = x, whole = acn_p1(p, ACN_U_TRUNC, x);
+    for (int i = 0; i < 3; i++) {
+        acn_reg is_mode = acn_p2(p, ACN_U_EQ, in[1], acn_p_const(p, modes[i].mode, k));
+        y = acn_p3(p, ACN_U_SELECT, acn_p1(p, modes[i].code, x), y, is_mode);
+    }
+    acn_reg is_trunc = acn_p2(p, ACN_U_EQ, in[1], acn_p_const(p, TOWARDS_ZERO, k));
+    y = acn_p3(p, ACN_U_SELECT, whole, y, is_trunc);
+    acn_reg is_fraction = acn_p2(p, ACN_U_EQ, in[1], acn_p_const(p, FRACTION, k));
+    return acn_p3(p, ACN_U_SELECT, acn_p2(p, ACN_U_SUB, x, whole), y, is_fraction);
+}
+OWN(round_off);
+
 REF(copy) { return in[0]; }
 BODY(copy) { return acn_p1(p, ACN_U_COPY, in[0]); }
 OWN(copy);
@@ -79,6 +108,8 @@ OWN(copy);
     { TENSOR("x", types) }
 #define X_SCALAR(types)                                                                            \
     { TENSOR("x", types), NUMBER("scalar") }
+#define X_MODE(types)                                                                              \
+    { TENSOR("x", types), NUMBER("roundMode") }
 #define SCALAR_X(types)                                                                            \
     { NUMBER("scalar"), TENSOR("x", types) }
 #define X2(types)                                                                                  \
@@ -137,6 +168,23 @@ UNARY(foreach_sin, "ForeachSin", "Sin");
 UNARY(foreach_cos, "ForeachCos", "Cos");
 UNARY(foreach_erf, "ForeachErf", "Erf");
 UNARY(foreach_sigmoid, "ForeachSigmoid", "Sigmoid");
+UNARY(foreach_acos, "ForeachAcos", "Acos");
+UNARY(foreach_asin, "ForeachAsin", "Asin");
+UNARY(foreach_atan, "ForeachAtan", "Atan");
+UNARY(foreach_cosh, "ForeachCosh", "Cosh");
+UNARY(foreach_sinh, "ForeachSinh", "Sinh");
+UNARY(foreach_tan, "ForeachTan", "Tan");
+UNARY(foreach_erfc, "ForeachErfc", "Erfc");
+UNARY(foreach_expm1, "ForeachExpm1", "Expm1");
+UNARY(foreach_log10, "ForeachLog10", "Log10");
+UNARY(foreach_log1p, "ForeachLog1p", "Log1p");
+UNARY(foreach_log2, "ForeachLog2", "Log2");
+FOREACH(foreach_sign, "ForeachSign", "Sign of each member", OF("Sign"), ACN_REALS, X, NO_ATTR,
+        X_CASES);
+FOREACH(foreach_round_off, "ForeachRoundOffNumber",
+        "Each member rounded: 1 to nearest, 2 down, 3 up, 5 towards zero, 7 what that leaves",
+        BY(round_off), ACN_FLOATS, X_MODE, NO_ATTR,
+        "{[2,3],[4]},1 {[5,7],[]},2 {[9]},3 {[9],[40]},5 {[9],[300]},7");
 FOREACH(foreach_abs, "ForeachAbs", "Absolute value of each member", OF("Abs"), ACN_REALS, X,
         NO_ATTR, X_CASES);
 FOREACH(foreach_neg, "ForeachNeg", "Minus each member", OF("Neg"), ACN_REALS, X, NO_ATTR, X_CASES);
