@@ -1,28 +1,9 @@
-/* index_put.c - IndexPutV2: the inverse of Index, x[indices] = value or += value.
- *
- * Positions may name an element twice: the last value stays, and sums are taken in order, so
- * positions are never shared out between threads; only blocks outside them are.
- */
-#include "base/half.h"
-#include "base/pool.h"
+/* index_put.c - IndexPutV2: the inverse of Index, x[indices] = value or += value. */
 #include "ops/index/index.h"
+#include "ops/index/put.h"
 #include <string.h>
 
 enum { X, VALUE, INDICES, MASK = 1 };
-
-typedef struct put_plan {
-    acn_copy copy; /* x to y, when they are not the same */
-    acn_take take; /* dense side: value, broadcast; indexed side: y */
-    acn_dtype dtype;
-    bool accumulates;
-} put_plan;
-
-typedef struct task {
-    const put_plan *plan;
-    const int64_t *offsets;
-    const char *value;
-    char *y;
-} task;
 
 static acn_status read_list(const acn_call *c, acn_index_list *list) {
     const acn_tensor *x = acn_in(c, X), *value = acn_in(c, VALUE);
@@ -54,105 +35,23 @@ static acn_status infer(acn_call *c) {
 static acn_status plan(acn_call *c) {
     acn_index_list list;
     ACN_TRY(read_list(c, &list));
-    put_plan *p = acn_plan_alloc(c, sizeof *p);
+    acn_put *p = acn_plan_alloc(c, sizeof *p);
     if (!p) return acn_fail(ACN_BAD_ALLOC, "no memory for a plan");
     c->plan->data = p;
-    p->dtype = acn_out(c, 0)->dtype;
-    p->accumulates = acn_attr_int(c, 0);
-    ACN_TRY(acn_copy_plan(&p->copy, acn_out(c, 0), acn_in(c, X)));
-    if (list.is_ambiguous) return ACN_OK;
-    acn_tensor dense = acn_tensor_broadcast(acn_in(c, VALUE), list.result_rank, list.result);
-    ACN_TRY(acn_take_plan(&p->take, c, acn_out(c, 0), &dense, list.count, list.dims, list.tensors,
-                          list.first, list.rank));
-    c->plan->workspace_bytes = acn_take_workspace_bytes(&p->take);
+    acn_tensor dense = {0};
+    if (!list.is_ambiguous)
+        dense = acn_tensor_broadcast(acn_in(c, VALUE), list.result_rank, list.result);
+    ACN_TRY(acn_put_plan(p, c, acn_out(c, 0), acn_in(c, X), list.is_ambiguous ? NULL : &dense,
+                         list.count, list.dims, list.tensors, list.first, list.rank,
+                         acn_attr_int(c, 0)));
+    c->plan->workspace_bytes = acn_put_workspace_bytes(p);
     c->plan->cost_us = (uint32_t)(acn_tensor_count(&dense) / 256);
     return ACN_OK;
 }
 
-#define ADD_RUN(T, sum)                                                                            \
-    for (int64_t i = 0; i < n; i++) {                                                              \
-        T *place = (T *)(to + i * to_stride);                                                      \
-        T a = *place, b = *(const T *)(from + i * from_stride);                                    \
-        *place = (T)(sum);                                                                         \
-    }                                                                                              \
-    break
-
-static void add_run(acn_dtype dtype, char *to, int64_t to_stride, const char *from,
-                    int64_t from_stride, int64_t n) {
-    switch (dtype) {
-    case ACN_F32:
-        ADD_RUN(float, a + b);
-    case ACN_F64:
-        ADD_RUN(double, a + b);
-    case ACN_F16:
-        ADD_RUN(uint16_t, acn_f32_to_f16(acn_f16_to_f32(a) + acn_f16_to_f32(b)));
-    case ACN_BF16:
-        ADD_RUN(uint16_t, acn_f32_to_bf16(acn_bf16_to_f32(a) + acn_bf16_to_f32(b)));
-    case ACN_C64:
-        ADD_RUN(float _Complex, a + b);
-    case ACN_I64:
-        ADD_RUN(uint64_t, a + b);
-    case ACN_I32:
-        ADD_RUN(uint32_t, a + b);
-    case ACN_I16:
-        ADD_RUN(uint16_t, a + b);
-    case ACN_BOOL:
-        ADD_RUN(uint8_t, a | b);
-    default:
-        ADD_RUN(uint8_t, a + b);
-    }
-}
-
-static void put_run(const put_plan *p, char *to, int64_t to_stride, const char *from,
-                    int64_t from_stride, int64_t n) {
-    if (p->accumulates) {
-        add_run(p->dtype, to, to_stride, from, from_stride, n);
-        return;
-    }
-    ACN_BY_BYTES(p->take.bytes, T, {
-        for (int64_t i = 0; i < n; i++)
-            *(T *)(to + i * to_stride) = *(const T *)(from + i * from_stride);
-    });
-}
-
-static void put_block(const put_plan *p, char *to, const char *from) {
-    const acn_walk *w = &p->take.inner;
-    int last = w->rank - 1;
-    int64_t rows = 1;
-    for (int d = 0; d < last; d++)
-        rows *= w->dims[d];
-    acn_walk_at at = {0};
-    for (int64_t r = 0; r < rows; r++, acn_walk_next(w, last, &at))
-        put_run(p, to + at.offset[1], w->strides[1][last], from + at.offset[0], w->strides[0][last],
-                w->dims[last]);
-}
-
-static void put_outer(void *context, int64_t chunk, int worker) {
-    (void)worker;
-    const task *t = context;
-    const acn_take *take = &t->plan->take;
-    acn_walk_at outer, at = {0};
-    acn_walk_seek(&take->outer, take->outer.rank, chunk, &outer);
-    for (int64_t i = 0; i < take->positions;
-         i++, acn_walk_next(&take->picked, take->picked.rank, &at))
-        put_block(t->plan, t->y + outer.offset[1] + t->offsets[i],
-                  t->value + outer.offset[0] + at.offset[0]);
-}
-
 static acn_status run(acn_call *c) {
-    const put_plan *p = c->plan->data;
-    acn_tensor *y = acn_out(c, 0);
-    const acn_tensor *x = acn_in(c, X);
-    int64_t *offsets = c->workspace;
-    if (p->take.chunks > 0) {
-        if (p->take.count == 0) offsets[0] = 0;
-        ACN_TRY(acn_take_offsets(&p->take, c, offsets));
-    }
-    if (y->data != x->data) acn_copy_run(&p->copy, y->data, x->data);
-    if (p->take.chunks == 0) return ACN_OK;
-    task t = {.plan = p, .offsets = offsets, .value = acn_in(c, VALUE)->data, .y = y->data};
-    acn_pool_run(acn_walk_count(&p->take.outer), put_outer, &t);
-    return ACN_OK;
+    return acn_put_run(c->plan->data, c, acn_out(c, 0)->data, acn_in(c, X)->data,
+                       acn_in(c, VALUE)->data, NULL, c->workspace);
 }
 
 static acn_status run0(acn_call *c) {

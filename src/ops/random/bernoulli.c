@@ -70,7 +70,7 @@ static acn_status run0(acn_call *call) {
 ACN_OP(StatelessBernoulli) = {
     .name = "StatelessBernoulli",
     .doc = "1 with probability prob, else 0; Philox4x32-10 of seed and offset.",
-    .in = {{"prob", ACN_FLOATS, ACN_SCALARISH | ACN_UNALIASED}},
+    .in = {{"prob", ACN_FLOATS, ACN_SCALARISH | ACN_UNALIASED}, ACN_DRAW_INPUTS},
     .out = {{"y", ACN_REALS | ACN_BOOLS}},
     .attr = {ACN_DRAW_ATTRS},
     .infer = infer,

@@ -1,13 +1,31 @@
 /* draw.c - see draw.h. */
 #include "ops/random/draw.h"
 #include "base/pool.h"
+#include <string.h>
 
 enum { CHUNK = 16 * ACN_ROW_TILE };
 
+static bool given(const acn_call *call, const char *name, uint64_t *value) {
+    for (int s = 0; s < ACN_MAX_INPUTS && call->op->in[s].name; s++) {
+        if (strcmp(call->op->in[s].name, name) != 0) continue;
+        const acn_tensor *t = acn_in(call, s);
+        if (!t || acn_tensor_count(t) == 0) return false;
+        *value = (uint64_t)acn_load_value(t->data, t->dtype).i;
+        return true;
+    }
+    return false;
+}
+
+acn_philox acn_draw_seed(const acn_call *call) {
+    acn_philox p = {(uint64_t)acn_attr_int(call, ACN_DRAW_SEED), 0};
+    (void)given(call, "seed_tensor", &p.seed);
+    (void)given(call, "offset_tensor", &p.offset);
+    p.offset += (uint64_t)acn_attr_int(call, ACN_DRAW_OFFSET);
+    return p;
+}
+
 acn_draw acn_draw_begin(const acn_call *call) {
-    acn_draw draw = {.call = call, .y = acn_out(call, 0)};
-    draw.random.seed = (uint64_t)acn_attr_int(call, ACN_DRAW_SEED);
-    draw.random.offset = (uint64_t)acn_attr_int(call, ACN_DRAW_OFFSET);
+    acn_draw draw = {.call = call, .y = acn_out(call, 0), .random = acn_draw_seed(call)};
     draw.klass = draw.y->dtype == ACN_F64            ? ACN_K_F64
                  : acn_dtype_is_float(draw.y->dtype) ? ACN_K_F32
                                                      : ACN_K_I64;

@@ -40,6 +40,14 @@ enum { ACN_DRAW_SEED, ACN_DRAW_OFFSET, ACN_DRAW_SHAPE, ACN_DRAW_OWN };
         {.name = "offset", .kind = ACN_ATTR_INT, .is_value = true}, {                              \
         .name = "shape", .kind = ACN_ATTR_INTS                                                     \
     }
+/* Optional inputs that every random operator has: a captured graph's seed and offset lie on the
+ * device, and the offset attribute is added to the latter. */
+#define ACN_DRAW_INPUTS                                                                            \
+    {.name = "seed_tensor", .dtypes = ACN_INTS, .flags = ACN_OPTIONAL | ACN_UNALIASED}, {          \
+        .name = "offset_tensor", .dtypes = ACN_INTS, .flags = ACN_OPTIONAL | ACN_UNALIASED         \
+    }
+/* What both come to. */
+acn_philox acn_draw_seed(const acn_call *call);
 acn_draw acn_draw_begin(const acn_call *call);
 /* infer for outputs whose shape is the attribute's, or the client's choice. */
 acn_status acn_draw_infer(acn_call *call);

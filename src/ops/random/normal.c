@@ -138,7 +138,7 @@ static acn_status run0(acn_call *call) {
 ACN_OP(StatelessNormal) = {
     .name = "StatelessNormal",
     .doc = "Normal numbers of the given mean and deviation; Philox4x32-10 of seed and offset.",
-    .in = {{"mean", ACN_FLOATS, ACN_OPTIONAL}, {"std", ACN_FLOATS, ACN_OPTIONAL}},
+    .in = {{"mean", ACN_FLOATS, ACN_OPTIONAL}, {"std", ACN_FLOATS, ACN_OPTIONAL}, ACN_DRAW_INPUTS},
     .out = {{"y", ACN_FLOATS}},
     .attr = {ACN_DRAW_ATTRS, VALUE("mean_value", 0), VALUE("std_value", 1)},
     .infer = infer,

@@ -90,6 +90,7 @@ static acn_status run0_uniform(acn_call *call) {
 ACN_OP(StatelessUniform) = {
     .name = "StatelessUniform",
     .doc = "Numbers in [from, to), evenly distributed; Philox4x32-10 of seed and offset.",
+    .in = {ACN_DRAW_INPUTS},
     .out = {{"y", ACN_FLOATS}},
     .attr = {ACN_DRAW_ATTRS, VALUE("from", 0), VALUE("to", 1)},
     .infer = acn_draw_infer,
@@ -98,7 +99,8 @@ ACN_OP(StatelessUniform) = {
     .run = run_uniform,
     .run0 = run0_uniform,
     .cases =
-        "->[5,7]|seed=1 ->[3,1000]|seed=7,offset=12,from=-2,to=3 ->f32[40000]|seed=3 ->[0] ->[]",
+        "->[5,7]|seed=1 ->[3,1000]|seed=7,offset=12,from=-2,to=3 ->f32[40000]|seed=3 ->[0] ->[] "
+        "i64[1]@5..5,i64[1]@9..9->f32[50]|offset=4",
 };
 
 /* ---- integers -------------------------------------------------------------------------------- */
@@ -192,6 +194,7 @@ ACN_OP(StatelessRandom) = {
     .name = "StatelessRandom",
     .doc =
         "Integers in [from, to), or in all of the type's range; Philox4x32-10 of seed and offset.",
+    .in = {ACN_DRAW_INPUTS},
     .out = {{"y", ACN_REALS | ACN_BOOLS}},
     .attr = {ACN_DRAW_ATTRS, WHOLE("from"), WHOLE("to")},
     .infer = acn_draw_infer,
