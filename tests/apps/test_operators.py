@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-CLIENTS = {"client_operators": 1500, "client_math": 1500}
+CLIENTS = {"client_operators": 1500, "client_math": 1500, "client_arrays": 2000}
 
 
 @pytest.mark.parametrize("client", CLIENTS)

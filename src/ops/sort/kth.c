@@ -41,8 +41,8 @@ static acn_status infer(acn_call *c) {
     uint32_t mask;
     ACN_TRY(mask_of(c, &mask));
     int64_t n = length_of(x, mask), k = acn_attr_int(c, K), dims[ACN_MAX_DIMS];
-    bool has_result = n > 0 || (!c->attr[DIM].is_present && acn_dtype_is_float(x->dtype));
-    if (!has_result) return acn_bad_input(c, 0, "expected at least one element to choose from");
+    if (n == 0 && c->attr[DIM].is_present)
+        return acn_bad_input(c, 0, "expected at least one element to choose from");
     if (kind_of(c) == KTH && (k < 1 || k > n))
         return acn_bad_attr(c, K, "is %lld; expected 1 to %lld, the dimension's size", (long long)k,
                             (long long)n);
@@ -137,9 +137,10 @@ static void run_chunk(void *context, int64_t chunk, int worker) {
     }
 }
 
-/* Of nothing: PyTorch's median of an empty tensor. */
+/* Of nothing: PyTorch's median of an empty tensor, NaN, and what that becomes as an integer. */
 static acn_status give_nan(const acn_call *c) {
-    acn_store_value(acn_out(c, 0)->data, acn_out(c, 0)->dtype, (acn_value){.f = NAN});
+    acn_value nan = {.f = NAN, .i = acn_out(c, 0)->dtype == ACN_I64 ? INT64_MIN : INT32_MIN};
+    acn_store_value(acn_out(c, 0)->data, acn_out(c, 0)->dtype, nan);
     if (acn_out(c, 1)) acn_store_value(acn_out(c, 1)->data, acn_out(c, 1)->dtype, (acn_value){0});
     return ACN_OK;
 }

@@ -149,7 +149,7 @@ static acn_status give(acn_call *c, int dim, int64_t slices, const int64_t *orde
     if (y->rank) dims[dim] = distinct;
     acn_out_set_shape(c, Y, y->rank, dims);
     bool gives_counts = counts && acn_tensor_count(counts) >= slices;
-    if (counts && acn_attr_int(c, RETURN_COUNTS)) acn_out_set_shape(c, COUNTS, 1, &distinct);
+    if (gives_counts) acn_out_set_shape(c, COUNTS, 1, &distinct);
     for (int64_t i = 0, first = 0; i < slices; i++) {
         if (inverse) *(int64_t *)acn_tensor_at(inverse, order[i]) = group[i];
         if (i > 0 && group[i] == group[i - 1]) continue;
