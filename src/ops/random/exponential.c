@@ -2,7 +2,7 @@
 #include "ops/random/draw.h"
 #include <math.h>
 
-enum { LAMBDA = 2 };
+enum { LAMBDA = ACN_DRAW_OWN };
 
 static double waiting(const acn_draw *draw, uint32_t word) {
     return -log(((double)word + 0.5) * 0x1p-32) / draw->a;

@@ -10,7 +10,7 @@
 #include <math.h>
 #include <stdatomic.h>
 
-enum { COUNT = 2, REPLACEMENT };
+enum { COUNT = ACN_DRAW_OWN, REPLACEMENT };
 
 typedef struct rows {
     int64_t rows, categories, samples;
