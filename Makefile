@@ -3,7 +3,8 @@
 #   make            build build/toolkit
 #   make demo       install what is missing, build, train a small network on npu:0
 #   make check      style, C tests, ABI tests, Python clients (.ci/run calls it)
-#   make check-all  also sanitizers and benchmarks
+#   make check-all  also slow tests, sanitizers, aarch64 and benchmarks
+#   make check-aarch64   C tests of a cross build, under qemu-user
 #   make bench      speed, as ratios to other libraries
 #   make compatibility   write COMPATIBILITY.md
 #   make install    copy the toolkit to PREFIX
@@ -32,7 +33,8 @@ PIP_INSTALL = bin/python -m pip install --quiet --disable-pip-version-check \
 export TOOLKIT
 MAKEFLAGS += --no-print-directory
 
-.PHONY: all build deps venv venv-ort demo check check-all style test-c test-python sanitize bench \
+.PHONY: all build deps venv venv-ort demo check check-all style test-c test-python sanitize \
+        check-aarch64 bench \
         compatibility install wheel deb clean
 
 all: build
@@ -72,6 +74,7 @@ check: deps
 check-all: check
 	$(VENV)/bin/python -m pytest -q -ra -m slow tests
 	$(MAKE) sanitize
+	$(MAKE) check-aarch64
 	$(MAKE) bench
 
 style: $(VENV)/.stamp
@@ -93,6 +96,14 @@ sanitize: deps
 	cmake -G Ninja -S . -B $(BUILD)-tsan -DACN_SANITIZE=thread $(CMAKE_ARGS)
 	cmake --build $(BUILD)-tsan --parallel $(JOBS)
 	ctest --test-dir $(BUILD)-tsan --output-on-failure -j $(JOBS)
+
+# `make wheel BUILD=build-aarch64` then packs what this builds.
+check-aarch64:
+	PYTHON="$(PYTHON)" tools/install-deps.sh aarch64
+	tools/aarch64-sysroot.sh $(BUILD)-aarch64/sysroot
+	cmake -G Ninja -S . -B $(BUILD)-aarch64 -DCMAKE_TOOLCHAIN_FILE=cmake/aarch64.cmake $(CMAKE_ARGS)
+	cmake --build $(BUILD)-aarch64 --parallel $(JOBS)
+	ctest --test-dir $(BUILD)-aarch64 --output-on-failure -j $(JOBS)
 
 bench: build venv
 	cmake --build $(BUILD) --parallel $(JOBS) --target bench
@@ -116,4 +127,4 @@ wheel deb: build
 	$(PYTHON) packaging/$@.py $(BUILD)/stage dist
 
 clean:
-	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-tsan
+	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-tsan $(BUILD)-aarch64

@@ -2,6 +2,7 @@
 # install-deps.sh - installs the system packages that building and testing need, and only those that
 # are missing: on a machine that has them it does nothing, needs no rights and no network.
 # Debian 12, Ubuntu 22.04 and later. PYTHON: the interpreter that will make the environments.
+# "install-deps.sh aarch64" also installs what the cross build for aarch64 and its tests need.
 set -eu
 : "${PYTHON:=python3}"
 
@@ -23,6 +24,12 @@ need clang-format command -v clang-format
 need git command -v git
 need python3 command -v "$PYTHON"
 need python3-venv "$PYTHON" -c 'import venv, ensurepip'
+if [ "${1:-}" = aarch64 ]; then
+    need gcc-aarch64-linux-gnu command -v aarch64-linux-gnu-gcc
+    need g++-aarch64-linux-gnu command -v aarch64-linux-gnu-g++
+    need libc6-dev-arm64-cross test -e /usr/aarch64-linux-gnu/include/stdlib.h
+    need qemu-user command -v qemu-aarch64
+fi
 
 [ -n "$missing" ] || exit 0
 echo "missing:$missing"

@@ -125,7 +125,7 @@ def find_counts(parameters):
 WRAPPER = """\
 static acn_trace_function {name}_function;
 static {start}({declarations}) {{
-    uint64_t acn_start_ns = acn_trace_now_ns();
+    uint64_t acn_start_ns = acn_trace_enter(&{name}_function);
     {keep}(({returns} (*)({declarations})){name}_function.real)({names});
     const acn_trace_value acn_values[] = {{{values}}};
     acn_trace_call(&{name}_function, acn_start_ns, acn_values);{give}

@@ -2,6 +2,7 @@
  * processes together. The tracer (src/doors/trace) writes FOLDER/PID.jsonl, one event of Chrome's
  * trace format a line; FOLDER/timeline.json is those lines as one list, which Perfetto loads. */
 #define _GNU_SOURCE
+#include "doors/anycann/open_calls.h"
 #include "tools/tool.h"
 #include <dirent.h>
 #include <errno.h>
@@ -51,9 +52,39 @@ static void add_file(totals *t, const char *path) {
     fclose(file);
 }
 
-static int is_lines(const struct dirent *entry) {
-    size_t length = strlen(entry->d_name);
-    return length > 6 && strcmp(entry->d_name + length - 6, ".jsonl") == 0;
+static bool ends_with(const struct dirent *entry, const char *end) {
+    size_t length = strlen(entry->d_name), n = strlen(end);
+    return length > n && strcmp(entry->d_name + length - n, end) == 0;
+}
+
+static int is_lines(const struct dirent *entry) { return ends_with(entry, ".jsonl"); }
+static int is_open(const struct dirent *entry) { return ends_with(entry, ".open"); }
+
+/* The calls that a process was in when it ended; a process that ended well waited for none. */
+static void print_open_calls(const char *path, int pid) {
+    acn_open_call calls[ACN_OPEN_CALLS];
+    FILE *file = fopen(path, "re");
+    size_t count = file ? fread(calls, sizeof calls[0], ACN_OPEN_CALLS, file) : 0;
+    if (file) fclose(file);
+    for (size_t i = 0; i < count; i++) {
+        int thread = atomic_load(&calls[i].thread);
+        if (thread == 0) continue;
+        acn_say(0, "process %d, thread %d ended in %.*s, which had not returned", pid, thread,
+                (int)sizeof calls[i].name, calls[i].name);
+    }
+}
+
+static void end_open_calls(const char *folder, int status) {
+    struct dirent **entries;
+    int count = scandir(folder, &entries, is_open, alphasort);
+    for (int i = 0; i < count; i++) {
+        char path[PATH_MAX + 300];
+        snprintf(path, sizeof path, "%s/%s", folder, entries[i]->d_name);
+        if (status != 0) print_open_calls(path, atoi(entries[i]->d_name));
+        unlink(path);
+        free(entries[i]);
+    }
+    if (count >= 0) free(entries);
 }
 
 static int put_together(const char *folder, totals *t) {
@@ -134,6 +165,7 @@ int acn_verb_trace(int argc, char **argv) {
     totals t = {.calls = 0};
     code = put_together(folder, &t);
     if (code == ACN_EXIT_FINE) print_summary(&t, folder, status);
+    end_open_calls(folder, status);
     for (int i = 0; i < LAST_CALLS; i++)
         free(t.last[i]);
     return code != ACN_EXIT_FINE ? code : status;

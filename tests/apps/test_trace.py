@@ -106,6 +106,14 @@ def test_a_process_that_is_killed(toolkit, tmp_path):
     assert any("aclrtSetDevice" in line and "107001" in line for line in last)
 
 
+def test_a_call_that_does_not_return(toolkit, tmp_path):
+    code = ACL + "acl.aclrtSetDevice(0)\nacl.aclrtMalloc(ctypes.c_void_p(8), 64, 0)"
+    trace = run(toolkit, tmp_path / "run", "python3", "-c", code)
+    assert trace.result.returncode == 128 + 11
+    assert "aclrtMalloc, which had not returned" in trace.result.stderr
+    assert {path.suffix for path in (tmp_path / "run").iterdir()} == {".json", ".jsonl"}
+
+
 def test_a_child_of_fork_has_lines_of_its_own(toolkit, tmp_path):
     code = ACL + "pid = os.fork()\nacl.aclrtSetDevice(0)\nif pid: os.waitpid(pid, 0)"
     trace = run(toolkit, tmp_path / "run", "python3", "-c", code)

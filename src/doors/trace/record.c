@@ -1,7 +1,9 @@
 /* record.c - the tracer's files and lines. Each process writes FOLDER/PID.jsonl, one event a line,
  * each with one write: lines of several threads do not mix, and nothing is lost however a process
- * ends. A child of fork opens a file of its own. */
+ * ends. A call is written when it has returned; those that have not stand in FOLDER/PID.open, which
+ * is mapped. A child of fork opens files of its own. */
 #include "doors/anycann/observe.h"
+#include "doors/anycann/open_calls.h"
 #include "doors/trace/trace.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -22,8 +24,11 @@ static char folder[4000];
 static int file = -1, pid;
 static _Thread_local int thread;
 static _Atomic uint8_t is_named[NAMED_STREAMS];
+static acn_open_call *open_calls; /* NULL: none are noted */
+static _Atomic int open_count;
+static _Thread_local acn_open_call *own_call; /* this thread's */
 
-uint64_t acn_trace_now_ns(void) {
+static uint64_t now_ns(void) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
@@ -54,10 +59,25 @@ static void name_track(const char *what, int track, const char *format, ...) {
     write_line(&text);
 }
 
+static void map_open_calls(void) {
+    const size_t bytes = ACN_OPEN_CALLS * sizeof *open_calls;
+    char path[sizeof folder + 32];
+    snprintf(path, sizeof path, "%s/%d.open", folder, pid);
+    int mapped = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    void *memory = MAP_FAILED;
+    if (mapped >= 0 && ftruncate(mapped, (off_t)bytes) == 0)
+        memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, mapped, 0);
+    if (mapped >= 0) close(mapped);
+    open_calls = memory != MAP_FAILED ? memory : NULL;
+    open_count = 0;
+    own_call = NULL;
+}
+
 static void open_file(void) {
     char path[sizeof folder + 32], name[64] = "";
     pid = (int)getpid();
     snprintf(path, sizeof path, "%s/%d.jsonl", folder, pid);
+    map_open_calls();
     file = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
     int comm = open("/proc/self/comm", O_RDONLY | O_CLOEXEC);
     ssize_t length = comm >= 0 ? read(comm, name, sizeof name - 1) : 0;
@@ -87,12 +107,30 @@ static void add_head(acn_trace_text *text, const char *name, const char *categor
                   (double)(end_ns - start_ns) / 1e3);
 }
 
+static acn_open_call *find_own_call(void) {
+    if (own_call == NULL && open_calls != NULL && open_count < ACN_OPEN_CALLS) {
+        int place = open_count++;
+        if (place < ACN_OPEN_CALLS) own_call = &open_calls[place];
+    }
+    return own_call;
+}
+
+uint64_t acn_trace_enter(const acn_trace_function *function) {
+    acn_open_call *call = find_own_call();
+    if (call) {
+        memccpy(call->name, function->name, 0, sizeof call->name - 1);
+        atomic_store_explicit(&call->thread, current_thread(), memory_order_release);
+    }
+    return now_ns();
+}
+
 void acn_trace_call(const acn_trace_function *function, uint64_t start_ns,
                     const acn_trace_value *values) {
-    uint64_t end_ns = acn_trace_now_ns();
+    uint64_t end_ns = now_ns();
     int kept = errno;
     acn_trace_text text;
     text.length = 0;
+    if (own_call) atomic_store_explicit(&own_call->thread, 0, memory_order_release);
     add_head(&text, function->name, function->group, current_thread(), start_ns, end_ns);
     acn_trace_add_arguments(&text, function, values);
     acn_trace_add(&text, "}");

@@ -75,7 +75,8 @@ typedef struct acn_trace_door {
 extern const acn_trace_door acn_trace_doors[];
 extern const int acn_trace_door_count;
 
-uint64_t acn_trace_now_ns(void);
+/* Notes that this thread is in a call from now on; returns the time. */
+uint64_t acn_trace_enter(const acn_trace_function *function);
 /* Writes the line of a call that has returned; |values| has the result last. Keeps errno. */
 void acn_trace_call(const acn_trace_function *function, uint64_t start_ns,
                     const acn_trace_value *values);
