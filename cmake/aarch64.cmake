@@ -13,5 +13,7 @@ set(CMAKE_LIBRARY_ARCHITECTURE aarch64-linux-gnu)
 set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)
 set(CMAKE_FIND_ROOT_PATH_MODE_LIBRARY ONLY)
 set(CMAKE_FIND_ROOT_PATH_MODE_INCLUDE ONLY)
-# Windows of 1 TiB of addresses are reserved, which needs qemu's own address space to be large.
-set(CMAKE_CROSSCOMPILING_EMULATOR qemu-aarch64 -L /usr/aarch64-linux-gnu)
+# qemu keeps a note for each page of the addresses that are reserved: a window of 1 TiB would take
+# gigabytes of them. Within 32 GiB the library makes do with less.
+set(CMAKE_CROSSCOMPILING_EMULATOR
+    qemu-aarch64 -R 32G -E ANYCANN_MEMORY=2G -L /usr/aarch64-linux-gnu)

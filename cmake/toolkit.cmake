@@ -20,6 +20,16 @@ foreach(program IN ITEMS anycann npu-smi)
     set_target_properties(${program} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${ACN_TOOLKIT}/bin")
 endforeach()
 
+# Asked of the operators themselves; builds with sanitizers are for tests only.
+set(ACN_OPERATORS_PAGE ${ACN_TOOLKIT}/share/doc/anycann/operators.md)
+add_custom_command(OUTPUT ${ACN_OPERATORS_PAGE}
+    COMMAND anycann ops --markdown > ${ACN_OPERATORS_PAGE}
+    DEPENDS anycann acn_shared
+    COMMENT "Page of operators" VERBATIM)
+if(NOT ACN_SANITIZE)
+    add_custom_target(acn_operators_page ALL DEPENDS ${ACN_OPERATORS_PAGE})
+endif()
+
 configure_file(packaging/toolkit/set_env.sh "${ACN_TOOLKIT}/set_env.sh" COPYONLY)
 configure_file(packaging/toolkit/completion.bash
     "${ACN_TOOLKIT}/share/bash-completion/completions/anycann" COPYONLY)

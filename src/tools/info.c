@@ -2,6 +2,7 @@
 #include "base/report.h"
 #include "doors/anycann/describe.h"
 #include "tools/tool.h"
+#include <string.h>
 
 static void add_row(void *table, const char *const *cells) { acn_table_row(table, cells); }
 
@@ -28,11 +29,49 @@ int acn_verb_info(int argc, char **argv) {
     return ACN_EXIT_FINE;
 }
 
+typedef struct page {
+    acn_tool_op_fn *op;
+    acn_table *parts; /* of the operator at hand */
+    bool is_first;    /* of its parts */
+} page;
+
+static void print_part(void *context, const char *const *cells) {
+    page *p = context;
+    bool is_part = strcmp(cells[0], "operator") != 0 && strcmp(cells[0], "aclnn") != 0;
+    if (strcmp(cells[0], "operator") == 0) printf("\n## %s\n\n%s\n", cells[1], cells[3]);
+    if (is_part && p->is_first) puts("\n| part | name | types | |\n| --- | --- | --- | --- |");
+    if (is_part) {
+        printf("| %s | `%s` | %s | %s |\n", cells[0], cells[1], cells[2], cells[3]);
+        p->is_first = false;
+    }
+}
+
+static void print_section(void *context, const char *const *cells) {
+    static const char *const headings[] = {"part", "name", "types", "note"};
+    page *p = context;
+    p->parts = acn_table_new(4, headings);
+    p->is_first = true;
+    p->op(cells[0], add_row, p->parts);
+    acn_table_visit(p->parts, print_part, p);
+    acn_table_free(p->parts);
+    if (*cells[3]) printf("\naclnn: %s\n", cells[3]);
+}
+
+/* The reference page of all operators, from their own definitions. */
+static int print_page(void) {
+    page p = {.op = (acn_tool_op_fn *)acn_core_function("acn_tool_op")};
+    puts("# Operators\n\nMade from the operators' definitions: `anycann ops --markdown`; "
+         "`anycann ops NAME` prints one.");
+    ((acn_tool_ops_fn *)acn_core_function("acn_tool_ops"))(print_section, &p);
+    return ACN_EXIT_FINE;
+}
+
 int acn_verb_ops(int argc, char **argv) {
     static const char *const all[] = {"operator", "types", "meaning", "aclnn"};
     static const char *const one[] = {"part", "name", "types", "note"};
     bool is_json;
     const char *word;
+    if (argc == 2 && strcmp(argv[1], "--markdown") == 0) return print_page();
     if (!acn_listing_options(argc, argv, &is_json, &word)) return ACN_EXIT_USAGE;
 
     acn_table *table = acn_table_new(4, word ? one : all);

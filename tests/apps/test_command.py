@@ -103,6 +103,18 @@ def test_lists_in_json(toolkit):
     assert [row["name"] for row in parts if row["part"] == "input"] == ["x1", "x2"]
 
 
+def test_reference_pages(toolkit):
+    """Made by the build; every operator and every function is on them."""
+    pages = toolkit.home / "share/doc/anycann"
+    operators = (pages / "operators.md").read_text()
+    assert operators == succeeded(toolkit.anycann("ops", "--markdown"))
+    for row in json.loads(succeeded(toolkit.anycann("ops", "--json"))):
+        assert f"\n## {row['operator']}\n\n{row['meaning']}" in operators
+    assert "| attribute | `perm` | ints | required |" in operators
+    assert " aclrtMalloc(void **devPtr" in (pages / "api.md").read_text()
+    assert "| 107002 | ACL_ERROR_RT_CONTEXT_NULL |" in (pages / "codes.md").read_text()
+
+
 @pytest.mark.parametrize("client", ["torch_npu", "onnxruntime-cann"])
 def test_coverage_lists_every_symbol_with_its_state(toolkit, client):
     result = toolkit.anycann("coverage", "--client", client, "--json")
