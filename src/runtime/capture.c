@@ -7,18 +7,6 @@
 #include "runtime/group.h"
 #include <stdlib.h>
 
-struct acn_capture {
-    uint64_t id;
-    acn_graph *graph;
-    acn_lane *origin;
-    acn_capture_mode mode;
-    bool is_broken;
-    bool is_new; /* the graph was made for it */
-    uint64_t thread;
-    uint32_t first_lane; /* of those that belong to it */
-    acn_capture *next;
-};
-
 _Atomic uint32_t acn_captures_open;
 static acn_capture *all;
 static uint64_t last_id;
@@ -45,36 +33,52 @@ static acn_capture *find(uint64_t id) {
 
 /* Beginning and joining; with the mutex held. */
 
-static acn_status join(acn_capture *capture, acn_stream *stream, acn_lane **out_lane) {
+acn_status acn_capture_open(acn_graph *graph, bool is_build) {
+    acn_capture *capture = calloc(1, sizeof *capture);
+    if (capture == NULL) return acn_fail(ACN_BAD_ALLOC, "no memory to begin a capture");
+    *capture = (acn_capture){.id = ++last_id,
+                             .graph = graph,
+                             .mode = ACN_CAPTURE_RELAXED,
+                             .is_build = is_build,
+                             .thread = (uint64_t)pthread_self(),
+                             .first_lane = graph->lane_count,
+                             .next = all};
+    graph->capture = all = capture;
+    atomic_fetch_add(&acn_captures_open, 1);
+    return ACN_OK;
+}
+
+void acn_capture_close(acn_capture *capture) {
+    capture->graph->capture = NULL;
+    acn_capture **at = &all;
+    while (*at != capture)
+        at = &(*at)->next;
+    *at = capture->next;
+    atomic_fetch_sub(&acn_captures_open, 1);
+    free(capture);
+}
+
+acn_status acn_capture_join(acn_capture *capture, acn_stream *stream, acn_lane **out_lane) {
     acn_lane *lane;
     ACN_TRY(acn_graph_add_lane(capture->graph, stream, &lane));
     lane->capture = capture;
+    lane->is_bound = capture->is_build;
     atomic_store_explicit(&stream->recording, lane, memory_order_release);
     *out_lane = lane;
     return ACN_OK;
 }
 
 static acn_status begin(acn_stream *stream, acn_capture_mode mode, acn_graph *into) {
-    acn_capture *capture = calloc(1, sizeof *capture);
-    if (capture == NULL) return acn_fail(ACN_BAD_ALLOC, "no memory to begin a capture");
-    *capture = (acn_capture){.id = ++last_id,
-                             .graph = into,
-                             .mode = mode,
-                             .is_new = into == NULL,
-                             .thread = (uint64_t)pthread_self()};
-    acn_status status = ACN_OK;
-    if (into == NULL) ACN_TRY_OR(free_capture, acn_graph_create(stream->context, &capture->graph));
-    capture->first_lane = capture->graph->lane_count;
-    ACN_TRY_OR(release_graph, join(capture, stream, &capture->origin));
-    capture->graph->capture = capture;
-    capture->next = all;
-    all = capture;
-    atomic_fetch_add(&acn_captures_open, 1);
-    return ACN_OK;
-release_graph:
-    if (into == NULL) acn_graph_release(capture->graph);
-free_capture:
-    free(capture);
+    acn_graph *graph = into;
+    if (into == NULL) ACN_TRY(acn_graph_create(stream->context, &graph));
+    acn_status status = acn_capture_open(graph, false);
+    if (status == ACN_OK) {
+        graph->capture->mode = mode;
+        graph->capture->is_new = into == NULL;
+        status = acn_capture_join(graph->capture, stream, &graph->capture->origin);
+        if (status != ACN_OK) acn_capture_close(graph->capture);
+    }
+    if (status != ACN_OK && into == NULL) acn_graph_release(graph);
     return status;
 }
 
@@ -164,13 +168,7 @@ static void finish(acn_capture *capture) {
         lane->capture = NULL;
         lane->open_group = NULL;
     }
-    graph->capture = NULL;
-    acn_capture **at = &all;
-    while (*at != capture)
-        at = &(*at)->next;
-    *at = capture->next;
-    atomic_fetch_sub(&acn_captures_open, 1);
-    free(capture);
+    acn_capture_close(capture);
 }
 
 static acn_status end(acn_capture *capture, acn_graph **out, acn_graph **out_unwanted) {
@@ -198,6 +196,10 @@ acn_status acn_capture_end(acn_stream *stream, acn_graph **out) {
         status = acn_fail(ACN_STREAM_NOT_CAPTURED,
                           "stream %u is not being captured; call aclmdlRICaptureBegin first",
                           stream->id);
+    else if (capture->is_build)
+        status =
+            acn_fail(ACN_CAPTURE_UNMATCHED,
+                     "stream %u is bound to a model that is being built, not captured", stream->id);
     else if (capture->origin->stream != stream)
         status = acn_fail(ACN_CAPTURE_UNMATCHED,
                           "stream %u has joined a capture that began on stream %u; end it there",
@@ -225,10 +227,12 @@ void acn_capture_abandon(acn_stream *stream) {
     acn_capture *capture = capture_of(stream);
     if (lane != NULL && lane->updates != NULL) acn_group_abandon(lane);
     atomic_store(&stream->recording, NULL);
-    if (capture != NULL && capture->origin == lane) {
+    if (capture == NULL || capture->is_build) {
+        if (lane != NULL && lane->is_bound) lane->stream = NULL;
+    } else if (capture->origin == lane) {
         if (capture->is_new) unwanted = capture->graph;
         finish(capture);
-    } else if (capture != NULL) {
+    } else {
         lane->stream = NULL;
         capture->is_broken = true;
     }
@@ -244,7 +248,7 @@ acn_capture_status acn_capture_status_of(acn_stream *stream, acn_graph **out_gra
     if (!acn_stream_is_recorded(stream)) return status;
     lock();
     acn_capture *capture = capture_of(stream);
-    if (capture != NULL) {
+    if (capture != NULL && !capture->is_build) {
         status = capture->is_broken ? ACN_CAPTURE_BROKEN : ACN_CAPTURE_ACTIVE;
         *out_graph = capture->graph;
     }
@@ -255,7 +259,10 @@ acn_capture_status acn_capture_status_of(acn_stream *stream, acn_graph **out_gra
 /* Recording. */
 
 static acn_status refuse_broken(const acn_capture *capture, const acn_stream *stream) {
-    if (capture == NULL || !capture->is_broken) return ACN_OK;
+    if (capture == NULL)
+        return acn_fail(ACN_PARAM_INVALID,
+                        "stream %u is bound to a model that is built; unbind it first", stream->id);
+    if (!capture->is_broken) return ACN_OK;
     return acn_fail(ACN_CAPTURE_INVALIDATED,
                     "the capture of stream %u was broken by a call that is not allowed while a "
                     "stream is captured; end it",
@@ -269,11 +276,11 @@ bool acn_capture_submit(acn_stream *stream, const acn_task *task, acn_status *ou
         unlock();
         return false;
     }
-    acn_status status = refuse_broken(lane->capture, stream);
     acn_node like = {.task = *task, .kind = ACN_NODE_TASK, .group = lane->open_group};
-    if (status == ACN_OK && lane->updates != NULL)
+    acn_status status = ACN_OK;
+    if (lane->updates != NULL)
         status = acn_group_collect(lane, task);
-    else if (status == ACN_OK)
+    else if ((status = refuse_broken(lane->capture, stream)) == ACN_OK)
         status = acn_graph_add_node(lane, &like, NULL);
     unlock();
     if (status != ACN_OK && task->drop != NULL) task->drop(task->data);
@@ -306,6 +313,10 @@ static acn_status wait_inside(acn_stream *stream, acn_capture *source, const acn
     acn_lane *lane = lane_of(stream);
     acn_capture *own = capture_of(stream);
     ACN_TRY(refuse_broken(source, stream));
+    if (own == NULL && source->is_build)
+        return acn_fail(ACN_PARAM_INVALID,
+                        "stream %u is not bound to the model that the event is recorded in",
+                        stream->id);
     if (own == NULL && stream->is_default) {
         source->is_broken = true;
         return acn_fail(ACN_CAPTURE_IMPLICIT,
@@ -324,7 +335,7 @@ static acn_status wait_inside(acn_stream *stream, acn_capture *source, const acn
         return acn_fail(ACN_STREAM_CONTEXT,
                         "stream %u is of another context than the capture that it would join",
                         stream->id);
-    if (own == NULL) ACN_TRY(join(source, stream, &lane));
+    if (own == NULL) ACN_TRY(acn_capture_join(source, stream, &lane));
     if (lane == mark->lane) return ACN_OK;
     acn_node like = {.kind = ACN_NODE_WAIT,
                      .task = {.name = "wait for event", .flags = ACN_TASK_IS_EVENT_WAIT},
@@ -402,6 +413,7 @@ acn_status acn_capture_check_stream(acn_stream *stream) {
     if (!acn_stream_is_recorded(stream)) return ACN_OK;
     lock();
     acn_capture *capture = capture_of(stream);
+    if (capture != NULL && capture->is_build) capture = NULL;
     if (capture != NULL) capture->is_broken = true;
     unlock();
     if (capture == NULL) return ACN_OK;
@@ -430,7 +442,7 @@ acn_status acn_capture_check_device(const acn_context *context) {
     lock();
     bool restricted = is_restricted(context);
     for (acn_capture *capture = all; capture != NULL; capture = capture->next)
-        captured |= capture->graph->context->device == context->device;
+        captured |= !capture->is_build && capture->graph->context->device == context->device;
     unlock();
     if (restricted) return refuse_blocking();
     if (!captured) return ACN_OK;

@@ -184,9 +184,23 @@ static void end_handles_of_children(acn_graph *graph) {
     }
 }
 
+/* Streams that are still bound work as before. */
+static void unbind_all(acn_graph *graph) {
+    pthread_mutex_lock(&acn_graph_mutex);
+    for (uint32_t i = 0; i < graph->lane_count; i++) {
+        acn_lane *lane = graph->lanes[i];
+        if (lane->is_bound && lane->stream != NULL) atomic_store(&lane->stream->recording, NULL);
+        lane->stream = NULL;
+    }
+    if (graph->capture != NULL) acn_capture_close(graph->capture);
+    pthread_mutex_unlock(&acn_graph_mutex);
+}
+
 acn_status acn_graph_destroy(acn_graph *graph) {
     pthread_mutex_lock(&acn_graph_mutex);
-    bool is_filled = graph->capture != NULL, has_parent = graph->parent != NULL, alive = true;
+    bool is_built = graph->capture != NULL && graph->capture->is_build;
+    bool is_filled = graph->capture != NULL && !is_built, has_parent = graph->parent != NULL,
+         alive = true;
     if (!is_filled && !has_parent) atomic_compare_exchange_strong(&graph->is_alive, &alive, false);
     pthread_mutex_unlock(&acn_graph_mutex);
     if (has_parent)
@@ -198,6 +212,7 @@ acn_status acn_graph_destroy(acn_graph *graph) {
                         graph->id);
     if (!alive)
         return acn_fail(ACN_INVALID_HANDLE, "modelRI %p is destroyed already", (void *)graph);
+    unbind_all(graph);
     end_handles_of_children(graph);
     for (acn_farewell *f = graph->farewells; f != NULL; f = f->next)
         f->run(f->user);

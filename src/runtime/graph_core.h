@@ -2,6 +2,7 @@
 #ifndef ACN_RUNTIME_GRAPH_CORE_H
 #define ACN_RUNTIME_GRAPH_CORE_H
 
+#include "runtime/capture.h"
 #include "runtime/core.h"
 #include "runtime/graph.h"
 
@@ -23,6 +24,20 @@ typedef struct acn_walk {
     acn_node *const *nodes;
     uint32_t count, at; /* |at| is the next one */
 } acn_walk;
+
+/* A recording that is under way. */
+struct acn_capture {
+    uint64_t id;
+    acn_graph *graph;
+    acn_lane *origin; /* NULL when streams are bound */
+    acn_capture_mode mode;
+    bool is_broken;
+    bool is_new;   /* the graph was made for it */
+    bool is_build; /* streams are bound to it, and stay bound behind its end */
+    uint64_t thread;
+    uint32_t first_lane; /* of those that belong to it */
+    acn_capture *next;
+};
 
 struct acn_node {
     acn_task task;
@@ -49,6 +64,7 @@ struct acn_lane {
     acn_group *open_group; /* recorded tasks belong to it */
     acn_group *updates;    /* what is recorded replaces that group's tasks; then |graph| is NULL */
     bool starts;           /* with the replay; others are activated */
+    bool is_bound;         /* by acn_build_bind */
     /* Of a replay in lanes: */
     acn_stream *helper; /* runs it; NULL for the one that the launching stream runs */
     uint64_t helper_serial;
@@ -110,6 +126,11 @@ acn_status acn_graph_run(acn_graph *graph, acn_stream *stream);
 /* Starts a lane of a replay that runs in lanes. */
 acn_status acn_lane_start(acn_lane *lane);
 bool acn_graph_shall_stop(const acn_graph *graph, const acn_stream *stream);
+
+/* capture.c, with the mutex held */
+acn_status acn_capture_open(acn_graph *graph, bool is_build);
+acn_status acn_capture_join(acn_capture *capture, acn_stream *stream, acn_lane **out_lane);
+void acn_capture_close(acn_capture *capture);
 
 /* group.c */
 void acn_group_free_all(acn_graph *graph);
