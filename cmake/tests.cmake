@@ -18,4 +18,10 @@ foreach(source IN LISTS ACN_UNIT_TESTS)
         ENVIRONMENT "ANYCANN_REPORT_DIR=${CMAKE_BINARY_DIR}/tests/report;ASCEND_GLOBAL_LOG_LEVEL=4")
 endforeach()
 
+# What scarce.h puts before the sources of memory, address space and threads.
+foreach(function IN ITEMS malloc calloc realloc free strdup asprintf mmap mprotect memfd_create
+                          pthread_create acn_slab_alloc acn_memory_alloc)
+    target_link_options(test_scarcity PRIVATE -Wl,--wrap=${function})
+endforeach()
+
 add_subdirectory(tests/ops) # operators against level 0 and against independent references

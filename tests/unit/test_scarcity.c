@@ -1,0 +1,480 @@
+/* Memory that runs out: every public call that needs some answers with a code and a text, leaves
+ * nothing behind, and works when it is called again. Each scenario runs in children of fork, which
+ * also meet what is only set up once, and then in this process, where what stays alive is counted.
+ */
+#include "scarce.h"
+
+#include "client.h"
+
+#include "acl/acl_op.h"
+#include "acl/acl_op_compiler.h"
+#include "aclnnop/aclnn_add.h"
+#include "aclnnop/aclnn_cat.h"
+#include "aclnnop/aclnn_matmul.h"
+#include "aclnnop/aclnn_nonzero.h"
+#include "aclnnop/aclnn_permute.h"
+#include "aclnnop/aclnn_reduce_sum.h"
+#include "ops/plan_cache.h"
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { MOST_REQUESTS = 400, LIMIT_SECONDS = 60, NO_HANDLE = -1 };
+
+static aclrtStream stream;
+static float x[24] = {1, 2, 3, 4, 5, 6, 7, 8}, y[24];
+
+/* Scenarios return the first code other than 0, and end what they made whatever happens. */
+#define FIRST(call)                                                                                \
+    do {                                                                                           \
+        int code_ = (call);                                                                        \
+        if (code == 0) code = code_;                                                               \
+    } while (0)
+#define MADE(handle) ((handle) ? 0 : NO_HANDLE)
+
+/* ---- the runtime ----------------------------------------------------------------------------- */
+
+static int open_and_close(void) {
+    aclrtStream own = NULL;
+    int code = aclInit(NULL), answer = code;
+    if (code) return code;
+    FIRST(answer = aclrtSetDevice(0));
+    if (answer == 0) FIRST(aclrtCreateStream(&own));
+    if (own) FIRST(aclrtDestroyStream(own));
+    if (answer == 0) FIRST(aclrtResetDevice(0));
+    FIRST(aclFinalize());
+    return code;
+}
+
+static int contexts_and_streams(void) {
+    aclrtContext context = NULL, outer = NULL;
+    aclrtStream plain = NULL, fast = NULL;
+    int code = aclrtGetCurrentContext(&outer);
+    FIRST(aclrtCreateContext(&context, 0));
+    if (context) {
+        FIRST(aclrtCreateStream(&plain));
+        FIRST(aclrtCreateStreamWithConfig(&fast, 0, ACL_STREAM_FAST_LAUNCH));
+        if (plain) FIRST(aclrtDestroyStream(plain));
+        if (fast) FIRST(aclrtDestroyStream(fast));
+        FIRST(aclrtDestroyContext(context));
+    }
+    FIRST(aclrtSetCurrentContext(outer));
+    return code;
+}
+
+static int events(void) {
+    aclrtEvent event = NULL, timed = NULL;
+    aclrtStream other = NULL;
+    int code = aclrtCreateEvent(&event);
+    FIRST(aclrtCreateEventWithFlag(&timed, ACL_EVENT_TIME_LINE));
+    FIRST(aclrtCreateStream(&other));
+    if (event && other) {
+        FIRST(aclrtRecordEvent(event, stream));
+        FIRST(aclrtStreamWaitEvent(other, event));
+        FIRST(aclrtSynchronizeStream(other));
+    }
+    if (event) FIRST(aclrtDestroyEvent(event));
+    if (timed) FIRST(aclrtDestroyEvent(timed));
+    if (other) FIRST(aclrtDestroyStream(other));
+    return code;
+}
+
+static int memory(void) {
+    void *device = NULL, *host = NULL;
+    int code = aclrtMalloc(&device, 1 << 20, ACL_MEM_MALLOC_HUGE_FIRST);
+    FIRST(aclrtMallocHost(&host, 4096));
+    if (device && host) {
+        FIRST(aclrtMemcpyAsync(device, sizeof x, x, sizeof x, ACL_MEMCPY_HOST_TO_DEVICE, stream));
+        FIRST(
+            aclrtMemcpyAsync(host, sizeof x, device, sizeof x, ACL_MEMCPY_DEVICE_TO_HOST, stream));
+        FIRST(aclrtMemsetAsync(device, sizeof x, 7, sizeof x, stream));
+        FIRST(aclrtSynchronizeStream(stream));
+    }
+    if (device) FIRST(aclrtFree(device));
+    if (host) FIRST(aclrtFreeHost(host));
+    return code;
+}
+
+static int virtual_memory(void) {
+    aclrtPhysicalMemProp property = {.handleType = ACL_MEM_HANDLE_TYPE_NONE,
+                                     .allocationType = ACL_MEM_ALLOCATION_TYPE_PINNED,
+                                     .memAttr = ACL_HBM_MEM_HUGE,
+                                     .location = {0, ACL_MEM_LOCATION_TYPE_DEVICE}};
+    enum { BYTES = 2 << 20 };
+    aclrtDrvMemHandle handle = NULL;
+    void *address = NULL;
+    int code = aclrtReserveMemAddress(&address, BYTES, 0, NULL, 0), mapped = 1;
+    FIRST(aclrtMallocPhysical(&handle, BYTES, &property, 0));
+    if (address && handle) FIRST(mapped = aclrtMapMem(address, BYTES, 0, handle, 0));
+    if (mapped == 0) FIRST(aclrtUnmapMem(address));
+    if (handle) FIRST(aclrtFreePhysical(handle));
+    if (address) FIRST(aclrtReleaseMemAddress(address));
+    return code;
+}
+
+static void do_nothing(void *data) { (void)data; }
+
+static int callbacks(void) {
+    uint64_t self = (uint64_t)pthread_self();
+    int code = aclrtLaunchHostFunc(stream, do_nothing, NULL), subscribed;
+    FIRST(aclrtSynchronizeStream(stream));
+    FIRST(subscribed = aclrtSubscribeReport(self, stream));
+    if (subscribed == 0) {
+        int launched;
+        FIRST(launched = aclrtLaunchCallback(do_nothing, NULL, ACL_CALLBACK_NO_BLOCK, stream));
+        if (launched == 0) FIRST(aclrtProcessReport(1000));
+        FIRST(aclrtUnSubscribeReport(self, stream));
+    }
+    return code;
+}
+
+static int queue_that_grows(void) {
+    client_gate gate;
+    int code, closed;
+    sem_init(&gate.open, 0, 0);
+    code = closed = aclrtLaunchHostFunc(stream, client_gate_wait, &gate);
+    for (int i = 0; i < 3000; i++)
+        FIRST(aclrtLaunchHostFunc(stream, do_nothing, NULL));
+    sem_post(&gate.open);
+    FIRST(aclrtSynchronizeStream(stream));
+    sem_destroy(&gate.open);
+    (void)closed;
+    return code;
+}
+
+/* ---- aclnn ----------------------------------------------------------------------------------- */
+
+static aclTensor *tensor(void *data, aclDataType dtype, int rank, const int64_t *dims) {
+    return aclCreateTensor(dims, (uint64_t)rank, dtype, NULL, 0, ACL_FORMAT_ND, NULL, 0, data);
+}
+
+static int workspace_of(uint64_t bytes, void **out) {
+    *out = NULL;
+    return bytes ? aclrtMalloc(out, bytes, ACL_MEM_MALLOC_HUGE_FIRST) : 0;
+}
+
+#define DIMS(...) ((int64_t[]){__VA_ARGS__})
+
+/* Both phases; an executor whose workspace cannot be had stays with the client, who ends it. */
+#define TWO_PHASES(name, ...)                                                                      \
+    do {                                                                                           \
+        uint64_t bytes_ = 0;                                                                       \
+        aclOpExecutor *executor_ = NULL;                                                           \
+        void *workspace_ = NULL;                                                                   \
+        int first_ = name##GetWorkspaceSize(__VA_ARGS__, &bytes_, &executor_);                     \
+        int room_ = first_ ? first_ : workspace_of(bytes_, &workspace_);                           \
+        FIRST(room_);                                                                              \
+        if (first_ == 0 && room_ == 0) FIRST(name(workspace_, bytes_, executor_, stream));         \
+        if (first_ == 0 && room_ != 0) FIRST(aclDestroyAclOpExecutor(executor_));                  \
+        FIRST(aclrtSynchronizeStream(stream));                                                     \
+        if (workspace_) FIRST(aclrtFree(workspace_));                                              \
+    } while (0)
+
+static int add(void) {
+    float one = 1;
+    aclTensor *a = tensor(x, ACL_FLOAT, 1, DIMS(8)), *b = tensor(y, ACL_FLOAT, 1, DIMS(8));
+    aclScalar *alpha = aclCreateScalar(&one, ACL_FLOAT);
+    int code = a && b && alpha ? 0 : NO_HANDLE;
+    if (code == 0) TWO_PHASES(aclnnAdd, a, a, alpha, b);
+    aclDestroyTensor(a);
+    aclDestroyTensor(b);
+    aclDestroyScalar(alpha);
+    return code;
+}
+
+static int product(void) {
+    aclTensor *a = tensor(x, ACL_FLOAT, 2, DIMS(4, 4)), *b = tensor(y, ACL_FLOAT, 2, DIMS(4, 4));
+    int code = a && b ? 0 : NO_HANDLE;
+    if (code == 0) TWO_PHASES(aclnnMatmul, a, a, b, 0);
+    aclDestroyTensor(a);
+    aclDestroyTensor(b);
+    return code;
+}
+
+static int many_tensors(void) {
+    const aclTensor *members[20];
+    int code = 0;
+    for (size_t i = 0; i < COUNT_OF(members); i++)
+        FIRST(MADE(members[i] = tensor(x, ACL_FLOAT, 1, DIMS(1))));
+    aclTensorList *list = code == 0 ? aclCreateTensorList(members, COUNT_OF(members)) : NULL;
+    aclTensor *out = tensor(y, ACL_FLOAT, 1, DIMS(20));
+    FIRST(MADE(list && out));
+    if (code == 0) TWO_PHASES(aclnnCat, list, 0, out);
+    if (list) aclDestroyTensorList(list);
+    for (size_t i = 0; !list && i < COUNT_OF(members); i++)
+        aclDestroyTensor(members[i]);
+    aclDestroyTensor(out);
+    return code;
+}
+
+static int long_arrays(void) {
+    int64_t many[40] = {0}, *shape = NULL;
+    uint64_t count;
+    aclIntArray *perm = aclCreateIntArray(DIMS(1, 0), 2), *long_one = aclCreateIntArray(many, 40);
+    aclTensor *a = tensor(x, ACL_FLOAT, 2, DIMS(2, 3)), *b = tensor(y, ACL_FLOAT, 2, DIMS(3, 2));
+    int code = perm && long_one && a && b ? 0 : NO_HANDLE;
+    if (code == 0) TWO_PHASES(aclnnPermute, a, perm, b);
+    if (a) FIRST(aclGetViewShape(a, &shape, &count));
+    free(shape);
+    aclDestroyIntArray(perm);
+    aclDestroyIntArray(long_one);
+    aclDestroyTensor(a);
+    aclDestroyTensor(b);
+    return code;
+}
+
+static int shapes_from_data(void) {
+    int64_t found[16];
+    aclTensor *a = tensor(x, ACL_FLOAT, 2, DIMS(2, 4)),
+              *b = tensor(found, ACL_INT64, 2, DIMS(8, 2));
+    int code = a && b ? 0 : NO_HANDLE;
+    if (code == 0) TWO_PHASES(aclnnNonzero, a, b);
+    aclDestroyTensor(a);
+    aclDestroyTensor(b);
+    return code;
+}
+
+static int repeated(void) {
+    float one = 1;
+    uint64_t bytes;
+    aclOpExecutor *executor = NULL;
+    aclTensor *a = tensor(x, ACL_FLOAT, 1, DIMS(8)), *b = tensor(y, ACL_FLOAT, 1, DIMS(8));
+    aclScalar *alpha = aclCreateScalar(&one, ACL_FLOAT);
+    int code = a && b && alpha ? 0 : NO_HANDLE;
+    if (code == 0) FIRST(aclnnAddGetWorkspaceSize(a, a, alpha, b, &bytes, &executor));
+    if (executor) {
+        FIRST(aclSetAclOpExecutorRepeatable(executor));
+        FIRST(aclnnAdd(NULL, 0, executor, stream));
+        FIRST(aclnnAdd(NULL, 0, executor, stream));
+        FIRST(aclrtSynchronizeStream(stream));
+        FIRST(aclDestroyAclOpExecutor(executor));
+    }
+    aclDestroyTensor(a);
+    aclDestroyTensor(b);
+    aclDestroyScalar(alpha);
+    return code;
+}
+
+/* More plans than one. */
+static int many_shapes(void) {
+    client_gate gate;
+    int code = 0, answer;
+    (void)gate;
+    aclTensor *a = tensor(x, ACL_FLOAT, 1, DIMS(8)), *b = tensor(y, ACL_FLOAT, 1, DIMS(8));
+    float one = 1;
+    aclScalar *alpha = aclCreateScalar(&one, ACL_FLOAT);
+    code = a && b && alpha ? 0 : NO_HANDLE;
+    for (int i = 0; code == 0 && i < 40; i++) { /* more shapes than one set of the plan cache */
+        aclTensor *part = tensor(x, ACL_FLOAT, 1, DIMS(i % 8 + 1)),
+                  *out = tensor(y, ACL_FLOAT, 1, DIMS(i % 8 + 1));
+        answer = part && out ? 0 : NO_HANDLE;
+        FIRST(answer);
+        if (answer == 0) TWO_PHASES(aclnnAdd, part, part, alpha, out);
+        aclDestroyTensor(part);
+        aclDestroyTensor(out);
+    }
+    aclDestroyTensor(a);
+    aclDestroyTensor(b);
+    aclDestroyScalar(alpha);
+    return code;
+}
+
+/* ---- aclop ----------------------------------------------------------------------------------- */
+
+typedef struct operands {
+    aclTensorDesc *desc[3];
+    aclDataBuffer *buffer[3];
+    aclopAttr *attr;
+} operands;
+
+static int make_operands(operands *o) {
+    int64_t axes = 0;
+    *o = (operands){
+        {aclCreateTensorDesc(ACL_FLOAT, 2, DIMS(2, 3), ACL_FORMAT_ND),
+         aclCreateTensorDesc(ACL_INT64, 1, DIMS(1), ACL_FORMAT_ND),
+         aclCreateTensorDesc(ACL_FLOAT, 1, DIMS(3), ACL_FORMAT_ND)},
+        {aclCreateDataBuffer(x, 24), aclCreateDataBuffer(NULL, 0), aclCreateDataBuffer(y, 12)},
+        aclopCreateAttr()};
+    int code = MADE(o->attr);
+    for (int i = 0; i < 3; i++)
+        FIRST(MADE(o->desc[i] && o->buffer[i]));
+    if (o->desc[1]) FIRST(aclSetTensorConst(o->desc[1], &axes, sizeof axes));
+    if (o->attr) FIRST(aclopSetAttrBool(o->attr, "keep_dims", 0));
+    return code;
+}
+
+static void end_operands(const operands *o) {
+    for (int i = 0; i < 3; i++) {
+        if (o->desc[i]) aclDestroyTensorDesc(o->desc[i]);
+        if (o->buffer[i]) aclDestroyDataBuffer(o->buffer[i]);
+    }
+    aclopDestroyAttr(o->attr);
+}
+
+static int by_type(void) {
+    operands o;
+    int code = make_operands(&o);
+    if (code == 0) {
+        const aclTensorDesc *const *in = (const aclTensorDesc *const *)o.desc;
+        FIRST(aclopCompile("ReduceSum", 2, in, 1, in + 2, o.attr, ACL_ENGINE_SYS, ACL_COMPILE_SYS,
+                           NULL));
+        FIRST(aclopInferShape("ReduceSum", 2, o.desc, o.buffer, 1, o.desc + 2, o.attr));
+        FIRST(aclopCompileAndExecute("ReduceSum", 2, in, (const aclDataBuffer *const *)o.buffer, 1,
+                                     in + 2, o.buffer + 2, o.attr, ACL_ENGINE_SYS, ACL_COMPILE_SYS,
+                                     NULL, stream));
+        FIRST(aclrtSynchronizeStream(stream));
+        FIRST(aclopCompileAndExecuteV2("ReduceSum", 2, o.desc, o.buffer, 1, o.desc + 2,
+                                       o.buffer + 2, o.attr, ACL_ENGINE_SYS, ACL_COMPILE_SYS, NULL,
+                                       stream));
+    }
+    end_operands(&o);
+    return code;
+}
+
+static int attributes(void) {
+    int64_t numbers[3] = {1, 2, 3};
+    const int64_t *lists[2] = {numbers, numbers};
+    const int counts[2] = {3, 1};
+    const float floats[2] = {1, 2};
+    const uint8_t truths[2] = {1, 0};
+    aclopAttr *attr = aclopCreateAttr();
+    int code = MADE(attr);
+    if (!attr) return code;
+    FIRST(aclopSetAttrInt(attr, "int", 1));
+    FIRST(aclopSetAttrFloat(attr, "float", 1));
+    FIRST(aclopSetAttrString(attr, "text", "some text"));
+    FIRST(aclopSetAttrListInt(attr, "ints", 3, numbers));
+    FIRST(aclopSetAttrListFloat(attr, "floats", 2, floats));
+    FIRST(aclopSetAttrListBool(attr, "truths", 2, truths));
+    FIRST(aclopSetAttrListListInt(attr, "lists", 2, counts, lists));
+    FIRST(aclopSetAttrInt(attr, "int", 2)); /* again */
+    aclopDestroyAttr(attr);
+    return code;
+}
+
+/* ---- running scenarios ----------------------------------------------------------------------- */
+
+typedef struct scenario {
+    const char *name;
+    int (*run)(void);
+    bool opens; /* makes its own surroundings */
+} scenario;
+
+static const scenario scenarios[] = {
+    {"open_and_close", open_and_close, true},
+    {"contexts_and_streams", contexts_and_streams, false},
+    {"events", events, false},
+    {"memory", memory, false},
+    {"virtual_memory", virtual_memory, false},
+    {"callbacks", callbacks, false},
+    {"queue_that_grows", queue_that_grows, false},
+    {"add", add, false},
+    {"product", product, false},
+    {"many_tensors", many_tensors, false},
+    {"long_arrays", long_arrays, false},
+    {"shapes_from_data", shapes_from_data, false},
+    {"repeated", repeated, false},
+    {"many_shapes", many_shapes, false},
+    {"by_type", by_type, false},
+    {"attributes", attributes, false},
+};
+
+static void set_up(void) {
+    OK(aclInit(NULL));
+    OK(aclrtSetDevice(0));
+    OK(aclrtCreateStream(&stream));
+}
+
+/* What may be answered: out of host memory, of device memory, or success where the request was for
+ * something that can be done without. */
+static bool is_right(int code, const char **out_text) {
+    *out_text = aclGetRecentErrMsg();
+    if (code == 0) return true;
+    if (!*out_text) *out_text = "no text";
+    bool is_code = code == NO_HANDLE || code == 200000 || code == 207001 || code == 561101;
+    return is_code && strcmp(*out_text, "no text") != 0;
+}
+
+enum { MET = 0, NOTHING_LEFT = 10, WRONG = 20 };
+
+static int in_child(const scenario *s, int n) {
+    const char *text;
+    alarm(LIMIT_SECONDS);
+    if (!s->opens) set_up();
+    scarce_arm(n);
+    int code = s->run();
+    bool was_met = scarce_disarm();
+    if (!is_right(code, &text) || (code != 0 && !was_met)) {
+        print_error("%s, request %d: answers %d: %s\n", s->name, n, code, text ? text : "");
+        return WRONG;
+    }
+    code = s->run();
+    if (code != 0) {
+        text = aclGetRecentErrMsg();
+        print_error("%s, after request %d: answers %d: %s\n", s->name, n, code, text ? text : "");
+        return WRONG;
+    }
+    return was_met ? MET : NOTHING_LEFT;
+}
+
+/* From a fresh process: first uses fail, too. */
+static void in_fresh_processes(void **state) {
+    const scenario *s = *state;
+    for (int n = 1; n < MOST_REQUESTS; n++) {
+        int status = 0;
+        fflush(NULL);
+        pid_t child = fork();
+        if (child == 0) _exit(in_child(s, n));
+        waitpid(child, &status, 0);
+        if (!WIFEXITED(status)) fail_msg("%s, request %d: signal %d", s->name, n, status);
+        if (WEXITSTATUS(status) == NOTHING_LEFT) return;
+        if (WEXITSTATUS(status) != MET) fail_msg("%s, request %d: see above", s->name, n);
+    }
+    fail_msg("%s asks for more than %d times", s->name, MOST_REQUESTS);
+}
+
+static void settle(void) {
+    OK(aclrtSynchronizeDevice());
+    acn_plan_cache_clear();
+}
+
+static void nothing_stays(void **state) {
+    const scenario *s = *state;
+    const char *text;
+    assert_int_equal(s->run(), 0);
+    for (int n = 1; n < MOST_REQUESTS; n++) {
+        settle();
+        client_count(NULL);
+        long blocks = atomic_load(&scarce_blocks);
+        scarce_arm(n);
+        int code = s->run();
+        bool was_met = scarce_disarm();
+        if (!is_right(code, &text)) fail_msg("%s, request %d: %d: %s", s->name, n, code, text);
+        settle();
+        if (client_compare(NULL)) fail_msg("%s, request %d: objects stay", s->name, n);
+        long more = atomic_load(&scarce_blocks) - blocks;
+        if (more > 0 && code != 0)
+            fail_msg("%s, request %d: %ld blocks stay after code %d", s->name, n, more, code);
+        if (!was_met) return;
+    }
+    fail_msg("%s asks for more than %d times", s->name, MOST_REQUESTS);
+}
+
+int main(void) {
+    static struct CMUnitTest cold[COUNT_OF(scenarios)], warm[COUNT_OF(scenarios)];
+    size_t warm_count = 0;
+    for (size_t i = 0; i < COUNT_OF(scenarios); i++) {
+        void *state = (void *)&scenarios[i];
+        cold[i] = (struct CMUnitTest){
+            .name = scenarios[i].name, .test_func = in_fresh_processes, .initial_state = state};
+        if (!scenarios[i].opens)
+            warm[warm_count++] = (struct CMUnitTest){
+                .name = scenarios[i].name, .test_func = nothing_stays, .initial_state = state};
+    }
+    int failed = _cmocka_run_group_tests("first uses", cold, COUNT_OF(scenarios), NULL, NULL);
+    set_up();
+    failed += _cmocka_run_group_tests("nothing stays", warm, warm_count, NULL, NULL);
+    OK(aclrtDestroyStream(stream));
+    OK(aclrtResetDevice(0));
+    OK(aclFinalize());
+    return failed;
+}
