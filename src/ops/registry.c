@@ -6,7 +6,9 @@
 
 ACN_REGISTRY(op);
 
-static const acn_op **sorted;
+enum { MAX_OPERATORS = 4096 };
+
+static const acn_op *sorted[MAX_OPERATORS]; /* never allocated, so that it cannot fail */
 static int sorted_count;
 static pthread_once_t sorted_once = PTHREAD_ONCE_INIT;
 
@@ -16,8 +18,7 @@ static int compare_names(const void *a, const void *b) {
 
 static void sort_once(void) {
     size_t count = (size_t)(__stop_acn_ops - __start_acn_ops);
-    sorted = malloc((count ? count : 1) * sizeof *sorted);
-    if (!sorted) return; /* finds nothing: every operator then answers "unknown" */
+    if (count > MAX_OPERATORS) abort(); /* all of them are this library's */
     memcpy(sorted, __start_acn_ops, count * sizeof *sorted);
     qsort(sorted, count, sizeof *sorted, compare_names);
     sorted_count = (int)count;

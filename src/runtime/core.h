@@ -89,8 +89,8 @@ static inline int64_t acn_deadline(int64_t timeout_ms, int64_t now_ns) {
     return timeout_ms < 0 ? -1 : now_ns + timeout_ms * 1000000;
 }
 
-/* worker.c: a thread for |stream| until it has nothing more to do. */
-void acn_worker_dispatch(acn_stream *stream);
+/* worker.c: a thread for |stream| until it has nothing more to do; false when there is none. */
+bool acn_worker_dispatch(acn_stream *stream);
 void acn_stream_serve(acn_stream *stream);
 
 /* exception.c: tells the client about a failed task. */

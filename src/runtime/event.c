@@ -184,6 +184,14 @@ static acn_status record_in_replay(void *argument) {
 
 static bool is_external(const acn_event *event) { return (event->flags & ACN_EVENT_EXTERNAL) != 0; }
 
+/* A record whose task could not be queued must not be waited for: it has no time, and is reached
+ * with what was queued before it. */
+static void stand_for_what_is_queued(acn_event *event, uint32_t sequence) {
+    pthread_mutex_lock(&event->mutex);
+    if (atomic_load(&event->sequence) == sequence) event->number--;
+    pthread_mutex_unlock(&event->mutex);
+}
+
 acn_status acn_event_record(acn_event *event, acn_stream *stream, bool in_replay) {
     if (event->shared != NULL) return acn_shared_event_record(event->shared, stream);
     acn_status captured;
@@ -207,7 +215,9 @@ acn_status acn_event_record(acn_event *event, acn_stream *stream, bool in_replay
     pthread_mutex_unlock(&event->mutex);
     if (!was_recorded) acn_futex_wake(&event->sequence, INT_MAX);
     if (!wants_time) return ACN_OK;
-    return submit(stream, event, note_time, drop_task, "record event", 0, &arguments);
+    acn_status status = submit(stream, event, note_time, drop_task, "record event", 0, &arguments);
+    if (status != ACN_OK) stand_for_what_is_queued(event, arguments.point.sequence);
+    return status;
 }
 
 /* Resetting. */

@@ -221,9 +221,11 @@ static bool push(acn_stream *stream, const acn_task *task) {
 }
 
 /* Outside of the mutex: waking costs more than anything else here. */
-static void dispatch_to_worker(acn_stream *stream) {
+static bool dispatch_to_worker(acn_stream *stream) {
     atomic_store_explicit(&stream->is_waking, true, memory_order_relaxed);
-    acn_worker_dispatch(stream);
+    if (acn_worker_dispatch(stream)) return true;
+    atomic_store_explicit(&stream->is_waking, false, memory_order_relaxed);
+    return false;
 }
 
 /* With the mutex held; takes the right to execute if there is something to. */
@@ -289,7 +291,30 @@ static void run_inline(acn_stream *stream, const acn_task *task) {
     stream->is_running = false;
     bool dispatch = !stream->is_lingering && claim(stream);
     pthread_mutex_unlock(&stream->mutex);
-    if (dispatch) dispatch_to_worker(stream);
+    /* Without a thread: what others have queued already cannot be refused any more. */
+    if (dispatch && !dispatch_to_worker(stream)) acn_stream_serve(stream);
+}
+
+/* No thread can be had for the task that was pushed just now. It is taken back if it is alone;
+ * with others behind it, late is better than never. */
+static acn_status without_worker(acn_stream *stream, const acn_task *task, uint64_t number) {
+    pthread_mutex_lock(&stream->mutex);
+    acn_task pushed;
+    bool is_alone = atomic_load_explicit(&stream->queued, memory_order_relaxed) == 1;
+    if (is_alone) {
+        pop(stream, &pushed);
+        stream->is_running = false;
+        atomic_store(&stream->completed, number);
+    }
+    pthread_mutex_unlock(&stream->mutex);
+    if (!is_alone) {
+        acn_stream_serve(stream);
+        return ACN_OK;
+    }
+    if (atomic_load(&stream->waiters) != 0)
+        acn_futex_wake((_Atomic uint32_t *)&stream->completed, INT_MAX);
+    if (task->drop != NULL) task->drop(task->data);
+    return acn_fail(ACN_BAD_ALLOC, "no thread can be started for stream %u", stream->id);
 }
 
 acn_status acn_stream_submit_at(acn_stream *stream, const acn_task *task, uint64_t *out_number) {
@@ -314,7 +339,7 @@ acn_status acn_stream_submit_at(acn_stream *stream, const acn_task *task, uint64
     if (here) stream->is_running = true;
     pthread_mutex_unlock(&stream->mutex);
     if (here) run_inline(stream, task);
-    if (dispatch) dispatch_to_worker(stream);
+    if (dispatch && !dispatch_to_worker(stream)) ACN_TRY(without_worker(stream, task, number));
     last_task = (uint32_t)number;
     if (out_number != NULL) *out_number = number;
     return ACN_OK;

@@ -272,7 +272,8 @@ static acn_status unmap(void *address) {
         bytes += ACN_VIRTUAL_UNIT_BYTES;
     if (mmap(acn_window_view(address), bytes, PROT_NONE,
              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) == MAP_FAILED)
-        return acn_fail(ACN_INTERNAL, "%p cannot be unmapped (%s)", address, strerror(errno));
+        return acn_fail(ACN_BAD_ALLOC, "%p cannot be unmapped now (%s); it stays mapped", address,
+                        strerror(errno));
     madvise(acn_window_view(address), bytes, MADV_DONTFORK);
     atomic_store(&behind[unit_of(address)], NULL);
     mark(address, bytes, -1);

@@ -37,7 +37,7 @@ static void *worker_main(void *argument) {
     return NULL;
 }
 
-void acn_worker_dispatch(acn_stream *stream) {
+bool acn_worker_dispatch(acn_stream *stream) {
     pthread_once(&once, initialize);
     pthread_mutex_lock(&mutex);
     worker *chosen = idle;
@@ -47,13 +47,13 @@ void acn_worker_dispatch(acn_stream *stream) {
         chosen->stream = stream;
         atomic_store_explicit(&chosen->bell, 1, memory_order_release);
         acn_futex_wake(&chosen->bell, 1);
-        return;
+        return true;
     }
     chosen = calloc(1, sizeof *chosen);
     if (chosen != NULL) {
         chosen->stream = stream;
-        if (acn_thread_start("acn-stream", worker_main, chosen)) return;
+        if (acn_thread_start("acn-stream", worker_main, chosen)) return true;
         free(chosen);
     }
-    acn_stream_serve(stream); /* no more threads to be had: late is better than never */
+    return false;
 }

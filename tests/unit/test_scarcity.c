@@ -18,7 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { MOST_REQUESTS = 400, LIMIT_SECONDS = 60, NO_HANDLE = -1 };
+enum { MOST_REQUESTS = 400, LIMIT_SECONDS = 20, NO_HANDLE = -1 };
 
 static aclrtStream stream;
 static float x[24] = {1, 2, 3, 4, 5, 6, 7, 8}, y[24];
@@ -105,7 +105,11 @@ static int virtual_memory(void) {
     int code = aclrtReserveMemAddress(&address, BYTES, 0, NULL, 0), mapped = 1;
     FIRST(aclrtMallocPhysical(&handle, BYTES, &property, 0));
     if (address && handle) FIRST(mapped = aclrtMapMem(address, BYTES, 0, handle, 0));
-    if (mapped == 0) FIRST(aclrtUnmapMem(address));
+    for (int i = 0; mapped == 0 && i < 2; i++) { /* stays mapped when it fails */
+        int unmapped;
+        FIRST(unmapped = aclrtUnmapMem(address));
+        if (unmapped == 0) break;
+    }
     if (handle) FIRST(aclrtFreePhysical(handle));
     if (address) FIRST(aclrtReleaseMemAddress(address));
     return code;
@@ -121,7 +125,8 @@ static int callbacks(void) {
     if (subscribed == 0) {
         int launched;
         FIRST(launched = aclrtLaunchCallback(do_nothing, NULL, ACL_CALLBACK_NO_BLOCK, stream));
-        if (launched == 0) FIRST(aclrtProcessReport(1000));
+        if (launched == 0 && aclrtProcessReport(1000) != 0) /* the stream says why */
+            FIRST(aclrtSynchronizeStream(stream));
         FIRST(aclrtUnSubscribeReport(self, stream));
     }
     return code;
@@ -132,7 +137,7 @@ static int queue_that_grows(void) {
     int code, closed;
     sem_init(&gate.open, 0, 0);
     code = closed = aclrtLaunchHostFunc(stream, client_gate_wait, &gate);
-    for (int i = 0; i < 3000; i++)
+    for (int i = 0; i < 100; i++)
         FIRST(aclrtLaunchHostFunc(stream, do_nothing, NULL));
     sem_post(&gate.open);
     FIRST(aclrtSynchronizeStream(stream));
@@ -460,6 +465,7 @@ static void nothing_stays(void **state) {
 }
 
 int main(void) {
+    setenv("ASCEND_GLOBAL_LOG_LEVEL", "4", 1); /* names of log files stay, once */
     static struct CMUnitTest cold[COUNT_OF(scenarios)], warm[COUNT_OF(scenarios)];
     size_t warm_count = 0;
     for (size_t i = 0; i < COUNT_OF(scenarios); i++) {
