@@ -230,7 +230,7 @@ static acn_status fill_outputs(filler *f) {
 static acn_status fill_list_attr(acn_call *c, const acn_op_attr *attr, size_t item_bytes,
                                  acn_attr_value *v) {
     v->count = attr->count;
-    v->items = acn_arena_copy(&c->arena, attr->items, (size_t)attr->count * item_bytes + 1);
+    v->items = acn_arena_copy(&c->arena, attr->items, (size_t)attr->count * item_bytes);
     return v->items ? ACN_OK : acn_fail(ACN_BAD_ALLOC, "no host memory for an attribute");
 }
 
