@@ -230,3 +230,22 @@ for _ in range(1000):
 assert (data + data).cpu().eq(2).all()
 """
     succeeded(toolkit.python(code))
+
+
+def test_a_full_disk_under_logs_and_reports(toolkit, tmp_path):
+    """On a file system of 64 KB, of which nothing is left, everything works but the writing."""
+    mounted = f"mount -t tmpfs -o size=64k tmpfs {tmp_path} && "
+    isolated = ["unshare", "--map-root-user", "--mount", "sh", "-c"]
+    if toolkit.execute(*isolated, mounted + "true").returncode != 0:
+        pytest.skip("this process may not mount anything")
+    code = BUSY + "print(a.sum().isfinite().item() in (True, False))"
+    fill = f"head -c 100000 /dev/zero > {tmp_path}/all; "
+    command = f'{toolkit.command} run {sys.executable} -c "{code}"'
+    result = toolkit.execute(
+        *isolated,
+        f"{mounted} {fill} {command}; code=$?; ls {tmp_path}/reports; exit $code",
+        ANYCANN_REPORT_DIR=str(tmp_path / "reports"),
+        ASCEND_PROCESS_LOG_PATH=str(tmp_path / "log"),
+        ASCEND_GLOBAL_LOG_LEVEL="0",
+    )
+    assert succeeded(result) == "True\n"
