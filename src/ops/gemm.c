@@ -1,8 +1,9 @@
 /* gemm.c - the blocking of the GEMM core; the arithmetic is the ISA level's (gemm_kernels.h).
  *
  * C is cut into blocks, each of which one thread computes over the whole of k. For a pass of kc
- * steps it packs its part of B (sized for the L2 cache), then goes down the rows: a panel of A is
- * packed (or read where it lies) and stays in L1 while the panels of B stream past it. Nothing is
+ * steps it goes through its columns in strips: it packs the strip's part of B (sized for the L2
+ * cache), then goes down the rows, where a panel of A, packed for the first strip (or read where it
+ * lies), stays in L1 while the panels of B stream past it. Nothing is
  * shared between threads. How C is cut depends on the pool's size; values do not, because each
  * element is the same chain of operations in any block.
  */
@@ -12,10 +13,11 @@
 #include <string.h>
 
 enum {
-    B_BLOCK_BYTES = 1 << 20,  /* packed B of one pass: half of a usual L2 */
-    C_BLOCK_BYTES = 1 << 19,  /* accumulators of one block when they cannot live in C */
-    DIRECT_B_BYTES = 1 << 18, /* B is read where it lies when all of it stays in cache */
-    CHUNK_MACS = 1 << 20,     /* a chunk is worth handing to a thread: some 10 us */
+    B_BLOCK_BYTES = 640 << 10, /* packed B of one strip: leaves room in an L2 of 1 MiB */
+    A_BLOCK_BYTES = 4 << 20,   /* packed A of one pass, when several strips use it */
+    C_BLOCK_BYTES = 1 << 19,   /* accumulators of one block when they cannot live in C */
+    DIRECT_B_BYTES = 1 << 18,  /* B is read where it lies when all of it stays in cache */
+    CHUNK_MACS = 1 << 20,      /* a chunk is worth handing to a thread: some 10 us */
     CHUNKS_PER_WORKER = 2,
     VECTOR_LANES = 1024,
     ALIGNMENT = 64,
@@ -43,6 +45,8 @@ typedef struct job {
     scale alpha, beta, one;
     int64_t kc, passes;                     /* steps of k in a pass */
     int64_t mb, nb, row_blocks, col_blocks; /* a block of C */
+    int64_t strip;                          /* columns of a block for which B is packed at once */
+    size_t a_panel_bytes; /* from one packed panel of A to the next; 0: one place */
     int64_t blocks_per_chunk, chunks;
     size_t a_offset, c_offset, worker_bytes; /* in a worker's part of the workspace; B at 0 */
     const char *a_data, *b_data;
@@ -56,6 +60,7 @@ typedef struct block {
     char *packed_b, *packed_a, *sums;
     char *acc; /* accumulators of (row, col): in C, or |sums| */
     int64_t acc_row;
+    bool is_first_strip; /* of its rows, in a pass: packs A */
 } block;
 
 static int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
@@ -142,10 +147,12 @@ static void cut(job *j, int workers) {
         if (workers == 1 || blocks >= CHUNKS_PER_WORKER * workers || macs < 2 * CHUNK_MACS) break;
         bool can_rows = j->mb >= 2 * least_rows, can_cols = j->nb >= 2 * least_cols;
         if (!can_rows && !can_cols) break;
-        if (can_cols && (!can_rows || j->nb >= j->mb / 2))
-            j->nb = round_up(ceil_div(j->nb, 2), kernels->nr);
-        else
+        /* Packing B again costs less than A, but parts of few panels are uneven. */
+        bool prefers_rows = 2 * j->mb >= j->nb && j->mb >= 64 * kernels->mr;
+        if (can_rows && (!can_cols || prefers_rows))
             j->mb = round_up(ceil_div(j->mb, 2), kernels->mr);
+        else
+            j->nb = round_up(ceil_div(j->nb, 2), kernels->nr);
         macs = (double)j->k * (double)j->mb * (double)j->nb;
     }
     int64_t blocks = j->row_blocks * j->col_blocks * j->batches;
@@ -178,26 +185,32 @@ static void block_matrix(job *j, int workers) {
     j->passes = j->k ? ceil_div(j->k, j->kc) : 1;
     int64_t most_cols = B_BLOCK_BYTES / item / (j->kc + 1) / kernels->nr * kernels->nr;
     if (most_cols < 2 * kernels->nr) most_cols = 2 * kernels->nr;
-    int64_t strips = ceil_div(j->n, most_cols);
-    j->nb = round_up(ceil_div(j->n, strips), kernels->nr);
-    j->mb = round_up(j->m, kernels->mr);
-    if (!j->is_c_direct && j->passes > 1) {
-        int64_t most_rows = C_BLOCK_BYTES / item / j->nb / kernels->mr * kernels->mr;
-        if (most_rows < kernels->mr) most_rows = kernels->mr;
-        j->mb = min(j->mb, most_rows);
-    }
-    int64_t sum_rows = j->is_c_direct ? 0 : j->passes == 1 ? kernels->mr : j->mb;
-    int64_t sum_bytes = sum_rows * j->nb * item, b_bytes = j->kc * j->nb * item;
-
     bool is_class_type = kernels->is_direct && j->source_bytes == j->item_bytes;
+    j->strip = round_up(ceil_div(j->n, ceil_div(j->n, most_cols)), kernels->nr);
+    /* Sums that cannot stay in C over the passes are kept for one strip only. */
+    bool keeps_sums = !j->is_c_direct && j->passes > 1;
+    j->nb = keeps_sums ? j->strip : round_up(j->n, kernels->nr);
+    j->mb = round_up(j->m, kernels->mr);
+    int64_t panel_bytes = j->kc * kernels->a_width * item;
+    int64_t most_rows = (keeps_sums ? C_BLOCK_BYTES / item / j->nb
+                                    : A_BLOCK_BYTES / (panel_bytes + 1) * kernels->mr) /
+                        kernels->mr * kernels->mr;
+    j->mb = min(j->mb, most_rows < kernels->mr ? kernels->mr : most_rows);
+    int64_t sum_rows = j->is_c_direct ? 0 : j->passes == 1 ? kernels->mr : j->mb;
+    int64_t sum_bytes = sum_rows * j->strip * item, b_bytes = j->kc * j->strip * item;
+
     j->is_b_direct = is_class_type && j->b_col == 1 &&
                      (j->k * j->n * item <= DIRECT_B_BYTES || j->m <= 2 * kernels->mr);
     j->is_b_copied = is_class_type && j->b_col == 1 && !j->is_b_direct;
     cut(j, workers);
+    j->strip = min(j->strip, j->nb);
     j->is_a_direct = is_class_type && j->nb <= 8 * kernels->nr;
+    panel_bytes = round_up(panel_bytes, ALIGNMENT);
+    j->a_panel_bytes = j->strip < j->nb && !j->is_a_direct ? (size_t)panel_bytes : 0;
+    int64_t panels = j->a_panel_bytes ? ceil_div(j->mb, kernels->mr) : 1;
 
     j->a_offset = (size_t)round_up(b_bytes, ALIGNMENT);
-    j->c_offset = j->a_offset + (size_t)round_up(j->kc * kernels->a_width * item, ALIGNMENT);
+    j->c_offset = j->a_offset + (size_t)(panels * panel_bytes);
     j->worker_bytes = j->c_offset + (size_t)round_up(sum_bytes, ALIGNMENT);
 }
 
@@ -284,10 +297,12 @@ static void run_rows(const job *j, const block *x, int64_t row, int64_t rows, in
                        .beta = step == 0 ? &j->beta : &j->one,
                        .is_beta_zero = step == 0 && j->is_beta_zero};
     if (!j->is_a_direct) {
+        char *panel = x->packed_a + (size_t)((row - x->row) / kernels->mr) * j->a_panel_bytes;
         /* Rows below the block fill up the panel where there are any: full vectors are faster. */
-        kernels->pack[j->g->dtype](x->packed_a, kernels->a_width, a, j->a_col, j->a_row, steps,
-                                   min(kernels->a_width, j->m - row));
-        t.a = x->packed_a;
+        if (x->is_first_strip || !j->a_panel_bytes)
+            kernels->pack[j->g->dtype](panel, kernels->a_width, a, j->a_col, j->a_row, steps,
+                                       min(kernels->a_width, j->m - row));
+        t.a = panel;
         t.a_row = 1;
         t.a_col = kernels->a_width;
     }
@@ -315,26 +330,36 @@ static void pack_b(const job *j, const block *x, int64_t step, int64_t steps, bo
             j->b_row, j->b_col, steps, x->cols - first);
 }
 
-static void run_matrix(const job *j, block *x) {
+/* One pass over the columns of |x|, a strip. */
+static void run_strip(const job *j, const block *x, int64_t pass) {
     const acn_gemm_class *kernels = j->kernels;
     const int64_t item = (int64_t)j->item_bytes;
+    int64_t step = pass * j->kc, steps = min(j->kc, j->k - step);
     bool keeps_rows = j->is_c_direct || j->passes > 1;
-    for (int64_t pass = 0; pass < j->passes; pass++) {
-        int64_t step = pass * j->kc, steps = min(j->kc, j->k - step);
-        bool copies_b = j->is_b_copied && x->rows >= kernels->mr;
-        pack_b(j, x, step, steps, j->is_b_direct || copies_b);
-        for (int64_t i = 0; i < x->rows; i += kernels->mr) {
-            int64_t row = x->row + i, rows = min(kernels->mr, x->rows - i);
-            char *acc = x->acc + (keeps_rows ? i * x->acc_row * item : 0);
-            if (pass == 0 && !j->is_c_direct && !j->is_beta_zero)
-                kernels->load[j->g->c_dtype](acc, x->acc_row,
-                                             x->c + (row * j->c_row + x->col * j->c_col) *
-                                                        (int64_t)j->c_bytes,
-                                             j->c_row, j->c_col, rows, x->cols);
-            run_rows(j, x, row, rows, step, steps, copies_b && i == 0, acc);
-            if (pass == j->passes - 1) finish(j, x, row, rows, acc);
-        }
+    bool copies_b = j->is_b_copied && x->rows >= kernels->mr;
+    pack_b(j, x, step, steps, j->is_b_direct || copies_b);
+    for (int64_t i = 0; i < x->rows; i += kernels->mr) {
+        int64_t row = x->row + i, rows = min(kernels->mr, x->rows - i);
+        char *acc = x->acc + (keeps_rows ? i * x->acc_row * item : 0);
+        if (pass == 0 && !j->is_c_direct && !j->is_beta_zero)
+            kernels->load[j->g->c_dtype](
+                acc, x->acc_row, x->c + (row * j->c_row + x->col * j->c_col) * (int64_t)j->c_bytes,
+                j->c_row, j->c_col, rows, x->cols);
+        run_rows(j, x, row, rows, step, steps, copies_b && i == 0, acc);
+        if (pass == j->passes - 1) finish(j, x, row, rows, acc);
     }
+}
+
+static void run_matrix(const job *j, const block *x) {
+    for (int64_t pass = 0; pass < j->passes; pass++)
+        for (int64_t first = 0; first < x->cols; first += j->strip) {
+            block strip = *x;
+            strip.col += first;
+            strip.cols = min(j->strip, x->cols - first);
+            strip.is_first_strip = first == 0;
+            if (j->is_c_direct) strip.acc += first * (int64_t)j->item_bytes;
+            run_strip(j, &strip, pass);
+        }
 }
 
 /* One row of C, at memory's speed: nothing is copied but the row of A. The tile only scales. */
@@ -383,7 +408,7 @@ static void run_chunk(void *context, int64_t chunk, int worker) {
         x.b = j->b_data + batch_offset(j, j->b, batch) * (int64_t)j->source_bytes;
         x.c = j->c_data + batch_offset(j, j->c, batch) * (int64_t)j->c_bytes;
         x.acc = j->is_c_direct ? x.c + (x.row * j->c_row + x.col) * (int64_t)j->item_bytes : x.sums;
-        x.acc_row = j->is_c_direct ? j->c_row : j->nb;
+        x.acc_row = j->is_c_direct ? j->c_row : j->strip;
         if (j->is_vector)
             run_vector(j, &x);
         else

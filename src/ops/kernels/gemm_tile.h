@@ -18,11 +18,17 @@ GEMM(accumulate)(const int rows, const bool copies, const acn_gemm_tile *t, int6
                  int64_t a_col, GEMM(vec) acc[][2]) {
     const GEMM_T *a = t->a, *b = t->b;
     GEMM_T *copy = t->b_copy;
-    for (int i = 0; i < rows; i++)
+    for (int i = 0; i < rows; i++) { /* C is wanted at the end, and comes from afar */
+        const GEMM_T *c = (const GEMM_T *)t->c + i * t->c_row;
+        __builtin_prefetch(c, 1);
+        __builtin_prefetch(c + GEMM_NR - 1, 1);
         acc[i][0] = acc[i][1] = (GEMM(vec)){0};
+    }
 #pragma GCC unroll 2
     for (int64_t p = 0; p < t->k; p++) {
         GEMM(vec) b0 = *(const GEMM(memory) *)b, b1 = *(const GEMM(memory) *)(b + GEMM_V);
+        __builtin_prefetch(b + COPY_AHEAD * t->b_row);
+        __builtin_prefetch(b + COPY_AHEAD * t->b_row + GEMM_NR - 1);
         if (copies) {
             ((GEMM(memory) *)copy)[0] = b0;
             ((GEMM(memory) *)copy)[1] = b1;
@@ -40,15 +46,17 @@ GEMM(accumulate)(const int rows, const bool copies, const acn_gemm_tile *t, int6
     }
 }
 
+/* |keeps|: adds to beta times what C holds. */
 static inline __attribute__((always_inline)) void
-GEMM(write_full)(const int rows, const acn_gemm_tile *t, GEMM(vec) acc[][2]) {
+GEMM(write_full)(const int rows, const bool keeps, const acn_gemm_tile *t, GEMM(vec) acc[][2]) {
     const GEMM_T alpha = *(const GEMM_T *)t->alpha, beta = *(const GEMM_T *)t->beta;
+    const int64_t c_row = t->c_row;
     GEMM_T *c = t->c;
-    for (int i = 0; i < rows; i++, c += t->c_row) {
+    for (int i = 0; i < rows; i++, c += c_row) {
         GEMM(memory) *d = (GEMM(memory) *)c;
         for (int v = 0; v < 2; v++) {
             GEMM(vec) x = acc[i][v] * alpha;
-            d[v] = t->is_beta_zero ? x : x + d[v] * beta;
+            d[v] = keeps ? x + d[v] * beta : x;
         }
     }
 }
@@ -66,7 +74,10 @@ static __attribute__((noinline)) void GEMM(write_part)(const acn_gemm_tile *t, c
 static inline __attribute__((always_inline)) void
 GEMM(write)(const int rows, const acn_gemm_tile *t, GEMM(vec) acc[][2]) {
     if (t->cols == GEMM_NR) {
-        GEMM(write_full)(rows, t, acc);
+        if (t->is_beta_zero)
+            GEMM(write_full)(rows, false, t, acc);
+        else
+            GEMM(write_full)(rows, true, t, acc);
         return;
     }
     GEMM_T copy[GEMM_MR * GEMM_NR];
