@@ -11,7 +11,7 @@
 #ifndef ACN_OPS_CONV_CONV_H
 #define ACN_OPS_CONV_CONV_H
 
-#include "ops/layout/copy.h"
+#include "ops/layout/stage.h"
 #include "ops/op.h"
 
 typedef struct acn_conv {
@@ -69,22 +69,6 @@ uint64_t acn_conv_filter_grad_workspace_bytes(const acn_conv_filter_grad *p);
 void acn_conv_filter_grad_run(const acn_conv_filter_grad *p, const float *x, const float *dy,
                               char *workspace);
 acn_tensor acn_conv_filter_grad_view(const acn_conv_filter_grad *p, void *memory);
-
-/* ---- stage.c: tensors as contiguous f32 ------------------------------------------------------ */
-
-typedef struct acn_conv_stage {
-    bool is_direct; /* the tensor's own memory serves */
-    acn_copy copy;
-    uint64_t offset; /* in the workspace */
-} acn_conv_stage;
-
-/* Adds what |t| needs to |*workspace_bytes|. For an output the copy is made afterwards. */
-acn_status acn_conv_stage_plan(acn_conv_stage *stage, const acn_tensor *t, bool is_output,
-                               uint64_t *workspace_bytes);
-/* Memory of f32 in which |t| is, or is to be made. */
-float *acn_conv_stage_in(const acn_conv_stage *stage, const acn_tensor *t, void *workspace);
-float *acn_conv_stage_room(const acn_conv_stage *stage, const acn_tensor *t, void *workspace);
-void acn_conv_stage_out(const acn_conv_stage *stage, const acn_tensor *t, void *workspace);
 
 /* ---- naive.c: level 0, in double precision --------------------------------------------------- */
 

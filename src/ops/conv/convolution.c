@@ -4,7 +4,7 @@
 typedef struct convolution {
     acn_conv conv;
     acn_conv_product *product;
-    acn_conv_stage input, filter, bias, output;
+    acn_stage input, filter, bias, output;
     uint64_t staged_bytes;
 } convolution;
 
@@ -31,10 +31,10 @@ static acn_status plan(acn_call *c) {
     ACN_TRY(acn_conv_product_plan(c, &p->conv, is_transposed(c) ? ACN_CONV_X : ACN_CONV_Y,
                                   bias != NULL, &p->product));
     uint64_t bytes = 0;
-    ACN_TRY(acn_conv_stage_plan(&p->input, acn_in(c, 0), false, &bytes));
-    ACN_TRY(acn_conv_stage_plan(&p->filter, acn_in(c, 1), false, &bytes));
-    if (bias) ACN_TRY(acn_conv_stage_plan(&p->bias, bias, false, &bytes));
-    ACN_TRY(acn_conv_stage_plan(&p->output, acn_out(c, 0), true, &bytes));
+    ACN_TRY(acn_stage_plan(&p->input, acn_in(c, 0), ACN_F32, false, &bytes));
+    ACN_TRY(acn_stage_plan(&p->filter, acn_in(c, 1), ACN_F32, false, &bytes));
+    if (bias) ACN_TRY(acn_stage_plan(&p->bias, bias, ACN_F32, false, &bytes));
+    ACN_TRY(acn_stage_plan(&p->output, acn_out(c, 0), ACN_F32, true, &bytes));
     p->staged_bytes = bytes;
     c->plan->workspace_bytes = bytes + acn_conv_product_workspace_bytes(p->product);
     c->plan->cost_us = acn_conv_cost_us(&p->conv);
@@ -46,11 +46,11 @@ static acn_status run(acn_call *c) {
     const convolution *p = c->plan->data;
     char *w = c->workspace;
     const acn_tensor *bias = acn_in(c, 2);
-    acn_conv_product_run(p->product, acn_conv_stage_room(&p->output, acn_out(c, 0), w),
-                         acn_conv_stage_in(&p->input, acn_in(c, 0), w),
-                         acn_conv_stage_in(&p->filter, acn_in(c, 1), w),
-                         bias ? acn_conv_stage_in(&p->bias, bias, w) : NULL, w + p->staged_bytes);
-    acn_conv_stage_out(&p->output, acn_out(c, 0), w);
+    acn_conv_product_run(p->product, acn_stage_room(&p->output, acn_out(c, 0), w),
+                         acn_stage_in(&p->input, acn_in(c, 0), w),
+                         acn_stage_in(&p->filter, acn_in(c, 1), w),
+                         bias ? acn_stage_in(&p->bias, bias, w) : NULL, w + p->staged_bytes);
+    acn_stage_out(&p->output, acn_out(c, 0), w);
     return ACN_OK;
 }
 

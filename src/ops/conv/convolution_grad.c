@@ -14,7 +14,7 @@ typedef struct gradient {
     acn_conv_filter_grad *filter;
     acn_copy filter_out;
     acn_reduction bias;
-    acn_conv_stage dy, x, w, dx;
+    acn_stage dy, x, w, dx;
     uint64_t staged_bytes;
 } gradient;
 
@@ -61,17 +61,17 @@ static acn_status plan(acn_call *c) {
     uint64_t staged = 0, work = 0;
     uint32_t cost = acn_conv_cost_us(&p->conv);
     if (wants(c, DX) || wants(c, DFILTER))
-        ACN_TRY(acn_conv_stage_plan(&p->dy, acn_in(c, DY), false, &staged));
+        ACN_TRY(acn_stage_plan(&p->dy, acn_in(c, DY), ACN_F32, false, &staged));
     if (wants(c, DX)) {
-        ACN_TRY(acn_conv_stage_plan(&p->w, acn_in(c, FILTER), false, &staged));
-        ACN_TRY(acn_conv_stage_plan(&p->dx, acn_out(c, DX), true, &staged));
+        ACN_TRY(acn_stage_plan(&p->w, acn_in(c, FILTER), ACN_F32, false, &staged));
+        ACN_TRY(acn_stage_plan(&p->dx, acn_out(c, DX), ACN_F32, true, &staged));
         ACN_TRY(acn_conv_product_plan(c, &p->conv, is_transposed(c) ? ACN_CONV_Y : ACN_CONV_X,
                                       false, &p->input));
         work = larger(work, acn_conv_product_workspace_bytes(p->input));
         c->plan->cost_us += cost;
     }
     if (wants(c, DFILTER)) {
-        ACN_TRY(acn_conv_stage_plan(&p->x, acn_in(c, X), false, &staged));
+        ACN_TRY(acn_stage_plan(&p->x, acn_in(c, X), ACN_F32, false, &staged));
         ACN_TRY(acn_conv_filter_grad_plan(c, &p->conv, &p->filter));
         acn_tensor view = acn_conv_filter_grad_view(p->filter, NULL);
         ACN_TRY(acn_copy_plan(&p->filter_out, acn_out(c, DFILTER), &view));
@@ -93,14 +93,14 @@ static acn_status run(acn_call *c) {
     const gradient *p = c->plan->data;
     char *w = c->workspace, *work = w + p->staged_bytes;
     const float *dy = NULL;
-    if (p->input || p->filter) dy = acn_conv_stage_in(&p->dy, acn_in(c, DY), w);
+    if (p->input || p->filter) dy = acn_stage_in(&p->dy, acn_in(c, DY), w);
     if (p->input) {
-        acn_conv_product_run(p->input, acn_conv_stage_room(&p->dx, acn_out(c, DX), w), dy,
-                             acn_conv_stage_in(&p->w, acn_in(c, FILTER), w), NULL, work);
-        acn_conv_stage_out(&p->dx, acn_out(c, DX), w);
+        acn_conv_product_run(p->input, acn_stage_room(&p->dx, acn_out(c, DX), w), dy,
+                             acn_stage_in(&p->w, acn_in(c, FILTER), w), NULL, work);
+        acn_stage_out(&p->dx, acn_out(c, DX), w);
     }
     if (p->filter) {
-        const float *x = acn_conv_stage_in(&p->x, acn_in(c, X), w);
+        const float *x = acn_stage_in(&p->x, acn_in(c, X), w);
         acn_conv_filter_grad_run(p->filter, is_transposed(c) ? dy : x, is_transposed(c) ? x : dy,
                                  work);
         acn_copy_run(&p->filter_out, acn_out(c, DFILTER)->data, work);

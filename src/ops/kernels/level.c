@@ -3,6 +3,7 @@
 #include "ops/kernels/converts.h"
 #include "ops/kernels/gemm.h"
 #include "ops/kernels/micros.h"
+#include "ops/kernels/pool.h"
 
 #define DECLARE_MICRO(klass, name)                                                                 \
     void ACN_KERNEL(klass##_##name)(void *, const void *, const void *, const void *, int64_t);
@@ -69,6 +70,7 @@ void ACN_KERNEL(stream_end)(void);
 void ACN_KERNEL(fill)(void *, const void *, size_t, size_t);
 extern const acn_gemm_kernels ACN_KERNEL(gemm);
 extern const acn_conv_kernels ACN_KERNEL(conv);
+extern const acn_pool_kernels ACN_KERNEL(pool);
 
 #define ROW_F32(name)        [ACN_U_##name][ACN_K_F32] = ACN_KERNEL(f32_##name),
 #define ROW_F64(name)        [ACN_U_##name][ACN_K_F64] = ACN_KERNEL(f64_##name),
@@ -122,4 +124,5 @@ const acn_kernels ACN_KERNEL(table) = {
     .fill = ACN_KERNEL(fill),
     .gemm = &ACN_KERNEL(gemm),
     .conv = &ACN_KERNEL(conv),
+    .pool = &ACN_KERNEL(pool),
 };
