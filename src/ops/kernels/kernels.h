@@ -90,6 +90,7 @@ typedef void (*acn_reduce_fn)(void *accumulator, const void *s, int64_t n);
 typedef struct acn_gemm_kernels acn_gemm_kernels; /* gemm.h */
 typedef struct acn_conv_kernels acn_conv_kernels; /* conv.h */
 typedef struct acn_pool_kernels acn_pool_kernels; /* pool.h */
+typedef struct acn_resample_kernels acn_resample_kernels; /* resample.h */
 
 typedef struct acn_kernels {
     const char *isa;
@@ -114,6 +115,7 @@ typedef struct acn_kernels {
     const acn_gemm_kernels *gemm;
     const acn_conv_kernels *conv;
     const acn_pool_kernels *pool;
+    const acn_resample_kernels *resample;
 } acn_kernels;
 
 /* The level in use. Resolved once; afterwards one load. */

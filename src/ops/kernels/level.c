@@ -4,6 +4,7 @@
 #include "ops/kernels/gemm.h"
 #include "ops/kernels/micros.h"
 #include "ops/kernels/pool.h"
+#include "ops/kernels/resample.h"
 
 #define DECLARE_MICRO(klass, name)                                                                 \
     void ACN_KERNEL(klass##_##name)(void *, const void *, const void *, const void *, int64_t);
@@ -71,6 +72,7 @@ void ACN_KERNEL(fill)(void *, const void *, size_t, size_t);
 extern const acn_gemm_kernels ACN_KERNEL(gemm);
 extern const acn_conv_kernels ACN_KERNEL(conv);
 extern const acn_pool_kernels ACN_KERNEL(pool);
+extern const acn_resample_kernels ACN_KERNEL(resample);
 
 #define ROW_F32(name)        [ACN_U_##name][ACN_K_F32] = ACN_KERNEL(f32_##name),
 #define ROW_F64(name)        [ACN_U_##name][ACN_K_F64] = ACN_KERNEL(f64_##name),
@@ -125,4 +127,5 @@ const acn_kernels ACN_KERNEL(table) = {
     .gemm = &ACN_KERNEL(gemm),
     .conv = &ACN_KERNEL(conv),
     .pool = &ACN_KERNEL(pool),
+    .resample = &ACN_KERNEL(resample),
 };
