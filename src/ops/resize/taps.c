@@ -2,6 +2,8 @@
  * depend on it. */
 #include "ops/resize/taps.h"
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 static acn_status alloc(acn_arena *arena, acn_taps *t, int64_t in, int64_t out, int64_t taps) {
     *t = (acn_taps){.in = in, .out = out};
@@ -44,9 +46,22 @@ static acn_status finish(acn_arena *arena, acn_taps *t) {
     return ACN_OK;
 }
 
+/* Some calls carry scales as float. What was 1.7 must not become 1.70000005, whose multiples fall
+ * short of whole positions: the shortest decimal number that gives the float is taken. */
+static double as_given(double scale) {
+    char text[32];
+    if ((double)(float)scale != scale) return scale;
+    for (int digits = 1; digits < 9; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, scale);
+        double decimal = strtod(text, NULL);
+        if ((float)decimal == (float)scale) return decimal;
+    }
+    return scale;
+}
+
 static float step_of(int64_t in, int64_t out, bool aligns_corners, double scale) {
     if (aligns_corners) return out > 1 ? (float)(in - 1) / (float)(out - 1) : 0;
-    return scale > 0 && scale != 1 ? (float)(1.0 / scale) : (float)in / (float)out;
+    return scale > 0 && scale != 1 ? (float)(1.0 / as_given(scale)) : (float)in / (float)out;
 }
 
 static int64_t clamp(int64_t x, int64_t size) { return x < 0 ? 0 : x >= size ? size - 1 : x; }
