@@ -5,7 +5,7 @@
  * is one step, and a panel's lanes are runs of it. Every thread owns a part of the result and goes
  * over all positions, so the order of additions never depends on threads. */
 #include "base/pool.h"
-#include "ops/conv/conv.h"
+#include "ops/conv/depthwise.h"
 #include "ops/kernels/conv.h"
 #include "ops/kernels/gemm.h"
 #include "ops/kernels/gemm_kernels.h"
@@ -22,6 +22,7 @@ enum {
 
 struct acn_conv_filter_grad {
     acn_conv conv;
+    acn_conv_depthwise *depthwise; /* does it instead */
     const acn_gemm_class *kernels;
     int64_t taps, panels, width;      /* lanes of a group: taps * ci, in panels; width of a row */
     int64_t frame[3], image_elements; /* a staged image, with its channels */
@@ -120,6 +121,12 @@ acn_status acn_conv_filter_grad_plan(acn_call *c, const acn_conv *conv,
     p->kernels = acn_kernels_get()->gemm->by_class[ACN_K_F32];
     p->workers = acn_pool_size();
     p->taps = acn_conv_volume(conv->kernel);
+    *out = p;
+    if (acn_conv_is_depthwise(conv)) {
+        p->width = p->taps;
+        p->result_bytes = (size_t)round_up(conv->groups * conv->co * p->width * 4, ALIGNMENT);
+        return acn_conv_depthwise_plan(c, conv, ACN_CONV_Y, &p->depthwise);
+    }
     p->panels = ceil_div(p->taps * conv->ci, p->kernels->nr);
     p->width = p->panels * p->kernels->nr;
     for (int d = 0; d < 3; d++)
@@ -139,11 +146,11 @@ acn_status acn_conv_filter_grad_plan(acn_call *c, const acn_conv *conv,
     p->staged_bytes = (size_t)round_up(p->group_images * p->image_elements * 4, ALIGNMENT);
     p->room_bytes = (size_t)round_up(p->block_panels * k->nr * k->kc * 4, ALIGNMENT);
     p->worker_bytes = p->room_bytes + (size_t)round_up(k->kc * k->a_width * 4, ALIGNMENT);
-    *out = p;
     return ACN_OK;
 }
 
 uint64_t acn_conv_filter_grad_workspace_bytes(const acn_conv_filter_grad *p) {
+    if (p->depthwise) return p->result_bytes + acn_conv_depthwise_workspace_bytes(p->depthwise);
     return p->result_bytes + p->staged_bytes + p->worker_bytes * (uint64_t)p->workers;
 }
 
@@ -299,6 +306,11 @@ static void run_chunk(void *context, int64_t index, int worker) {
 void acn_conv_filter_grad_run(const acn_conv_filter_grad *p, const float *x, const float *dy,
                               char *workspace) {
     const acn_conv *c = &p->conv;
+    if (p->depthwise) {
+        acn_conv_depthwise_filter_grad(p->depthwise, (float *)workspace, x, dy,
+                                       workspace + p->result_bytes);
+        return;
+    }
     char *staged = workspace + p->result_bytes;
     int64_t dy_image = c->groups * c->co * acn_conv_volume(c->out);
     int64_t x_image = c->groups * c->ci * acn_conv_volume(c->in);

@@ -1,15 +1,11 @@
 /* product.c - y from x and w, or x from y and w, as products of matrices whose right side is
  * gathered from the image panel by panel; the unfolded image never exists.
  *
- * The result's positions form lattices: one for y; one for each residue modulo the stride for x,
- * since positions of a residue meet the same taps. Within a lattice
- *
- *   result[m, q] = sum over channels c and taps t of w[m, c, t] * source[c, q * step + offset[t]]
- *
  * The filter is packed once for all threads; then each chunk gathers panels of some positions for a
  * pass of channels into the L2 cache and runs down the rows. A bias is one more channel of ones. */
 #include "base/pool.h"
-#include "ops/conv/conv.h"
+#include "ops/conv/depthwise.h"
+#include "ops/conv/lattice.h"
 #include "ops/kernels/conv.h"
 #include "ops/kernels/gemm.h"
 #include "ops/kernels/gemm_kernels.h"
@@ -26,21 +22,18 @@ enum {
 };
 
 typedef struct lattice {
-    int64_t dims[3];                   /* positions in an image */
-    int64_t step[3];                   /* of the source */
-    int64_t out_step[3], out_start[3]; /* where they lie in the result */
-    int64_t taps, steps;               /* steps: channels * taps, and the bias */
-    int64_t *offset;                   /* [taps][3], in the source */
-    int64_t *filter_tap;               /* [taps], elements from a filter's first */
-    bool is_direct;                    /* a panel's positions are one run of the result */
-    int64_t image_panels, panels;      /* image_panels: when panels begin anew in each image */
-    int64_t block_panels, blocks;      /* of a chunk */
-    int64_t block_rows, row_blocks;    /* multiples of the tile's rows */
+    acn_conv_lattice map;
+    int64_t steps;                  /* channels * taps, and the bias */
+    bool is_direct;                 /* a panel's positions are one run of the result */
+    int64_t image_panels, panels;   /* image_panels: when panels begin anew in each image */
+    int64_t block_panels, blocks;   /* of a chunk */
+    int64_t block_rows, row_blocks; /* multiples of the tile's rows */
     int64_t pass_channels, pass_steps;
     int64_t most_rows; /* of positions that one panel can touch */
 } lattice;
 
 struct acn_conv_product {
+    acn_conv_depthwise *depthwise; /* does it instead */
     const acn_gemm_class *kernels;
     int64_t n, groups, rows, channels; /* rows: of the result, in a group */
     int64_t source[3], result[3], source_volume, result_volume;
@@ -60,62 +53,19 @@ static int64_t max(int64_t a, int64_t b) { return a > b ? a : b; }
 
 /* ---- planning -------------------------------------------------------------------------------- */
 
-/* Taps of y's only lattice: all of them. */
-static void fill_y_lattice(const acn_conv *conv, lattice *l) {
-    int64_t tap = 0;
-    for (int64_t z = 0; z < conv->kernel[0]; z++)
-        for (int64_t y = 0; y < conv->kernel[1]; y++)
-            for (int64_t x = 0; x < conv->kernel[2]; x++, tap++) {
-                const int64_t at[3] = {z, y, x};
-                for (int d = 0; d < 3; d++)
-                    l->offset[3 * tap + d] = at[d] * conv->dilation[d] - conv->before[d];
-                l->filter_tap[tap] = tap;
-            }
-    l->taps = tap;
-    for (int d = 0; d < 3; d++) {
-        l->dims[d] = conv->out[d];
-        l->step[d] = conv->stride[d];
-        l->out_step[d] = 1;
-    }
-}
-
-/* x's positions q * stride + residue: those taps whose y is a whole position. */
-static void fill_x_lattice(const acn_conv *conv, const int64_t *residue, lattice *l) {
-    int64_t tap = 0, count = 0;
-    for (int64_t z = 0; z < conv->kernel[0]; z++)
-        for (int64_t y = 0; y < conv->kernel[1]; y++)
-            for (int64_t x = 0; x < conv->kernel[2]; x++, tap++) {
-                const int64_t at[3] = {z, y, x};
-                bool meets = true;
-                for (int d = 0; d < 3; d++) {
-                    int64_t from = residue[d] + conv->before[d] - at[d] * conv->dilation[d];
-                    meets = meets && from % conv->stride[d] == 0;
-                    l->offset[3 * count + d] = from / conv->stride[d];
-                }
-                if (meets) l->filter_tap[count++] = tap;
-            }
-    l->taps = count;
-    for (int d = 0; d < 3; d++) {
-        l->dims[d] = max(0, ceil_div(conv->in[d] - residue[d], conv->stride[d]));
-        l->step[d] = 1;
-        l->out_step[d] = conv->stride[d];
-        l->out_start[d] = residue[d];
-    }
-}
-
 static void cut(const acn_conv_product *p, lattice *l) {
     const acn_gemm_class *k = p->kernels;
-    int64_t positions = acn_conv_volume(l->dims), nr = k->nr;
-    l->steps = p->channels * l->taps + p->has_bias;
-    l->pass_channels = l->taps ? max(1, min(k->kc / l->taps, p->channels)) : 1;
-    l->pass_steps = l->pass_channels * l->taps + p->has_bias;
-    bool is_whole = l->out_step[0] == 1 && l->out_step[1] == 1 && l->out_step[2] == 1;
+    int64_t positions = acn_conv_volume(l->map.dims), nr = k->nr;
+    l->steps = p->channels * l->map.taps + p->has_bias;
+    l->pass_channels = l->map.taps ? max(1, min(k->kc / l->map.taps, p->channels)) : 1;
+    l->pass_steps = l->pass_channels * l->map.taps + p->has_bias;
+    bool is_whole = l->map.out_step[0] == 1 && l->map.out_step[1] == 1 && l->map.out_step[2] == 1;
     l->is_direct = is_whole && (p->n == 1 || positions % nr == 0 || positions >= 16 * nr);
     l->image_panels = l->is_direct ? ceil_div(positions, nr) : 0;
     l->panels = l->is_direct ? p->n * l->image_panels : ceil_div(p->n * positions, nr);
-    l->most_rows = min(nr, nr / max(1, l->dims[2]) + 2);
+    l->most_rows = min(nr, nr / max(1, l->map.dims[2]) + 2);
 
-    int64_t table = l->most_rows * (int64_t)sizeof(acn_conv_run) * max(1, l->taps);
+    int64_t table = l->most_rows * (int64_t)sizeof(acn_conv_run) * max(1, l->map.taps);
     int64_t most = min(PANELS_BYTES / (int64_t)sizeof(float) / nr / max(1, l->pass_steps),
                        min(MOST_PANELS, TABLE_BYTES / table));
     int64_t unit = l->is_direct ? l->image_panels : l->panels;
@@ -140,25 +90,14 @@ static void cut(const acn_conv_product *p, lattice *l) {
     }
 }
 
-static acn_status alloc_lattices(acn_call *c, const acn_conv *conv, acn_conv_product *p) {
-    int64_t taps = acn_conv_volume(conv->kernel);
-    p->lattice = acn_plan_alloc(c, sizeof(lattice) * (size_t)p->lattices);
-    for (int64_t i = 0; p->lattice && i < p->lattices; i++) {
-        p->lattice[i].offset = acn_plan_alloc(c, sizeof(int64_t) * 3 * (size_t)taps);
-        p->lattice[i].filter_tap = acn_plan_alloc(c, sizeof(int64_t) * (size_t)taps);
-        if (!p->lattice[i].offset || !p->lattice[i].filter_tap) p->lattice = NULL;
-    }
-    return p->lattice ? ACN_OK : acn_fail(ACN_BAD_ALLOC, "no memory for a convolution's plan");
-}
-
 static void size_workspace(acn_conv_product *p) {
     size_t panels = 0, table = 0, sums = 0;
     const acn_gemm_class *k = p->kernels;
     for (int64_t i = 0; i < p->lattices; i++) {
         const lattice *l = &p->lattice[i];
         size_t filter = sizeof(float) * (size_t)(p->groups * p->tiles * l->steps * k->a_width);
-        size_t run = sizeof(acn_conv_run) * (size_t)(l->most_rows * max(1, l->taps));
-        size_t one = (size_t)l->block_panels * (run + (size_t)(l->taps + 1) * sizeof(int64_t));
+        size_t run = sizeof(acn_conv_run) * (size_t)(l->most_rows * max(1, l->map.taps));
+        size_t one = (size_t)l->block_panels * (run + (size_t)(l->map.taps + 1) * sizeof(int64_t));
         size_t room = sizeof(float) * (size_t)(l->block_panels * k->nr * l->pass_steps);
         size_t sum =
             l->is_direct ? 0 : sizeof(float) * (size_t)(l->block_rows * l->block_panels * k->nr);
@@ -177,6 +116,8 @@ acn_status acn_conv_product_plan(acn_call *c, const acn_conv *conv, acn_conv_sid
                                  bool has_bias, acn_conv_product **out) {
     acn_conv_product *p = acn_plan_alloc(c, sizeof *p);
     if (!p) return acn_fail(ACN_BAD_ALLOC, "no memory for a convolution's plan");
+    *out = p;
+    if (acn_conv_is_depthwise(conv)) return acn_conv_depthwise_plan(c, conv, side, &p->depthwise);
     bool gives_y = side == ACN_CONV_Y;
     int64_t taps = acn_conv_volume(conv->kernel);
     p->kernels = acn_kernels_get()->gemm->by_class[ACN_K_F32];
@@ -193,23 +134,19 @@ acn_status acn_conv_product_plan(acn_call *c, const acn_conv *conv, acn_conv_sid
     memcpy(p->result, gives_y ? conv->out : conv->in, sizeof p->result);
     p->source_volume = acn_conv_volume(p->source);
     p->result_volume = acn_conv_volume(p->result);
-    p->lattices = gives_y ? 1 : acn_conv_volume(conv->stride);
-    ACN_TRY(alloc_lattices(c, conv, p));
+    p->lattices = acn_conv_lattices(conv, side);
+    p->lattice = acn_plan_alloc(c, sizeof(lattice) * (size_t)p->lattices);
+    if (!p->lattice) return acn_fail(ACN_BAD_ALLOC, "no memory for a convolution's plan");
     for (int64_t i = 0; i < p->lattices; i++) {
-        const int64_t *s = conv->stride;
-        const int64_t residue[3] = {i / (s[1] * s[2]), i / s[2] % s[1], i % s[2]};
-        if (gives_y)
-            fill_y_lattice(conv, &p->lattice[i]);
-        else
-            fill_x_lattice(conv, residue, &p->lattice[i]);
+        ACN_TRY(acn_conv_lattice_make(c, conv, side, i, &p->lattice[i].map));
         cut(p, &p->lattice[i]);
     }
     size_workspace(p);
-    *out = p;
     return ACN_OK;
 }
 
 uint64_t acn_conv_product_workspace_bytes(const acn_conv_product *p) {
+    if (p->depthwise) return acn_conv_depthwise_workspace_bytes(p->depthwise);
     return p->filter_bytes + p->worker_bytes * (uint64_t)p->workers;
 }
 
@@ -247,12 +184,13 @@ static void pack_tile(void *context, int64_t index, int worker) {
         p->row_step > p->channel_step ? p->rows * p->row_step : p->channels * p->channel_step;
     float *panel = j->filter + index * l->steps * k->a_width;
     const float *w = j->w + group * per_group + row * p->row_step;
-    bool is_plain = p->channel_step == l->taps && l->taps > 0;
+    bool is_plain = p->channel_step == l->map.taps && l->map.taps > 0;
     if (is_plain)
-        k->pack[ACN_F32](panel, k->a_width, w, 1, p->row_step, p->channels * l->taps, lanes);
+        k->pack[ACN_F32](panel, k->a_width, w, 1, p->row_step, p->channels * l->map.taps, lanes);
     else
         acn_kernels_get()->conv->pack_filter(panel, k->a_width, w, p->row_step, lanes,
-                                             p->channel_step, l->filter_tap, l->taps, p->channels);
+                                             p->channel_step, l->map.filter_tap, l->map.taps,
+                                             p->channels);
     if (!p->has_bias) return;
     float *last = panel + (l->steps - 1) * k->a_width;
     for (int i = 0; i < k->a_width; i++)
@@ -262,21 +200,21 @@ static void pack_tile(void *context, int64_t index, int worker) {
 /* Cuts a panel's positions where a row of the lattice ends. */
 static int cut_panel(const job *j, int64_t panel, stretch *out) {
     const lattice *l = j->l;
-    int64_t positions = acn_conv_volume(l->dims), nr = j->p->kernels->nr;
+    int64_t positions = acn_conv_volume(l->map.dims), nr = j->p->kernels->nr;
     int64_t at = l->is_direct ? panel / l->image_panels * positions + panel % l->image_panels * nr
                               : panel * nr;
     int64_t end = l->is_direct ? (panel / l->image_panels + 1) * positions : j->p->n * positions;
     if (end > at + nr) end = at + nr;
     int count = 0;
     for (int64_t lane = 0; at < end; count++) {
-        int64_t x = at % l->dims[2], row = at / l->dims[2];
+        int64_t x = at % l->map.dims[2], row = at / l->map.dims[2];
         stretch *s = &out[count];
         s->lane = lane;
-        s->count = min(l->dims[2] - x, end - at);
+        s->count = min(l->map.dims[2] - x, end - at);
         s->q[2] = x;
-        s->q[1] = row % l->dims[1];
-        s->q[0] = row / l->dims[1] % l->dims[0];
-        s->image = row / l->dims[1] / l->dims[0];
+        s->q[1] = row % l->map.dims[1];
+        s->q[0] = row / l->map.dims[1] % l->map.dims[0];
+        s->image = row / l->map.dims[1] / l->map.dims[0];
         lane += s->count;
         at += s->count;
     }
@@ -289,9 +227,9 @@ static bool make_run(const job *j, const stretch *s, const int64_t *offset, acn_
     const lattice *l = j->l;
     int64_t at[3];
     for (int d = 0; d < 3; d++)
-        at[d] = s->q[d] * l->step[d] + offset[d];
+        at[d] = s->q[d] * l->map.step[d] + offset[d];
     if (at[0] < 0 || at[0] >= p->source[0] || at[1] < 0 || at[1] >= p->source[1]) return false;
-    int64_t step = l->step[2], size = p->source[2];
+    int64_t step = l->map.step[2], size = p->source[2];
     int64_t first = at[2] < 0 ? (-at[2] + step - 1) / step : 0;
     int64_t last = at[2] < size ? min(s->count, (size - 1 - at[2]) / step + 1) : 0;
     if (first >= last) return false;
@@ -307,18 +245,18 @@ static void make_runs(const job *j, chunk *x) {
     int64_t used = 0;
     for (int64_t i = 0; i < x->panels; i++) {
         int count = cut_panel(j, x->panel + i, stretches);
-        int64_t *first = x->first + i * (l->taps + 1);
-        for (int64_t t = 0; t < l->taps; t++) {
+        int64_t *first = x->first + i * (l->map.taps + 1);
+        for (int64_t t = 0; t < l->map.taps; t++) {
             first[t] = used;
             for (int s = 0; s < count; s++) {
-                if (!make_run(j, &stretches[s], l->offset + 3 * t, &x->runs[used])) continue;
+                if (!make_run(j, &stretches[s], l->map.offset + 3 * t, &x->runs[used])) continue;
                 if (used > first[t] && x->runs[used - 1].offset == x->runs[used].offset)
                     x->runs[used - 1].mask |= x->runs[used].mask;
                 else
                     used++;
             }
         }
-        first[l->taps] = used;
+        first[l->map.taps] = used;
     }
 }
 
@@ -326,20 +264,20 @@ static void make_runs(const job *j, chunk *x) {
 static void gather(const job *j, const chunk *x, int64_t channel, int64_t count, bool is_last) {
     const acn_conv_product *p = j->p;
     const lattice *l = j->l;
-    const int64_t nr = p->kernels->nr, steps = count * l->taps + (is_last && p->has_bias);
+    const int64_t nr = p->kernels->nr, steps = count * l->map.taps + (is_last && p->has_bias);
     const acn_conv_kernels *kernels = acn_kernels_get()->conv;
-    acn_conv_gather g = {.panel_step = l->taps * nr,
+    acn_conv_gather g = {.panel_step = l->map.taps * nr,
                          .source_step = p->source_volume,
-                         .lane_step = l->step[2],
+                         .lane_step = l->map.step[2],
                          .width = (int)nr};
     const float *source = j->source + (x->group * p->channels + channel) * p->source_volume;
     for (int64_t done = 0; done < count; done += GATHER_STEPS) {
         g.steps = min(GATHER_STEPS, count - done);
         g.source = source + done * p->source_volume;
         for (int64_t i = 0; i < x->panels; i++) {
-            const int64_t *first = x->first + i * (l->taps + 1);
-            float *panel = x->room + (i * steps + done * l->taps) * nr;
-            for (int64_t t = 0; t < l->taps; t++) {
+            const int64_t *first = x->first + i * (l->map.taps + 1);
+            float *panel = x->room + (i * steps + done * l->map.taps) * nr;
+            for (int64_t t = 0; t < l->map.taps; t++) {
                 g.panel = panel + t * nr;
                 g.runs = x->runs + first[t];
                 g.run_count = first[t + 1] - first[t];
@@ -373,7 +311,7 @@ static void multiply(const job *j, const chunk *x, int64_t step, int64_t steps) 
     const acn_conv_product *p = j->p;
     const lattice *l = j->l;
     const acn_gemm_class *k = p->kernels;
-    int64_t positions = acn_conv_volume(l->dims);
+    int64_t positions = acn_conv_volume(l->map.dims);
     acn_gemm_tile t = {.k = steps,
                        .a_row = 1,
                        .a_col = k->a_width,
@@ -406,9 +344,9 @@ static void scatter(const job *j, const chunk *x) {
         int count = cut_panel(j, x->panel + i, stretches);
         for (int s = 0; s < count; s++) {
             const stretch *from = &stretches[s];
-            int64_t at[3], step = l->out_step[2], row_step;
+            int64_t at[3], step = l->map.out_step[2], row_step;
             for (int d = 0; d < 3; d++)
-                at[d] = from->q[d] * l->out_step[d] + l->out_start[d];
+                at[d] = from->q[d] * l->map.out_step[d] + l->map.out_start[d];
             float *d =
                 j->result +
                 ((from->image * p->groups + x->group) * p->rows + x->row) * p->result_volume +
@@ -429,7 +367,7 @@ static void run_chunk(void *context, int64_t index, int worker) {
     chunk x = {.room = (float *)memory,
                .first = (int64_t *)(memory + p->table_offset),
                .sums = (float *)(memory + p->sums_offset)};
-    x.runs = (acn_conv_run *)(x.first + l->block_panels * (l->taps + 1));
+    x.runs = (acn_conv_run *)(x.first + l->block_panels * (l->map.taps + 1));
     x.group = index % p->groups;
     x.row = index / p->groups % l->row_blocks * l->block_rows;
     x.rows = min(l->block_rows, p->rows - x.row);
@@ -445,11 +383,11 @@ static void run_chunk(void *context, int64_t index, int worker) {
     make_runs(j, &x);
     int64_t channel = 0;
     do {
-        int64_t count = l->taps ? min(l->pass_channels, p->channels - channel) : p->channels;
+        int64_t count = l->map.taps ? min(l->pass_channels, p->channels - channel) : p->channels;
         bool is_last = channel + count >= p->channels;
-        int64_t steps = count * l->taps + (is_last && p->has_bias);
-        gather(j, &x, channel, l->taps ? count : 0, is_last);
-        multiply(j, &x, channel * l->taps, steps);
+        int64_t steps = count * l->map.taps + (is_last && p->has_bias);
+        gather(j, &x, channel, l->map.taps ? count : 0, is_last);
+        multiply(j, &x, channel * l->map.taps, steps);
         channel += count;
     } while (channel < p->channels);
     if (!l->is_direct) scatter(j, &x);
@@ -457,6 +395,10 @@ static void run_chunk(void *context, int64_t index, int worker) {
 
 void acn_conv_product_run(const acn_conv_product *p, float *result, const float *source,
                           const float *w, const float *bias, char *workspace) {
+    if (p->depthwise) {
+        acn_conv_depthwise_run(p->depthwise, result, source, w, bias, workspace);
+        return;
+    }
     for (int64_t i = 0; i < p->lattices; i++) {
         const lattice *l = &p->lattice[i];
         job j = {.p = p,

@@ -25,6 +25,15 @@ typedef struct acn_conv_gather {
 } acn_conv_gather;
 
 struct acn_conv_kernels {
+    /* d[i] = s[i * step] */
+    void (*take)(float *d, const float *s, int64_t step, int64_t n);
+    /* d[i] = start (or d[i]) + sum over taps of w[t] * s[at[t] + i]. Writes and reads up to 64
+     * elements past |n|. */
+    void (*stencil)(float *d, const float *s, const int64_t *at, const float *w, int64_t taps,
+                    int64_t n, float start, bool adds);
+    /* sums[t] += sum over i of d[i] * s[at[t] + i]; d is 0 for 64 elements past |n|. */
+    void (*stencil_sums)(float *sums, const float *d, const float *s, const int64_t *at,
+                         int64_t taps, int64_t n);
     void (*gather)(const acn_conv_gather *g);
     /* Rows of a filter as a panel of A: panel[s * width + lane] = w[lane * lane_step +
      * s / taps * group_step + tap[s % taps]]; lanes up to |width| are zeroed. */

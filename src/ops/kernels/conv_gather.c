@@ -1,4 +1,5 @@
-/* conv_gather.c - panels gathered from an image or a filter; see conv.h. */
+/* conv_gather.c - panels gathered from an image or a filter, and the level's table of convolution
+ * kernels; see conv.h. */
 #include "ops/kernels/conv.h"
 #include <string.h>
 
@@ -95,5 +96,15 @@ static void pack_filter(float *panel, int width, const float *w, int64_t lane_st
         }
 }
 
+void ACN_KERNEL(take)(float *, const float *, int64_t, int64_t);
+void ACN_KERNEL(stencil)(float *, const float *, const int64_t *, const float *, int64_t, int64_t,
+                         float, bool);
+void ACN_KERNEL(stencil_sums)(float *, const float *, const float *, const int64_t *, int64_t,
+                              int64_t);
+
 extern const acn_conv_kernels ACN_KERNEL(conv);
-const acn_conv_kernels ACN_KERNEL(conv) = {.gather = gather, .pack_filter = pack_filter};
+const acn_conv_kernels ACN_KERNEL(conv) = {.gather = gather,
+                                           .pack_filter = pack_filter,
+                                           .take = ACN_KERNEL(take),
+                                           .stencil = ACN_KERNEL(stencil),
+                                           .stencil_sums = ACN_KERNEL(stencil_sums)};

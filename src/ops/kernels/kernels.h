@@ -87,9 +87,9 @@ typedef enum acn_reduce_code {
  * (SUM of F32: float pairwise-blocked so that the error stays within c * log n * eps). */
 typedef void (*acn_reduce_fn)(void *accumulator, const void *s, int64_t n);
 
-typedef struct acn_gemm_kernels acn_gemm_kernels; /* gemm.h */
-typedef struct acn_conv_kernels acn_conv_kernels; /* conv.h */
-typedef struct acn_pool_kernels acn_pool_kernels; /* pool.h */
+typedef struct acn_gemm_kernels acn_gemm_kernels;         /* gemm.h */
+typedef struct acn_conv_kernels acn_conv_kernels;         /* conv.h */
+typedef struct acn_pool_kernels acn_pool_kernels;         /* pool.h */
 typedef struct acn_resample_kernels acn_resample_kernels; /* resample.h */
 
 typedef struct acn_kernels {
