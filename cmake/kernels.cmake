@@ -11,6 +11,12 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
     set(ACN_ISA_FLAGS_avx512 -march=x86-64-v4 -mprefer-vector-width=512)
 endif()
 
+# Checks in fully unrolled loops take the compiler minutes a file.
+set(ACN_KERNEL_LEVEL -O3)
+if(ACN_SANITIZE)
+    set(ACN_KERNEL_LEVEL -O1)
+endif()
+
 set(ACN_KERNEL_OBJECTS "")
 foreach(isa IN LISTS ACN_ISA_LEVELS)
     add_library(acn_kernels_${isa} OBJECT ${ACN_KERNEL_SOURCES})
@@ -18,6 +24,6 @@ foreach(isa IN LISTS ACN_ISA_LEVELS)
     target_compile_definitions(acn_kernels_${isa}
         PRIVATE ACN_ISA=${isa} ACN_ISA_NAME="${isa}" ACN_ISA_${isa}=1)
     target_compile_options(acn_kernels_${isa} PRIVATE
-        -O3 -fno-math-errno -fno-trapping-math -ffp-contract=fast ${ACN_ISA_FLAGS_${isa}})
+        ${ACN_KERNEL_LEVEL} -fno-math-errno -fno-trapping-math -ffp-contract=fast ${ACN_ISA_FLAGS_${isa}})
     list(APPEND ACN_KERNEL_OBJECTS $<TARGET_OBJECTS:acn_kernels_${isa}>)
 endforeach()
