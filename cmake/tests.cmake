@@ -7,6 +7,11 @@ if(NOT BUILD_TESTING OR NOT ACN_CMOCKA)
     return()
 endif()
 
+set(ACN_TEST_SECONDS 120)
+if(ACN_SANITIZE)
+    set(ACN_TEST_SECONDS 600)
+endif()
+
 file(GLOB ACN_UNIT_TESTS CONFIGURE_DEPENDS tests/unit/test_*.c)
 foreach(source IN LISTS ACN_UNIT_TESTS)
     get_filename_component(name ${source} NAME_WE)
@@ -14,7 +19,7 @@ foreach(source IN LISTS ACN_UNIT_TESTS)
     target_link_libraries(${name} PRIVATE acn_objects ${ACN_CMOCKA})
     set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
     add_test(NAME unit.${name} COMMAND ${name})
-    set_tests_properties(unit.${name} PROPERTIES TIMEOUT 120 LABELS unit
+    set_tests_properties(unit.${name} PROPERTIES TIMEOUT ${ACN_TEST_SECONDS} LABELS unit
         ENVIRONMENT "ANYCANN_REPORT_DIR=${CMAKE_BINARY_DIR}/tests/report;ASCEND_GLOBAL_LOG_LEVEL=4")
 endforeach()
 

@@ -57,7 +57,7 @@ static void check_level(report *r, const test_case *c, const variant *v, const s
 static void check_levels(report *r, const test_case *c, const variant *v, const subject *want) {
     const acn_kernels *const *levels;
     int count = acn_kernels_levels(&levels);
-    for (int i = 0; i < count; i++) {
+    for (int i = (count - 1) % UNIT_EVERY(2); i < count; i += UNIT_EVERY(2)) { /* with the best */
         acn_kernels_select(levels[i]->isa);
         check_level(r, c, v, want);
     }

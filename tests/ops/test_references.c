@@ -229,6 +229,7 @@ static void test_distributions(void **state) {
 static void test_many_elements(void **state) {
     const int64_t count = (INT64_C(1) << 31) + 64;
     struct sysinfo memory;
+    if (UNIT_EVERY(2) > 1) skip(); /* minutes, and a shadow of its own */
     if (sysinfo(&memory) != 0 || (uint64_t)memory.freeram * memory.mem_unit < UINT64_C(6) << 30)
         skip();
     int8_t *y = mmap(NULL, (size_t)count, PROT_READ | PROT_WRITE,

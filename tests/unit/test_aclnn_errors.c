@@ -4,6 +4,7 @@
 
 #include "aclnnop/aclnn_add.h"
 #include "aclnnop/aclnn_cat.h"
+#include "aclnnop/aclnn_index_select.h"
 #include "aclnnop/aclnn_mul.h"
 #include "aclnnop/aclnn_nonzero.h"
 #include "aclnnop/aclnn_permute.h"
@@ -298,6 +299,31 @@ static void workspaces(void **state) {
     OK(aclDestroyTensor(where));
 }
 
+/* What only the data shows is told at the next synchronise; nothing outside is touched, and the
+ * stream works on. */
+static void indices_that_name_nothing(void **state) {
+    int64_t indices[3] = {0, 7, 9}, good[3] = {1, 0, 2};
+    float rows[7] = {1, 2, 3, 4, 5, 6, 7}, taken[5] = {9, 9, 9, 9, 9};
+    aclTensor *from = TENSOR(rows, ACL_FLOAT, 7), *to = TENSOR(taken + 1, ACL_FLOAT, 3),
+              *wrong = TENSOR(indices, ACL_INT64, 3), *right = TENSOR(good, ACL_INT64, 3);
+    void *room = NULL;
+    OK(aclnnIndexSelectGetWorkspaceSize(from, 0, wrong, to, &workspace, &executor));
+    OK(aclrtMalloc(&room, workspace, ACL_MEM_MALLOC_HUGE_FIRST));
+    OK(aclnnIndexSelect(room, workspace, executor, stream));
+    FAILS(ACL_ERROR_RT_AICORE_EXCEPTION, "aclrtSynchronizeStream",
+          "index holds index 7, its element 1; expected -7 to 6", aclrtSynchronizeStream(stream));
+    assert_memory_equal(taken, ((float[]){9, 9, 9, 9, 9}), sizeof taken);
+    OK(aclnnIndexSelectGetWorkspaceSize(from, 0, right, to, &workspace, &executor));
+    OK(aclnnIndexSelect(room, workspace, executor, stream));
+    OK(aclrtSynchronizeStream(stream));
+    assert_memory_equal(taken, ((float[]){9, 2, 1, 3, 9}), sizeof taken);
+    OK(aclrtFree(room));
+    OK(aclDestroyTensor(from));
+    OK(aclDestroyTensor(to));
+    OK(aclDestroyTensor(wrong));
+    OK(aclDestroyTensor(right));
+}
+
 static void streams(void **state) {
     int64_t local[64] = {0};
     aclrtContext own = NULL, second = NULL;
@@ -368,6 +394,7 @@ int main(void) {
         CLIENT_TEST(executors),
         CLIENT_TEST(two_threads_launch_one_executor),
         CLIENT_TEST(workspaces),
+        CLIENT_TEST(indices_that_name_nothing),
         cmocka_unit_test_setup_teardown(streams, client_count, finish),
         CLIENT_TEST(without_a_device),
     };

@@ -74,6 +74,46 @@ static void init_counts_its_clients(void **state) {
     aclGetRecentErrMsg();
 }
 
+/* A configuration that cannot be used is refused with a place or a reason, and a good one is taken
+ * afterwards. */
+static void corrupt_configurations_are_refused(void **state) {
+    static const struct {
+        const char *text, *words;
+        int code;
+    } rows[] = {
+        {"", "expected", ACL_ERROR_PARSE_FILE},
+        {"{", "line 1", ACL_ERROR_PARSE_FILE},
+        {"[]", "expected an object", ACL_ERROR_PARSE_FILE},
+        {"\x7f"
+         "ELF\x02\x01",
+         "line 1, column 1", ACL_ERROR_PARSE_FILE},
+        {"{\"a\": 1,}", "line 1", ACL_ERROR_PARSE_FILE},
+        {"{\"a\": \"\x01\"}", "control character", ACL_ERROR_PARSE_FILE},
+        {"{\"a\": 1}\n{", "line 2", ACL_ERROR_PARSE_FILE},
+        {"{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{}}}}}}}}}}}",
+         "deeper than 10", ACL_ERROR_PARSE_FILE},
+        {"{\"defaultDevice\":{\"default_device\":\"99\"}}", "default_device is 99",
+         ACL_ERROR_INVALID_PARAM},
+        {"{\"defaultDevice\":{\"default_device\":\"first\"}}", "default_device is first",
+         ACL_ERROR_INVALID_PARAM},
+        {"{\"defaultDevice\":{\"default_device\":-1}}", "default_device is -1",
+         ACL_ERROR_INVALID_PARAM},
+        {"{\"defaultDevice\":{\"default_device\":[0]}}", "default_device is",
+         ACL_ERROR_INVALID_PARAM},
+    };
+    OK(aclFinalize());
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        char *path = write_config(rows[i].text);
+        FAILS(rows[i].code, aclInit(path));
+        expect_text("aclInit", rows[i].words);
+        unlink(path);
+    }
+    FAILS(ACL_ERROR_INVALID_FILE, aclInit("/")); /* a folder */
+    expect_text("aclInit", "/");
+    FAILS(ACL_ERROR_REPEAT_FINALIZE, aclFinalize()); /* none of them counts */
+    OK(aclInit(NULL));
+}
+
 static int calls;
 static aclError count_init(const char *config, size_t length, void *user) {
     calls += *(int *)user;
@@ -404,6 +444,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nothing_works_before_a_device_is_set),
         cmocka_unit_test(init_counts_its_clients),
+        cmocka_unit_test(corrupt_configurations_are_refused),
         cmocka_unit_test(callbacks_see_init_and_finalize),
         cmocka_unit_test(versions_and_identity),
         cmocka_unit_test(contexts_belong_to_threads),

@@ -3,8 +3,10 @@
 #include "unit.h"
 
 #include "acl/acl.h"
+#include "acl/acl_op_compiler.h"
 #include "aclnn/acl_meta.h"
 #include "aclnn/aclnn_base.h"
+#include "aclnnop/aclnn_add.h"
 #include "aclnnop/aclnn_zero.h"
 #include <pthread.h>
 #include <signal.h>
@@ -112,6 +114,50 @@ static void use_after_finalize(void) {
     atexit(call_everything);
     call_everything();
 }
+
+/* Every door, without a device: a code and a sentence, or the answer; never a crash. */
+static void call_all_doors(void) {
+    float one = 1, numbers[4] = {0};
+    int64_t dims[1] = {4};
+    uint64_t bytes = 0;
+    aclOpExecutor *executor = NULL;
+    aclrtEvent event = NULL;
+    aclTensor *t = aclCreateTensor(dims, 1, ACL_FLOAT, NULL, 0, ACL_FORMAT_ND, NULL, 0, numbers);
+    aclScalar *alpha = aclCreateScalar(&one, ACL_FLOAT);
+    aclTensorDesc *desc = aclCreateTensorDesc(ACL_FLOAT, 1, dims, ACL_FORMAT_ND);
+    aclDataBuffer *buffer = aclCreateDataBuffer(numbers, sizeof numbers);
+    const aclTensorDesc *in[2] = {desc, desc};
+    const aclDataBuffer *from[2] = {buffer, buffer};
+    NEED(t && alpha && desc && buffer);
+    NEED(aclnnAddGetWorkspaceSize(t, t, alpha, t, &bytes, &executor) == 0);
+    NEED(aclnnAdd(NULL, 0, executor, NULL) == 361001);
+    NEED(strstr(aclGetRecentErrMsg(), "aclrtSetDevice") != NULL);
+    NEED(aclopCompileAndExecute("Add", 2, in, from, 1, in, &buffer, NULL, ACL_ENGINE_SYS,
+                                ACL_COMPILE_SYS, NULL, NULL) == ACL_ERROR_RT_CONTEXT_NULL);
+    NEED(strstr(aclGetRecentErrMsg(), "aclrtSetDevice") != NULL);
+    NEED(aclrtMemcpyAsync(numbers, 4, numbers + 2, 4, ACL_MEMCPY_DEFAULT, NULL) ==
+         ACL_ERROR_RT_CONTEXT_NULL);
+    NEED(aclrtCreateEvent(&event) == 0 || strlen(aclGetRecentErrMsg()) > 0);
+    if (event != NULL) aclrtDestroyEvent(event);
+    aclDestroyTensor(t);
+    aclDestroyScalar(alpha);
+    aclDestroyTensorDesc(desc);
+    aclDestroyDataBuffer(buffer);
+}
+
+static void use_doors_without_device(void) {
+    call_all_doors();
+    NEED(aclFinalize() == ACL_ERROR_UNINITIALIZE);
+    NEED(aclInit(NULL) == 0);
+    call_all_doors(); /* initialised, but no device is set */
+    NEED(aclrtSetDevice(0) == 0);
+    NEED(aclrtResetDevice(0) == 0);
+    NEED(aclFinalize() == 0);
+    call_all_doors();
+    NEED(aclFinalize() == ACL_ERROR_REPEAT_FINALIZE);
+}
+
+static void doors_tell_what_is_missing(void **state) { expect(use_doors_without_device, 0); }
 
 static void calls_after_finalize_are_safe(void **state) { expect(use_after_finalize, 0); }
 
@@ -291,6 +337,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(processes_end_with_work_left),
         cmocka_unit_test(calls_after_finalize_are_safe),
+        cmocka_unit_test(doors_tell_what_is_missing),
         cmocka_unit_test(the_end_of_one_client_leaves_the_other_alive),
         cmocka_unit_test(a_child_of_a_process_with_a_device_is_told),
         cmocka_unit_test(a_child_of_a_process_without_a_device_may_use_one),

@@ -344,7 +344,7 @@ static void small_sizes(void) {
     int type = 0;
     for (int m = 0; m <= 40; m++)
         for (int n = 0; n <= 40; n++)
-            for (int k = (3 * m + n) % 8; k <= 40; k += 8) {
+            for (int k = (3 * m + n) % 8; k <= 40; k += 8 * UNIT_EVERY(4)) {
                 acn_gemm g = describe(type++ % TYPE_COUNT, m, n, k);
                 vary(&g);
                 run_case(g, (layout)random_below(LAYOUT_COUNT), (layout)random_below(LAYOUT_COUNT),
@@ -431,7 +431,7 @@ static void threads(void) {
         {4099, 1, 301, 1},  {40, 48, 32, 37},   {3, 3001, 400, 2},
     };
     for (size_t s = 0; s < sizeof shapes / sizeof shapes[0]; s++)
-        for (int type = 0; type < TYPE_COUNT; type += 3) {
+        for (int type = 0; type < TYPE_COUNT; type += 3 * UNIT_EVERY(2)) {
             acn_gemm g = describe(type, shapes[s][0], shapes[s][1], shapes[s][2]);
             int64_t elements = 0;
             vary(&g);

@@ -16,6 +16,14 @@
 
 #include <cmocka.h>
 
+/* Builds that watch memory or threads are slow: there a test takes every n-th of many like cases.
+ */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define UNIT_EVERY(n) (n)
+#else
+#define UNIT_EVERY(n) 1
+#endif
+
 #define COUNT_OF(array) (sizeof(array) / sizeof(array)[0])
 
 #endif

@@ -28,8 +28,10 @@ static char *config_text; /* what init callbacks are given */
 /* Numbers stand in quotes in most files, and without them in some. */
 static long number_of(const acn_json *value, long fallback) {
     if (value == NULL) return fallback;
-    if (value->kind == ACN_JSON_NUMBER) return (long)value->number;
-    return value->kind == ACN_JSON_TEXT ? strtol(value->text, NULL, 10) : fallback;
+    if (value->kind != ACN_JSON_NUMBER && value->kind != ACN_JSON_TEXT) return fallback;
+    char *end;
+    long number = strtol(value->text, &end, 10);
+    return end != value->text && *end == '\0' ? number : fallback;
 }
 
 static acn_status apply(const char *path, const acn_json *root) {
@@ -41,8 +43,8 @@ static acn_status apply(const char *path, const acn_json *root) {
         long id = number_of(device, -1);
         if (acn_device_check(id) != ACN_OK)
             return acn_fail(ACN_INVALID_ARGUMENT,
-                            "%s: default_device is %ld, which is not a device of this process",
-                            path, id);
+                            "%s: default_device is %s, which is not a device of this process", path,
+                            device->text != NULL ? device->text : "no number");
         acn_device_set_default((int)id);
     }
     acn_error_set_process_wide(number_of(acn_json_get(root, "err_msg_mode"), 0) == 1);
