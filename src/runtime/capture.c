@@ -6,11 +6,13 @@
 #include "runtime/graph_core.h"
 #include "runtime/group.h"
 #include <stdlib.h>
+#include <string.h>
 
 _Atomic uint32_t acn_captures_open;
 static acn_capture *all;
 static uint64_t last_id;
 static _Thread_local acn_capture_mode thread_mode = ACN_CAPTURE_GLOBAL;
+static _Thread_local acn_node *last_node; /* may be gone */
 
 static void lock(void) { pthread_mutex_lock(&acn_graph_mutex); }
 static void unlock(void) { pthread_mutex_unlock(&acn_graph_mutex); }
@@ -281,7 +283,7 @@ bool acn_capture_submit(acn_stream *stream, const acn_task *task, acn_status *ou
     if (lane->updates != NULL)
         status = acn_group_collect(lane, task);
     else if ((status = refuse_broken(lane->capture, stream)) == ACN_OK)
-        status = acn_graph_add_node(lane, &like, NULL);
+        status = acn_graph_add_node(lane, &like, &last_node);
     unlock();
     if (status != ACN_OK && task->drop != NULL) task->drop(task->data);
     *out_status = status;
@@ -369,6 +371,25 @@ bool acn_capture_wait(acn_stream *stream, const acn_mark *mark, bool is_external
     }
     unlock();
     return done;
+}
+
+acn_status acn_capture_attach(const void *info, size_t bytes) {
+    void *copy = malloc(bytes);
+    if (copy == NULL) return acn_fail(ACN_BAD_ALLOC, "no memory to keep %zu bytes", bytes);
+    memcpy(copy, info, bytes);
+    lock();
+    acn_node *node = acn_node_find(last_node);
+    if (node != NULL) {
+        void *before = node->info;
+        node->info = copy;
+        node->info_bytes = bytes;
+        copy = before;
+    }
+    unlock();
+    free(copy);
+    if (node != NULL) return ACN_OK;
+    return acn_fail(ACN_STREAM_NOT_CAPTURED,
+                    "this thread has captured no task that information could be kept with");
 }
 
 /* What is forbidden. */

@@ -43,6 +43,9 @@ acn_status acn_capture_check_device(const acn_context *context);
 acn_status acn_capture_check_host_work(const acn_context *context); /* copies that finish at once */
 acn_status acn_capture_check_pageable(acn_stream *stream);
 
+/* Keeps a copy of |info| with the task that this thread has recorded last. */
+acn_status acn_capture_attach(const void *info, size_t bytes);
+
 /* For the runtime itself. */
 
 /* Where in a recording an event stands; all 0 when it is not recorded in one. */

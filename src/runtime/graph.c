@@ -139,6 +139,14 @@ acn_status acn_graph_resolve(void *handle, acn_graph **out) {
     return ACN_OK;
 }
 
+acn_lane *acn_lane_find(void *handle) {
+    return acn_slab_is_live(&lane_slab, handle) ? handle : NULL;
+}
+
+acn_node *acn_node_find(void *handle) {
+    return acn_slab_is_live(&node_slab, handle) ? handle : NULL;
+}
+
 void acn_graph_hold(acn_graph *graph) { atomic_fetch_add(&graph->users, 1); }
 
 static void free_lane(acn_lane *lane) {
@@ -153,6 +161,8 @@ void acn_graph_release(acn_graph *graph) {
     for (uint32_t i = 0; i < graph->count; i++) {
         acn_task *task = &graph->nodes[i]->task;
         if (task->drop != NULL) task->drop(task->data);
+        free(graph->nodes[i]->change);
+        free(graph->nodes[i]->info);
         acn_slab_free(&node_slab, graph->nodes[i]);
     }
     for (uint32_t i = 0; i < graph->lane_count; i++)

@@ -9,6 +9,7 @@
 typedef struct acn_capture acn_capture;
 typedef struct acn_group acn_group;
 typedef struct acn_condition acn_condition;
+typedef struct acn_change acn_change;
 
 typedef enum acn_node_kind {
     ACN_NODE_TASK,
@@ -51,6 +52,9 @@ struct acn_node {
     acn_lane *other;
     acn_group *group; /* whose update replaces |task|; or NULL */
     acn_status (*step)(acn_walk *walk, acn_node *node);
+    acn_change *change; /* for the next update; or NULL */
+    void *info;         /* a copy of what was attached */
+    size_t info_bytes;
 };
 
 struct acn_lane {
@@ -116,6 +120,9 @@ extern pthread_mutex_t acn_graph_mutex;
 acn_status acn_graph_create(acn_context *context, acn_graph **out_graph);
 void acn_graph_hold(acn_graph *graph);
 void acn_graph_release(acn_graph *graph);
+/* What a client's handle stands for, or NULL. */
+acn_lane *acn_lane_find(void *handle);
+acn_node *acn_node_find(void *handle);
 /* With the mutex held. */
 acn_status acn_graph_add_lane(acn_graph *graph, acn_stream *stream, acn_lane **out_lane);
 acn_status acn_graph_add_node(acn_lane *lane, const acn_node *like, acn_node **out_node);

@@ -83,7 +83,7 @@ static void print_event(FILE *file, const acn_node *node, uint64_t start_us, boo
             "\"Task Id\": %u",
             name_of(node, name), node->graph->id, node->lane->stream_id,
             (unsigned long long)start_us, node->task.cost_us + 1, type_of(node),
-            node->lane->stream_id, node->position);
+            node->lane->stream_id, node->position - 1);
     if (is_verbose) print_ranges(file, &node->task);
     fputs("}}", file);
 }

@@ -53,7 +53,7 @@ static acn_status wait_for_word(void *argument) {
     }
 }
 
-static acn_status check(const acn_value_task *task) {
+acn_status acn_value_check(const acn_value_task *task) {
     if ((uintptr_t)task->address % 8 == 0 &&
         acn_memory_classify(task->address, NULL) != ACN_MEMORY_PAGEABLE)
         return acn_guard_is_on() ? acn_guard_range(task->address, 8, "a value") : ACN_OK;
@@ -63,7 +63,7 @@ static acn_status check(const acn_value_task *task) {
 
 static acn_status submit(const acn_value_task *arguments, acn_stream *stream,
                          acn_status (*run)(void *), uint32_t flags, const char *name) {
-    ACN_TRY(check(arguments));
+    ACN_TRY(acn_value_check(arguments));
     acn_value_task *data = acn_task_alloc();
     if (data == NULL) return acn_fail(ACN_BAD_ALLOC, "no memory for a task");
     *data = *arguments;
@@ -73,11 +73,7 @@ static acn_status submit(const acn_value_task *arguments, acn_stream *stream,
 
 acn_value_task acn_value_of_task(const void *data) { return *(const acn_value_task *)data; }
 
-acn_status acn_value_set_task(void *data, const acn_value_task *to) {
-    ACN_TRY(check(to));
-    *(acn_value_task *)data = *to;
-    return ACN_OK;
-}
+void acn_value_set_task(void *data, const acn_value_task *to) { *(acn_value_task *)data = *to; }
 
 acn_status acn_value_write(void *address, uint64_t value, acn_stream *stream) {
     acn_value_task arguments = {.address = address, .value = value};

@@ -26,6 +26,8 @@ acn_status acn_value_wait(void *address, uint64_t value, acn_value_condition con
                           acn_stream *stream);
 /* |data| is that of a task of ACN_TASK_IS_VALUE_WRITE or ACN_TASK_IS_VALUE_WAIT. */
 acn_value_task acn_value_of_task(const void *data);
-acn_status acn_value_set_task(void *data, const acn_value_task *to);
+void acn_value_set_task(void *data, const acn_value_task *to);
+/* Whether the address can be used. */
+acn_status acn_value_check(const acn_value_task *task);
 
 #endif

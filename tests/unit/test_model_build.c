@@ -202,11 +202,87 @@ static void what_building_refuses(void **state) {
     OK(aclrtDestroyStream(third));
 }
 
+/* ---- tasks --------------------------------------------------------------------------------------
+ */
+
+static void tasks_can_be_seen_and_changed(void **state) {
+    enum { TASKS = 6 };
+    static const aclmdlRITaskType types[TASKS] = {
+        ACL_MODEL_RI_TASK_KERNEL,      ACL_MODEL_RI_TASK_DEFAULT,    ACL_MODEL_RI_TASK_EVENT_RECORD,
+        ACL_MODEL_RI_TASK_VALUE_WRITE, ACL_MODEL_RI_TASK_VALUE_WAIT, ACL_MODEL_RI_TASK_EVENT_WAIT};
+    aclrtStream stream, lanes[2];
+    aclrtEvent event;
+    aclmdlRI model;
+    aclmdlRITask tasks[TASKS];
+    aclmdlRITaskParams params;
+    uint32_t count = 0;
+    OK(aclrtCreateStream(&stream));
+    OK(aclrtCreateEventExWithFlag(&event, ACL_EVENT_EXTERNAL));
+    FAILS(107029, "aclrtCacheLastTaskOpInfo", "no task", aclrtCacheLastTaskOpInfo("x", 1));
+    OK(aclmdlRICaptureBegin(stream, ACL_MODEL_RI_CAPTURE_MODE_GLOBAL));
+    add(0, 1, stream);
+    OK(aclrtCacheLastTaskOpInfo("about it", 9));
+    OK(aclrtMemsetAsync(words + 1, 4, 0xff, 4, stream));
+    OK(aclrtRecordEvent(event, stream));
+    OK(aclrtValueWrite(words + 2, 5, 0, stream));
+    OK(aclrtValueWait(words + 2, 5, 1, stream));
+    OK(aclrtStreamWaitEvent(stream, event));
+    OK(aclmdlRIGetTasksByStream(stream, NULL, &count));
+    assert_int_equal(count, TASKS);
+    OK(aclmdlRICaptureEnd(stream, &model));
+    OK(aclrtDestroyStream(stream));
+
+    count = 2;
+    OK(aclmdlRIGetStreams(model, lanes, &count));
+    assert_int_equal(count, 1);
+    count = TASKS - 1;
+    FAILS(107039, "aclmdlRIGetTasksByStream", "6 are there",
+          aclmdlRIGetTasksByStream(lanes[0], tasks, &count));
+    OK(aclmdlRIGetTasksByStream(lanes[0], tasks, &count));
+    for (uint32_t i = 0; i < TASKS; i++) {
+        aclmdlRITaskType type;
+        uint32_t number;
+        OK(aclmdlRITaskGetType(tasks[i], &type));
+        OK(aclmdlRITaskGetSeqId(tasks[i], &number));
+        assert_int_equal(type, types[i]);
+        assert_int_equal(number, i);
+    }
+    OK(aclmdlRITaskGetParams(tasks[0], &params));
+    assert_int_equal(params.opInfoSize, 9);
+    assert_string_equal(params.opInfoPtr, "about it");
+    OK(aclmdlRITaskGetParams(tasks[2], &params));
+    assert_ptr_equal(params.eventRecordTaskParams.event, event);
+    OK(aclmdlRITaskGetParams(tasks[3], &params));
+    assert_ptr_equal(params.valueWriteTaskParams.devAddr, words + 2);
+    assert_int_equal(params.valueWriteTaskParams.value, 5);
+
+    set(0, 0), set(1, 0);
+    params.valueWriteTaskParams.value = 6;
+    OK(aclmdlRITaskSetParams(tasks[3], &params));
+    FAILS(107000, "aclmdlRITaskSetParams", "type", aclmdlRITaskSetParams(tasks[4], &params));
+    params.type = ACL_MODEL_RI_TASK_KERNEL;
+    FAILS(207000, "aclmdlRITaskSetParams", "task group", aclmdlRITaskSetParams(tasks[0], &params));
+    OK(aclmdlRITaskDisable(tasks[4]));
+    OK(aclmdlRITaskDisable(tasks[0]));
+    execute(model); /* not in effect yet */
+    assert_int_equal(get(0), 1);
+    assert_int_equal(get(2), 5);
+    OK(aclmdlRIUpdate(model));
+    execute(model);
+    assert_int_equal(get(0), 1);
+    assert_int_equal(get(1), -1);
+    assert_int_equal(get(2), 6);
+    OK(aclmdlRIDestroy(model));
+    FAILS(107017, "aclmdlRITaskGetType", "no model",
+          aclmdlRITaskGetType(tasks[0], (aclmdlRITaskType[1]){0}));
+    OK(aclrtDestroyEvent(event));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         CLIENT_TEST(streams_run_side_by_side),   CLIENT_TEST(streams_start_others),
         CLIENT_TEST(comparisons_switch_streams), CLIENT_TEST(labels_make_loops),
-        CLIENT_TEST(what_building_refuses),
+        CLIENT_TEST(what_building_refuses),      CLIENT_TEST(tasks_can_be_seen_and_changed),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
