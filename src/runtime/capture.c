@@ -177,9 +177,10 @@ static acn_status end(acn_capture *capture, acn_graph **out, acn_graph **out_unw
     acn_graph *graph = capture->graph;
     acn_status status = ACN_OK;
     if (capture->is_broken)
-        status = acn_fail(ACN_CAPTURE_INVALIDATED,
-                          "the capture was broken by a call that is not allowed while a stream is "
-                          "captured; see the error of that call");
+        status =
+            acn_fail(ACN_CAPTURE_INVALIDATED,
+                     "the capture was broken by an event that would tie it to work outside, or "
+                     "by the end of one of its streams; see the error of that call");
     if (status == ACN_OK) status = check_groups(capture);
     if (status == ACN_OK) status = check_joined(capture);
     if (status == ACN_OK) status = acn_graph_seal(graph, false);
@@ -266,9 +267,7 @@ static acn_status refuse_broken(const acn_capture *capture, const acn_stream *st
                         "stream %u is bound to a model that is built; unbind it first", stream->id);
     if (!capture->is_broken) return ACN_OK;
     return acn_fail(ACN_CAPTURE_INVALIDATED,
-                    "the capture of stream %u was broken by a call that is not allowed while a "
-                    "stream is captured; end it",
-                    stream->id);
+                    "the capture of stream %u was broken by an earlier call; end it", stream->id);
 }
 
 bool acn_capture_submit(acn_stream *stream, const acn_task *task, acn_status *out_status) {
@@ -429,15 +428,15 @@ static acn_status refuse_blocking(void) {
                     "aclmdlRICaptureThreadExchangeMode");
 }
 
-/* Streams and events outside of a capture may be waited for in any mode: torch_npu does that. */
+/* Streams and events outside of a capture may be waited for in any mode, and being refused here
+ * does not break the capture: torch_npu does the one, and its tests expect the other. */
 acn_status acn_capture_check_stream(acn_stream *stream) {
     if (!acn_stream_is_recorded(stream)) return ACN_OK;
     lock();
     acn_capture *capture = capture_of(stream);
-    if (capture != NULL && capture->is_build) capture = NULL;
-    if (capture != NULL) capture->is_broken = true;
+    bool is_captured = capture != NULL && !capture->is_build;
     unlock();
-    if (capture == NULL) return ACN_OK;
+    if (!is_captured) return ACN_OK;
     return acn_fail(ACN_STREAM_CAPTURED,
                     "stream %u is being captured, so it runs nothing that could be waited for; end "
                     "the capture first",
@@ -445,12 +444,7 @@ acn_status acn_capture_check_stream(acn_stream *stream) {
 }
 
 acn_status acn_capture_check_event(const acn_mark *mark) {
-    uint64_t id = atomic_load_explicit(&mark->recording, memory_order_relaxed);
-    if (id == 0) return ACN_OK;
-    lock();
-    acn_capture *capture = find(id);
-    if (capture != NULL) capture->is_broken = true;
-    unlock();
+    if (atomic_load_explicit(&mark->recording, memory_order_relaxed) == 0) return ACN_OK;
     return acn_fail(ACN_EVENT_CAPTURED,
                     "the event was last recorded on a stream that was being captured, so it is no "
                     "point in time; record it outside of the capture, or create it with "

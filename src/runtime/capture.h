@@ -22,7 +22,7 @@ typedef enum acn_capture_mode {
 typedef enum acn_capture_status {
     ACN_CAPTURE_NONE,
     ACN_CAPTURE_ACTIVE,
-    ACN_CAPTURE_BROKEN, /* a forbidden call has been made; ending it reports that */
+    ACN_CAPTURE_BROKEN, /* it depends on something outside; ending it reports that */
 } acn_capture_status;
 
 /* Into |into|, or into a new graph when it is NULL. */
