@@ -167,6 +167,9 @@ acn_status acn_physical_destroy(acn_physical *physical) {
     if (physical->handles > 0) {
         physical->handles--;
         status = drop(physical);
+    } else {
+        status =
+            acn_fail(ACN_INVALID_HANDLE, "memory handle %p is freed already", (void *)physical);
     }
     pthread_mutex_unlock(&mutex);
     return status;

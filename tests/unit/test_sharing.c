@@ -163,12 +163,25 @@ static void child_answers_notify(void) {
     OK(aclrtDestroyNotify(notify));
 }
 
+static void child_lends_memory(void) {
+    void *memory;
+    message m = {.pid = getpid()};
+    OK(aclrtMalloc(&memory, BYTES, ACL_MEM_MALLOC_HUGE_FIRST));
+    OK(aclrtMemset(memory, BYTES, 9, BYTES));
+    OK(aclrtIpcMemGetExportKey(memory, BYTES, m.key, KEY, EXPORT_TO_ALL));
+    say(1, &m);
+    pause();
+}
+
 static const struct {
     const char *name;
     void (*run)(void);
 } parts[] = {
-    {"memory", child_imports_memory}, {"physical", child_imports_physical},
-    {"event", child_waits_for_event}, {"dying event", child_never_reaches_event},
+    {"lender", child_lends_memory},
+    {"memory", child_imports_memory},
+    {"physical", child_imports_physical},
+    {"event", child_waits_for_event},
+    {"dying event", child_never_reaches_event},
     {"notify", child_answers_notify},
 };
 
@@ -339,6 +352,21 @@ static void a_killed_process_holds_nobody_up(void **state) {
     close(c.from);
 }
 
+static void memory_outlives_who_lent_it(void **state) {
+    void *memory, *none;
+    child c = start("lender");
+    message m = hear(c.from);
+    OK(aclrtIpcMemImportByKey(&memory, m.key, 0));
+    kill(c.pid, SIGKILL);
+    assert_int_equal(waitpid(c.pid, NULL, 0), c.pid);
+    assert_int_equal(at(memory, BYTES - 1), 9);
+    OK(aclrtIpcMemClose(m.key));
+    FAILS(ACL_ERROR_RT_PARAM_INVALID, "aclrtIpcMemImportByKey", "is gone",
+          aclrtIpcMemImportByKey(&none, m.key, 0));
+    close(c.to);
+    close(c.from);
+}
+
 static void notifies_cross_processes(void **state) {
     aclrtNotify notify;
     message m = {.pid = getpid()};
@@ -415,6 +443,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(access_is_told_and_changed),
         cmocka_unit_test(events_order_two_processes),
         cmocka_unit_test(a_killed_process_holds_nobody_up),
+        cmocka_unit_test(memory_outlives_who_lent_it),
         cmocka_unit_test(notifies_cross_processes),
         cmocka_unit_test(counting_notifies_compare),
         cmocka_unit_test(waiting_for_a_notify_can_be_aborted),
