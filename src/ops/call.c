@@ -510,7 +510,7 @@ acn_status acn_call_prepare(acn_call *c) {
 
 acn_status acn_call_run(acn_call *c, void *workspace) {
     c->workspace = workspace;
-    if (acn_guard_is_on()) ACN_TRY(acn_call_reach(c));
+    if (acn_guard_is_needed()) ACN_TRY(acn_call_reach(c));
     return c->plan->run(c);
 }
 

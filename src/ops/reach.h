@@ -1,4 +1,4 @@
-/* reach.h - where the memory of a call's tensors really lies, when it is checked. */
+/* reach.h - whether a call's tensors have memory, and where it really lies when it is checked. */
 #ifndef ACN_OPS_REACH_H
 #define ACN_OPS_REACH_H
 

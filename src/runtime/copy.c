@@ -54,15 +54,14 @@ static size_t extent(const acn_copy *copy, size_t pitch) {
 }
 
 static acn_status check_ranges(const acn_copy *copy) {
-    ACN_TRY(
-        acn_guard_range(copy->source, extent(copy, copy->source_pitch), "the source of a copy"));
-    return acn_guard_range(copy->destination, extent(copy, copy->destination_pitch),
-                           "the destination of a copy");
+    ACN_TRY(acn_guard_range(copy->source, extent(copy, copy->source_pitch), "source", "a copy"));
+    return acn_guard_range(copy->destination, extent(copy, copy->destination_pitch), "destination",
+                           "a copy");
 }
 
 static acn_status move(const acn_copy *copy) {
     const acn_device_backend *backend;
-    if (acn_guard_is_on()) ACN_TRY(check_ranges(copy));
+    if (acn_guard_is_needed()) ACN_TRY(check_ranges(copy));
     ACN_TRY(acn_device_backend_get(&backend));
     size_t rows = copy->rows, bytes = copy->bytes;
     if (rows > 1 && bytes == copy->destination_pitch && bytes == copy->source_pitch)
@@ -169,8 +168,8 @@ typedef struct fill_task {
 } fill_task;
 
 static acn_status guard_fill(const fill_task *fill) {
-    if (!acn_guard_is_on()) return ACN_OK;
-    return acn_guard_range(fill->destination, fill->bytes, "filling memory");
+    if (!acn_guard_is_needed()) return ACN_OK;
+    return acn_guard_range(fill->destination, fill->bytes, "filling memory", NULL);
 }
 
 static acn_status run_fill(void *data) {

@@ -35,6 +35,7 @@ typedef struct block {
 } block;
 
 _Thread_local const char *acn_guard_caller;
+atomic_bool acn_guard_has_holes;
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static block **blocks; /* by address */
@@ -241,46 +242,56 @@ size_t acn_guard_overhead_bytes(int device) {
 
 /* Using. */
 
-static acn_status refuse(const char *what, const char *why, const void *address, size_t bytes,
-                         const block *b) {
-    count_finding(why);
-    say("anycann: check memory: %s uses %zu bytes at %p: %s\n", what, bytes, address, why);
-    trace here = trace_here();
-    if (b != NULL) say_block(b);
-    say("  used from\n");
-    acn_guard_say_frames(here.frames, here.count);
-    return acn_fail(ACN_EXECUTION, "%s uses %zu bytes at %p: %s (ANYCANN_CHECK=memory)", what,
-                    bytes, address, why);
+typedef struct use {
+    const char *address;
+    size_t bytes;
+    const char *part, *whole;
+} use;
+
+static acn_status refuse(const use *u, const char *why, const block *b) {
+    const char *of = u->whole != NULL ? " of " : "", *whole = u->whole != NULL ? u->whole : "";
+    if (acn_guard_is_on()) {
+        trace here = trace_here();
+        count_finding(why);
+        say("anycann: check memory: %s%s%s uses %zu bytes at %p: %s\n", u->part, of, whole,
+            u->bytes, (const void *)u->address, why);
+        if (b != NULL) say_block(b);
+        say("  used from\n");
+        acn_guard_say_frames(here.frames, here.count);
+    }
+    return acn_fail(ACN_EXECUTION, "%s%s%s uses %zu bytes at %p: %s", u->part, of, whole, u->bytes,
+                    (const void *)u->address, why);
 }
 
 /* With the mutex held. */
-static acn_status check_block(const char *address, size_t bytes, const char *what) {
-    const block *b = find(address);
-    if (b == NULL) return refuse(what, "no memory is allocated there", address, bytes, NULL);
-    if (b->is_freed) return refuse(what, "the memory is freed", address, bytes, b);
-    if (bytes > b->bytes - (size_t)(address - b->start) || address > b->start + b->bytes)
-        return refuse(what, "that goes beyond the end of the block", address, bytes, b);
+static acn_status check_block(const use *u) {
+    const block *b = find(u->address);
+    if (b == NULL) return refuse(u, "no memory is allocated there", NULL);
+    if (b->is_freed) return refuse(u, "the memory is freed", b);
+    size_t offset = (size_t)(u->address - b->start);
+    if (offset > b->bytes || u->bytes > b->bytes - offset)
+        return refuse(u, "that goes beyond the end of the block", b);
     return ACN_OK;
 }
 
 /* Memory behind reserved addresses is known by whole units. */
-static acn_status check_mapped(const char *address, size_t bytes, const char *what) {
-    for (size_t at = 0; at < bytes; at += ACN_VIRTUAL_UNIT_BYTES)
-        if (acn_virtual_device(address + at) == ACN_SPAN_OUTSIDE)
-            return refuse(what, "no memory is mapped there", address, bytes, NULL);
-    if (acn_virtual_device(address + bytes - 1) == ACN_SPAN_OUTSIDE)
-        return refuse(what, "that goes beyond the end of what is mapped", address, bytes, NULL);
+static acn_status check_mapped(const use *u) {
+    for (size_t at = 0; at < u->bytes; at += ACN_VIRTUAL_UNIT_BYTES)
+        if (!acn_virtual_is_usable(u->address + at))
+            return refuse(u, "no memory is mapped there that may be used", NULL);
+    if (!acn_virtual_is_usable(u->address + u->bytes - 1))
+        return refuse(u, "that goes beyond the end of what is mapped", NULL);
     return ACN_OK;
 }
 
-acn_status acn_guard_range(const void *address, size_t bytes, const char *what) {
-    acn_status status = ACN_OK;
-    const char *client = acn_window_client(address);
-    int span = acn_window_find(client);
+acn_status acn_guard_range(const void *address, size_t bytes, const char *part, const char *whole) {
+    use u = {acn_window_client(address), bytes, part, whole};
+    int span = acn_window_find(u.address);
     if (bytes == 0 || span == ACN_SPAN_OUTSIDE || span == ACN_SPAN_HOST) return ACN_OK;
-    if (span == ACN_SPAN_RESERVED) return check_mapped(client, bytes, what);
+    if (span == ACN_SPAN_RESERVED) return check_mapped(&u);
+    if (!acn_guard_is_on()) return ACN_OK;
     pthread_mutex_lock(&mutex);
-    status = check_block(client, bytes, what);
+    acn_status status = check_block(&u);
     pthread_mutex_unlock(&mutex);
     return status;
 }

@@ -10,6 +10,7 @@
 #define ACN_RUNTIME_GUARD_H
 
 #include "device/heap.h"
+#include <stdatomic.h>
 #include <stdbool.h>
 
 /* Set when the window is made. */
@@ -29,9 +30,16 @@ void acn_guard_clear(int device);
 /* Bytes of a device that only checking takes. */
 size_t acn_guard_overhead_bytes(int device);
 
-/* Whether |bytes| at |address| may be used by |what|; reports it when not. Host memory is not
- * looked at. */
-acn_status acn_guard_range(const void *address, size_t bytes, const char *what);
+/* Whether use of device memory is to be asked for: memory is checked, or there are reserved
+ * addresses, which need not have memory behind them (to touch those would end the process). */
+extern atomic_bool acn_guard_has_holes;
+static inline bool acn_guard_is_needed(void) {
+    return __builtin_expect(
+        acn_guard_is_on() || atomic_load_explicit(&acn_guard_has_holes, memory_order_relaxed), 0);
+}
+/* Whether |bytes| at |address| may be used by |part| (of |whole|, if not NULL); a failure is that
+ * of the device. Host memory is not looked at. */
+acn_status acn_guard_range(const void *address, size_t bytes, const char *part, const char *whole);
 /* Looks at the room behind all blocks. */
 void acn_guard_rooms(void);
 

@@ -56,7 +56,7 @@ static acn_status wait_for_word(void *argument) {
 acn_status acn_value_check(const acn_value_task *task) {
     if ((uintptr_t)task->address % 8 == 0 &&
         acn_memory_classify(task->address, NULL) != ACN_MEMORY_PAGEABLE)
-        return acn_guard_is_on() ? acn_guard_range(task->address, 8, "a value") : ACN_OK;
+        return acn_guard_is_needed() ? acn_guard_range(task->address, 8, "a value", NULL) : ACN_OK;
     return acn_fail(ACN_PARAM_INVALID,
                     "devAddr %p is not an 8-byte aligned address in device memory", task->address);
 }

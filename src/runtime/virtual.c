@@ -41,6 +41,7 @@ static acn_status open_area(void) {
     if (addresses != NULL) return ACN_OK;
     ACN_TRY(acn_window_reserved(&span));
     if (acn_guard_is_on()) acn_guard_watch_faults();
+    atomic_store(&acn_guard_has_holes, true);
     size_t units = span->bytes / ACN_VIRTUAL_UNIT_BYTES;
     void *tables = mmap(NULL, units * (sizeof *behind + 2), PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -59,6 +60,12 @@ int acn_virtual_device(const void *address) {
     if (device_at == NULL) return ACN_SPAN_OUTSIDE;
     int device = atomic_load_explicit(&device_at[unit_of(address)], memory_order_relaxed);
     return device != 0 ? device - 1 : ACN_SPAN_OUTSIDE;
+}
+
+bool acn_virtual_is_usable(const void *address) {
+    return acn_virtual_device(address) != ACN_SPAN_OUTSIDE &&
+           atomic_load_explicit(&access_at[unit_of(address)], memory_order_relaxed) !=
+               ACN_VIRTUAL_NO_ACCESS;
 }
 
 static acn_status open_area_once(void) {

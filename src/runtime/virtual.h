@@ -37,6 +37,8 @@ acn_status acn_virtual_map(void *address, size_t bytes, acn_physical *physical);
 acn_status acn_virtual_unmap(void *address);
 acn_status acn_virtual_set_access(void *address, size_t bytes, acn_virtual_access access);
 acn_status acn_virtual_get_access(const void *address, acn_virtual_access *out);
+/* Whether there is memory behind |address|, a reserved one, that may be read. */
+bool acn_virtual_is_usable(const void *address);
 /* Device whose memory is behind |address|, or ACN_SPAN_OUTSIDE. */
 int acn_virtual_device(const void *address);
 

@@ -6,6 +6,7 @@
 #include "acl/acl_op.h"
 #include "acl/acl_rt_allocator.h"
 #include "acl/acl_rt_memory_soma.h"
+#include "aclnnop/aclnn_add.h"
 #include "base/acl_log.h"
 #include "base/alog_pub.h"
 #include "base/err_msg.h"
@@ -126,6 +127,38 @@ static void addresses_are_read_when_the_copy_runs(void **state) {
     OK(aclrtMemcpy(out, 4, device + 3075, 4, ACL_MEMCPY_DEVICE_TO_HOST));
     assert_memory_equal(out, "bcde", 4);
     OK(aclrtFree(device));
+}
+
+/* On an NPU that is a fault of the device, which the next synchronise tells; never the process's
+ * end. */
+static void addresses_without_memory_are_the_devices_fault(void **state) {
+    char *address, host[8];
+    aclrtDrvMemHandle handle;
+    aclrtPhysicalMemProp prop = {.location = {.type = ACL_MEM_LOCATION_TYPE_DEVICE}};
+    OK(aclrtReserveMemAddress((void **)&address, 4 << 20, 0, NULL, 0));
+    OK(aclrtMallocPhysical(&handle, 2 << 20, &prop, 0));
+    OK(aclrtMapMem(address, 2 << 20, 0, handle, 0));
+    OK(aclrtMemset(address, 2 << 20, 0, 2 << 20));
+    FAILS(ACL_ERROR_RT_AICORE_EXCEPTION, "aclrtMemcpy", "no memory is mapped",
+          aclrtMemcpy(host, 8, address + (3 << 20), 8, ACL_MEMCPY_DEFAULT));
+    FAILS(ACL_ERROR_RT_AICORE_EXCEPTION, "aclrtSynchronizeStream", "beyond the end",
+          (aclrtMemsetAsync(address + (2 << 20) - 4, 8, 0, 8, NULL), aclrtSynchronizeStream(NULL)));
+    for (int round = 0; round < 2; round++) { /* at the end of the mapping, then with none at all */
+        aclTensor *t = TENSOR(address + (2 << 20) - 8, ACL_FLOAT, 4);
+        aclScalar *one = client_float(1);
+        uint64_t bytes;
+        aclOpExecutor *executor;
+        OK(aclnnAddGetWorkspaceSize(t, t, one, t, &bytes, &executor));
+        OK(aclnnAdd(NULL, 0, executor, NULL));
+        FAILS(ACL_ERROR_RT_AICORE_EXCEPTION, "aclrtSynchronizeStream", "of aclnnAdd uses 16 bytes",
+              aclrtSynchronizeStream(NULL));
+        assert_int_equal(aclrtGetLastError(ACL_RT_THREAD_LEVEL), ACL_ERROR_RT_AICORE_EXCEPTION);
+        aclDestroyTensor(t);
+        aclDestroyScalar(one);
+        if (round == 0) OK(aclrtUnmapMem(address));
+    }
+    OK(aclrtReleaseMemAddress(address));
+    OK(aclrtFreePhysical(handle));
 }
 
 /* ---- a client's allocator -------------------------------------------------------------------- */
@@ -370,6 +403,7 @@ int main(void) {
         CLIENT_TEST(pools_give_out_what_was_freed),
         CLIENT_TEST(managed_memory_is_everybodys),
         CLIENT_TEST(addresses_are_read_when_the_copy_runs),
+        CLIENT_TEST(addresses_without_memory_are_the_devices_fault),
         CLIENT_TEST(workspaces_come_from_the_streams_allocator),
         CLIENT_TEST(limits_are_kept),
         CLIENT_TEST(aborting_a_device_drops_what_all_streams_have),
