@@ -142,32 +142,17 @@ static acn_status give_array(const int64_t *values, uint64_t count, int64_t **ou
     return ACN_OK;
 }
 
-aclnnStatus aclGetViewShape(const aclTensor *tensor, int64_t **viewDims, uint64_t *viewDimsNum) {
-    const acn_object_tensor *t = NULL;
-    acn_status status = resolve(tensor, &t);
-    if (status == ACN_OK)
-        status = give_array(t->view.dims, (uint64_t)t->view.rank, viewDims, viewDimsNum);
-    return ACN_ACLNN(status);
-}
+#define ARRAY_GETTER(function, values, count, array, array_count)                                  \
+    aclnnStatus function(const aclTensor *tensor, int64_t **array, uint64_t *array_count) {        \
+        const acn_object_tensor *t = NULL;                                                         \
+        acn_status status = resolve(tensor, &t);                                                   \
+        if (status == ACN_OK) status = give_array(values, (uint64_t)(count), array, array_count);  \
+        return ACN_ACLNN(status);                                                                  \
+    }
 
-aclnnStatus aclGetViewStrides(const aclTensor *tensor, int64_t **stridesValue,
-                              uint64_t *stridesNum) {
-    const acn_object_tensor *t = NULL;
-    acn_status status = resolve(tensor, &t);
-    if (status == ACN_OK)
-        status = give_array(t->view.strides, (uint64_t)t->view.rank, stridesValue, stridesNum);
-    return ACN_ACLNN(status);
-}
-
-aclnnStatus aclGetStorageShape(const aclTensor *tensor, int64_t **storageDims,
-                               uint64_t *storageDimsNum) {
-    const acn_object_tensor *t = NULL;
-    acn_status status = resolve(tensor, &t);
-    if (status == ACN_OK)
-        status =
-            give_array(t->storage_dims, (uint64_t)t->storage_rank, storageDims, storageDimsNum);
-    return ACN_ACLNN(status);
-}
+ARRAY_GETTER(aclGetViewShape, t->view.dims, t->view.rank, viewDims, viewDimsNum)
+ARRAY_GETTER(aclGetViewStrides, t->view.strides, t->view.rank, stridesValue, stridesNum)
+ARRAY_GETTER(aclGetStorageShape, t->storage_dims, t->storage_rank, storageDims, storageDimsNum)
 
 #define GETTER(function, type, parameter, value)                                                   \
     aclnnStatus function(const aclTensor *tensor, type *parameter) {                               \

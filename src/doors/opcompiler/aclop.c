@@ -480,6 +480,24 @@ aclError aclopInferShape(const char *opType, int numInputs, aclTensorDesc *input
     return ACN_ACL(infer(&r, true));
 }
 
+/* V2 has no const in its arrays, since descriptions of outputs are results. */
+static acn_status execute_v2(const char *type, int inputs_given, aclTensorDesc **input_descs,
+                             aclDataBuffer **inputs, int outputs_given,
+                             aclTensorDesc **output_descs, aclDataBuffer **outputs,
+                             const aclopAttr *attr, aclrtStream stream) {
+    return execute(&(request){.type = type,
+                              .input_count = inputs_given,
+                              .output_count = outputs_given,
+                              .input_descs = (const aclTensorDesc *const *)input_descs,
+                              .output_descs = (const aclTensorDesc *const *)output_descs,
+                              .inputs = (const aclDataBuffer *const *)inputs,
+                              .outputs = outputs,
+                              .attrs = attr,
+                              .infers_outputs = true,
+                              .has_stream = true,
+                              .stream = stream});
+}
+
 aclError aclopCompileAndExecute(const char *opType, int numInputs,
                                 const aclTensorDesc *const inputDesc[],
                                 const aclDataBuffer *const inputs[], int numOutputs,
@@ -498,18 +516,8 @@ aclError aclopCompileAndExecuteV2(const char *opType, int numInputs, aclTensorDe
                                   aclopAttr *attr, aclopEngineType engineType,
                                   aclopCompileType compileFlag, const char *opPath,
                                   aclrtStream stream) {
-    request r = {opType,
-                 numInputs,
-                 numOutputs,
-                 (const aclTensorDesc *const *)inputDesc,
-                 (const aclTensorDesc *const *)outputDesc,
-                 (const aclDataBuffer *const *)inputs,
-                 outputs,
-                 attr,
-                 true,
-                 true,
-                 stream};
-    return ACN_ACL(execute(&r));
+    return ACN_ACL(execute_v2(opType, numInputs, inputDesc, inputs, numOutputs, outputDesc, outputs,
+                              attr, stream));
 }
 
 aclError aclopExecute(const char *opType, int numInputs, const aclTensorDesc *const inputDesc[],
@@ -524,16 +532,6 @@ aclError aclopExecute(const char *opType, int numInputs, const aclTensorDesc *co
 aclError aclopExecuteV2(const char *opType, int numInputs, aclTensorDesc *inputDesc[],
                         aclDataBuffer *inputs[], int numOutputs, aclTensorDesc *outputDesc[],
                         aclDataBuffer *outputs[], aclopAttr *attr, aclrtStream stream) {
-    request r = {opType,
-                 numInputs,
-                 numOutputs,
-                 (const aclTensorDesc *const *)inputDesc,
-                 (const aclTensorDesc *const *)outputDesc,
-                 (const aclDataBuffer *const *)inputs,
-                 outputs,
-                 attr,
-                 true,
-                 true,
-                 stream};
-    return ACN_ACL(execute(&r));
+    return ACN_ACL(execute_v2(opType, numInputs, inputDesc, inputs, numOutputs, outputDesc, outputs,
+                              attr, stream));
 }
