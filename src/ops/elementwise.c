@@ -95,6 +95,8 @@ static acn_status bind_formula(acn_call *c, acn_body body, acn_tile_plan **out) 
         result = body(&p, c, in, k);
     else
         result = acn_p3(&p, e->micro, in[0], in[count > 1 ? 1 : 0], in[count > 2 ? 2 : 0]);
+    for (int i = 0; e->has_element_attrs && i < p.load_count; i++)
+        if (p.load[i].source == ACN_FROM_ATTR) p.load[i].through = (int8_t)compute;
     if (!e->gives_bool && out_dtype != compute) result = acn_p_narrow(&p, result, compute);
     acn_p_store(&p, acn_p_cast(&p, result, acn_class_of(out_dtype)));
     return acn_tile_bind(c, &p, &c->out_first[0], inputs, used, out);
@@ -179,6 +181,7 @@ acn_status acn_elementwise_run0(acn_call *c) {
         } else if (c->op->attr[a].kind == ACN_ATTR_SCALAR) {
             acn_scalar s = acn_attr_scalar(c, a);
             attr[a] = in_class(scalar_value(&s), k);
+            if (e->has_element_attrs) attr[a] = narrowed(attr[a], compute);
         } else {
             attr[a].i = acn_attr_int(c, a);
             attr[a].f = (double)attr[a].i;

@@ -32,8 +32,9 @@ typedef struct acn_elementwise {
      * quotients); otherwise it counts as an element of the inputs' type: x == 0.1 holds for an f16
      * 0.1. */
     bool has_exact_scalars;
-    bool gives_real;      /* of complex inputs, the result is the real part of the formula's */
-    acn_micro_code micro; /* used when body is NULL; operands are the inputs in order */
+    bool has_element_attrs; /* scalar attributes count so as well (alpha of Add) */
+    bool gives_real;        /* of complex inputs, the result is the real part of the formula's */
+    acn_micro_code micro;   /* used when body is NULL; operands are the inputs in order */
     acn_body body;
     /* With a body: |micro| alone gives the same when scalar attribute 0 has its fallback value,
      * which is only known at run time (alpha = 1 of Add, most of the time). */

@@ -220,6 +220,13 @@ static void narrow(const acn_kernels *kernels, void *d, const void *a, acn_class
     kernels->load[dtype][k](d, room, n);
 }
 
+static void narrow_one(const acn_tile_plan *plan, const acn_tile_load *load, void *value) {
+    _Alignas(16) char room[16];
+    acn_class k = (acn_class)load->klass;
+    if (load->through >= 0 && !acn_dtype_is_class((acn_dtype)load->through, k))
+        narrow(plan->kernels, value, value, k, load->through, room, 1);
+}
+
 static void load_one(const bound_load *b, const void *address, void *out) {
     _Alignas(16) char own[16];
     if (!b->cast) {
@@ -238,12 +245,11 @@ static void load_constants(const acn_tile_plan *plan, const acn_call *c, tile_st
         if (load->source != ACN_FROM_TENSOR) {
             acn_scalar scalar = attr_of(c, load);
             scalar_to_class(&scalar, (acn_class)load->klass, value);
+            narrow_one(plan, load, value);
         } else if (plan->load[i].access == SPLAT) {
             const bound_load *b = &plan->load[i];
             load_one(b, c->tensors[plan->tensor[b->operand]].data, value);
-            _Alignas(16) char room[16];
-            if (load->through >= 0)
-                narrow(plan->kernels, value, value, (acn_class)load->klass, load->through, room, 1);
+            narrow_one(plan, load, value);
         } else {
             continue;
         }

@@ -77,6 +77,12 @@ static const expectation expectations[] = {
      {1, 3, 100, 1. / 3},
      {0},
      {0.89990234375, 2.900390625, 99.875, 0.2332763671875}},
+    {"Add",
+     "f16[4],f16[4]|alpha=0.1",
+     ACN_F16,
+     {1, 3, 100, 1. / 3},
+     {0},
+     {1.099609375, 3.30078125, 110, 0.366455078125}},
     /* but keeps its value in products and quotients */
     {"Mul",
      "f16[4],0.1",

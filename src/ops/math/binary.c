@@ -45,8 +45,11 @@ BODY(sub) {
     return acn_p2(p, ACN_U_SUB, in[0], acn_p2(p, ACN_U_MUL, in[1], alpha));
 }
 
-static const acn_elementwise add_definition = {
-    .body = add_body, .micro = ACN_U_ADD, .has_short_form = true, .ref = add_ref};
+static const acn_elementwise add_definition = {.body = add_body,
+                                               .micro = ACN_U_ADD,
+                                               .has_short_form = true,
+                                               .has_element_attrs = true,
+                                               .ref = add_ref};
 ACN_OP(add) = {
     .name = "Add",
     .doc = "y = x1 + alpha * x2",
@@ -57,8 +60,11 @@ ACN_OP(add) = {
     .cases = CASES,
 };
 
-static const acn_elementwise sub_definition = {
-    .body = sub_body, .micro = ACN_U_SUB, .has_short_form = true, .ref = sub_ref};
+static const acn_elementwise sub_definition = {.body = sub_body,
+                                               .micro = ACN_U_SUB,
+                                               .has_short_form = true,
+                                               .has_element_attrs = true,
+                                               .ref = sub_ref};
 ACN_OP(sub) = {
     .name = "Sub",
     .doc = "y = x1 - alpha * x2",
