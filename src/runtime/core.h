@@ -22,25 +22,32 @@ typedef struct acn_reports acn_reports;
 typedef struct acn_lane acn_lane;
 typedef struct acn_checked acn_checked;
 
+typedef struct acn_task_segment acn_task_segment; /* stream.c: a piece of the queue */
+
+/* What different threads write is on lines of its own. */
 struct acn_stream {
     /* The end of the timeline that is done: how many tasks are through. Its low half is the futex
-     * word of those who wait. Apart from the rest, since others watch it. */
+     * word of those who wait. */
     _Atomic uint64_t completed __attribute__((aligned(64)));
     _Atomic uint32_t waiters;
     _Atomic uint64_t serial; /* 0 when destroyed */
 
-    /* The end that grows: how many tasks were ever given, how many of them are in the ring. */
+    /* The end that grows: how many tasks were ever given, how many of them were queued. */
     _Atomic uint64_t submitted __attribute__((aligned(64)));
-    _Atomic uint32_t queued;       /* a lingering thread watches it */
+    _Atomic uint64_t pushed;
     _Atomic(acn_lane *) recording; /* tasks go there instead; see capture.c */
+    pthread_mutex_t mutex;         /* guards these, and |error| */
+    acn_task_segment *write_segment;
+    uint32_t write_at;
 
-    pthread_mutex_t mutex; /* guards the rest */
-    acn_task *ring;
-    uint32_t ring_size, ring_head; /* size is a power of two */
-    bool is_running;               /* some thread is executing tasks */
-    bool is_lingering;             /* its thread has nothing to do but looks out for more */
-    int linger_credit;             /* whether it pays; see stream.c */
-    atomic_bool is_waking;         /* a thread was woken for it and is not there yet */
+    /* Of the one thread that takes tasks from the queue. */
+    _Atomic uint64_t popped __attribute__((aligned(64)));
+    acn_task_segment *read_segment;
+    uint32_t read_at;
+    int linger_credit; /* whether looking out for more pays; see stream.c */
+
+    _Atomic uint32_t service __attribute__((aligned(64))); /* whether there is such a thread */
+    _Atomic(acn_task_segment *) spare;
     atomic_bool is_closing;
     _Atomic uint64_t drop_before;           /* tasks up to this number are dropped, not run */
     _Atomic(_Atomic uint32_t *) blocked_on; /* the word that the running task sleeps on */

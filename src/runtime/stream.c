@@ -1,7 +1,10 @@
 /* stream.c - the queue of one stream and its timeline.
  *
- * At any time at most one thread executes a stream's tasks: a worker, or a client's thread that
- * found the stream idle. The mutex only guards the queue; tasks run without it.
+ * A task's number is its right to run: task n runs when n - 1 are completed. A thread that finds
+ * everything completed may take the next number and run its task at once; other tasks go into the
+ * queue, which has any number of writers, under the mutex, and one reader: a worker, or a client's
+ * thread that waits for the stream before the worker is there. Reader and writers meet only in the
+ * slot that one fills and the other empties.
  */
 #include "base/env.h"
 #include "base/log.h"
@@ -18,12 +21,25 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_STREAMS = 4096, FIRST_RING = 32, TASK_BYTES = 96, MAX_TASKS = 1 << 22 };
+enum { MAX_STREAMS = 4096, SEGMENT_TASKS = 31, TASK_BYTES = 96, MAX_TASKS = 1 << 22 };
+/* acn_stream.service: the queue has a reader; which was woken for it and is not there yet. */
+enum { SERVED = 1, WAKING = 2 };
 /* Longer than a hand-over takes when both threads are awake, much shorter than a wake-up. */
 enum { SPIN_ROUNDS = 600 };
 /* Looking out pays on streams that get their tasks in quick succession, and is in the way of the
  * thread just woken on all others: after some failures it is only tried again now and then. */
 enum { LINGER_CREDIT = 4, LINGER_RETRY = 16 };
+
+typedef struct slot {
+    acn_task task;
+    _Atomic uint64_t number __attribute__((aligned(8))); /* of the task; 0: empty */
+} __attribute__((aligned(64))) slot;
+
+/* Filled and emptied once from front to back, then used again as a whole. */
+struct acn_task_segment {
+    slot slots[SEGMENT_TASKS];
+    _Atomic(acn_task_segment *) next;
+};
 
 static acn_slab stream_slab = ACN_SLAB("stream", sizeof(acn_stream), MAX_STREAMS);
 static acn_slab task_slab = ACN_SLAB("task", TASK_BYTES, MAX_TASKS);
@@ -62,17 +78,18 @@ acn_status acn_stream_create(acn_context *context, uint32_t priority, uint32_t f
     /* |waiters| is left alone: somebody may be on the way out of waiting for the predecessor. */
     atomic_store(&stream->submitted, 0);
     atomic_store(&stream->completed, 0);
-    atomic_store(&stream->queued, 0);
+    atomic_store(&stream->pushed, 0);
+    atomic_store(&stream->popped, 0);
+    atomic_store(&stream->spare, NULL);
     atomic_store(&stream->recording, NULL);
     atomic_store(&stream->drop_before, 0);
     atomic_store(&stream->blocked_on, NULL);
-    atomic_store(&stream->is_waking, false);
+    atomic_store(&stream->service, 0);
     atomic_store(&stream->is_closing, false);
     atomic_store(&stream->has_error, false);
     pthread_mutex_init(&stream->mutex, &mutex_kind);
-    stream->ring = NULL;
-    stream->ring_size = stream->ring_head = 0;
-    stream->is_running = stream->is_lingering = false;
+    stream->read_segment = stream->write_segment = NULL;
+    stream->read_at = stream->write_at = 0;
     stream->linger_credit = LINGER_CREDIT;
     stream->error = ACN_OK;
     stream->error_text = NULL;
@@ -201,116 +218,167 @@ static void execute(acn_stream *stream, const acn_task *task) {
         acn_futex_wake((_Atomic uint32_t *)&stream->completed, INT_MAX);
 }
 
-/* With the mutex held. */
-static bool push(acn_stream *stream, const acn_task *task) {
-    uint32_t queued = atomic_load_explicit(&stream->queued, memory_order_relaxed);
-    if (queued == stream->ring_size) {
-        uint32_t size = queued != 0 ? 2 * queued : FIRST_RING;
-        acn_task *ring = malloc(size * sizeof *ring);
-        if (ring == NULL) return false;
-        for (uint32_t i = 0; i < queued; i++)
-            ring[i] = stream->ring[(stream->ring_head + i) & (queued - 1)];
-        free(stream->ring);
-        stream->ring = ring;
-        stream->ring_size = size;
-        stream->ring_head = 0;
+/* The queue. */
+
+static acn_task_segment *new_segment(acn_stream *stream) {
+    acn_task_segment *segment = atomic_exchange(&stream->spare, NULL);
+    if (segment == NULL) {
+        segment = aligned_alloc(_Alignof(acn_task_segment), sizeof *segment);
+        if (segment == NULL) return NULL;
+        memset(segment, 0, sizeof *segment);
     }
-    stream->ring[(stream->ring_head + queued) & (stream->ring_size - 1)] = *task;
-    atomic_store_explicit(&stream->queued, queued + 1, memory_order_release);
-    return true;
-}
-
-/* Outside of the mutex: waking costs more than anything else here. */
-static bool dispatch_to_worker(acn_stream *stream) {
-    atomic_store_explicit(&stream->is_waking, true, memory_order_relaxed);
-    if (acn_worker_dispatch(stream)) return true;
-    atomic_store_explicit(&stream->is_waking, false, memory_order_relaxed);
-    return false;
-}
-
-/* With the mutex held; takes the right to execute if there is something to. */
-static bool claim(acn_stream *stream) {
-    if (stream->is_running || atomic_load_explicit(&stream->queued, memory_order_relaxed) == 0)
-        return false;
-    stream->is_running = true;
-    return true;
+    return segment;
 }
 
 /* With the mutex held. */
-static bool pop(acn_stream *stream, acn_task *out) {
-    uint32_t queued = atomic_load_explicit(&stream->queued, memory_order_relaxed);
-    if (queued == 0) return false;
-    *out = stream->ring[stream->ring_head];
-    stream->ring_head = (stream->ring_head + 1) & (stream->ring_size - 1);
-    atomic_store_explicit(&stream->queued, queued - 1, memory_order_relaxed);
+static bool push(acn_stream *stream, const acn_task *task, uint64_t number) {
+    if (stream->write_segment == NULL || stream->write_at == SEGMENT_TASKS) {
+        acn_task_segment *segment = new_segment(stream);
+        if (segment == NULL) return false;
+        if (stream->write_segment == NULL) /* the first: there is no reader yet */
+            stream->read_segment = segment;
+        else
+            atomic_store_explicit(&stream->write_segment->next, segment, memory_order_release);
+        stream->write_segment = segment;
+        stream->write_at = 0;
+    }
+    slot *s = &stream->write_segment->slots[stream->write_at++];
+    s->task = *task;
+    atomic_store_explicit(&s->number, number, memory_order_release);
+    atomic_store(&stream->pushed, atomic_load_explicit(&stream->pushed, memory_order_relaxed) + 1);
     return true;
 }
 
-static void look_out_for_more(const acn_stream *stream) {
+/* The reader's next slot; NULL when nothing is there. */
+static slot *peek(acn_stream *stream) {
+    if (stream->read_at == SEGMENT_TASKS) {
+        acn_task_segment *done = stream->read_segment;
+        acn_task_segment *next = atomic_load_explicit(&done->next, memory_order_acquire);
+        if (next == NULL) return NULL;
+        atomic_store_explicit(&done->next, NULL, memory_order_relaxed);
+        free(atomic_exchange(&stream->spare, done));
+        stream->read_segment = next;
+        stream->read_at = 0;
+    }
+    slot *s = &stream->read_segment->slots[stream->read_at];
+    return atomic_load_explicit(&s->number, memory_order_acquire) != 0 ? s : NULL;
+}
+
+/* Takes the task out; its number stays with the caller. */
+static acn_task pop(acn_stream *stream, slot *s) {
+    acn_task task = s->task;
+    atomic_store_explicit(&s->number, 0, memory_order_relaxed);
+    stream->read_at++;
+    atomic_store_explicit(&stream->popped,
+                          atomic_load_explicit(&stream->popped, memory_order_relaxed) + 1,
+                          memory_order_relaxed);
+    return task;
+}
+
+/* Until the task before |number|, which some client's thread may be running, is done. */
+static void await_turn(acn_stream *stream, uint64_t number) {
+    if (atomic_load_explicit(&stream->completed, memory_order_acquire) + 1 == number) return;
+    acn_stream_await(stream, atomic_load(&stream->serial), number - 1, -1, NULL);
+}
+
+static void run_next(acn_stream *stream, slot *s) {
+    await_turn(stream, atomic_load_explicit(&s->number, memory_order_relaxed));
+    acn_task task = pop(stream, s);
+    execute(stream, &task);
+}
+
+/* Of a reader that leaves: true if it must go on, since more came meanwhile. */
+static bool comes_back(acn_stream *stream) {
+    uint32_t none = 0;
+    atomic_store(&stream->service, 0);
+    return atomic_load(&stream->pushed) !=
+               atomic_load_explicit(&stream->popped, memory_order_relaxed) &&
+           atomic_compare_exchange_strong(&stream->service, &none, SERVED);
+}
+
+/* A reader that was called and is not there: the caller takes its place. */
+static bool takes_over(acn_stream *stream) {
+    uint32_t waking = SERVED | WAKING;
+    return atomic_load_explicit(&stream->service, memory_order_relaxed) == waking &&
+           atomic_compare_exchange_strong(&stream->service, &waking, SERVED);
+}
+
+static slot *look_out_for_more(acn_stream *stream) {
     for (int i = 0; i < SPIN_ROUNDS; i++) {
-        if (atomic_load_explicit(&stream->queued, memory_order_relaxed) != 0) return;
-        if (atomic_load_explicit(&stream->is_closing, memory_order_relaxed)) return;
+        slot *s = peek(stream);
+        if (s != NULL) return s;
+        if (atomic_load_explicit(&stream->is_closing, memory_order_relaxed)) return NULL;
         acn_pause();
     }
+    return NULL;
 }
 
-/* With the mutex held. */
 static bool shall_linger(acn_stream *stream) {
     if (stream->linger_credit == -LINGER_RETRY) stream->linger_credit = 1;
     return stream->linger_credit-- > 0;
 }
 
-/* When this returns, the stream may be gone. */
-void acn_stream_serve(acn_stream *stream) {
-    acn_task task;
-    atomic_store_explicit(&stream->is_waking, false, memory_order_relaxed);
-    pthread_mutex_lock(&stream->mutex);
-    for (;;) {
-        while (pop(stream, &task)) {
-            pthread_mutex_unlock(&stream->mutex);
-            execute(stream, &task);
-            pthread_mutex_lock(&stream->mutex);
+/* As the reader, until nothing is left. When this returns, the stream may be gone. */
+static void serve(acn_stream *stream) {
+    do {
+        for (slot *s = peek(stream); s != NULL;) {
+            run_next(stream, s);
+            s = peek(stream);
+            if (s == NULL && shall_linger(stream)) {
+                s = look_out_for_more(stream);
+                if (s != NULL) stream->linger_credit = LINGER_CREDIT;
+            }
         }
-        stream->is_running = false;
-        if (!shall_linger(stream)) break;
-        stream->is_lingering = true;
-        pthread_mutex_unlock(&stream->mutex);
-        look_out_for_more(stream);
-        pthread_mutex_lock(&stream->mutex);
-        stream->is_lingering = false;
-        if (!claim(stream)) break;
-        stream->linger_credit = LINGER_CREDIT;
-    }
-    pthread_mutex_unlock(&stream->mutex);
+    } while (comes_back(stream));
 }
 
-/* Runs |task| here; what was queued meanwhile goes to a worker. */
-static void run_inline(acn_stream *stream, const acn_task *task) {
-    execute(stream, task);
-    pthread_mutex_lock(&stream->mutex);
-    stream->is_running = false;
-    bool dispatch = !stream->is_lingering && claim(stream);
-    pthread_mutex_unlock(&stream->mutex);
-    /* Without a thread: what others have queued already cannot be refused any more. */
-    if (dispatch && !dispatch_to_worker(stream)) acn_stream_serve(stream);
+/* Somebody else may have served it meanwhile. */
+void acn_stream_serve(acn_stream *stream) {
+    if (takes_over(stream)) serve(stream);
+}
+
+/* For a client's thread that waits for |number|, and a worker that is still waking up: it runs
+ * here what may run in a client's thread. */
+static void help(acn_stream *stream, uint64_t number) {
+    if (executing != NULL || !takes_over(stream)) return;
+    do {
+        for (slot *s; (s = peek(stream)) != NULL;) {
+            bool can_block = (s->task.flags & ACN_TASK_CAN_BLOCK) != 0;
+            if (can_block || atomic_load_explicit(&s->number, memory_order_relaxed) > number) {
+                atomic_store(&stream->service, SERVED | WAKING);
+                if (!acn_worker_dispatch(stream)) acn_stream_serve(stream); /* better than never */
+                return;
+            }
+            run_next(stream, s);
+        }
+    } while (comes_back(stream));
+}
+
+/* Sees to it that what is queued is read, by the reader there is or a worker that is woken; false
+ * when no thread can be had. */
+static bool call_worker(acn_stream *stream) {
+    uint32_t none = 0;
+    return atomic_load(&stream->service) != 0 ||
+           !atomic_compare_exchange_strong(&stream->service, &none, SERVED | WAKING) ||
+           acn_worker_dispatch(stream);
 }
 
 /* No thread can be had for the task that was pushed just now. It is taken back if it is alone;
- * with others behind it, late is better than never. */
+ * with others about, late is better than never. */
 static acn_status without_worker(acn_stream *stream, const acn_task *task, uint64_t number) {
+    if (!takes_over(stream)) return ACN_OK;
     pthread_mutex_lock(&stream->mutex);
-    acn_task pushed;
-    bool is_alone = atomic_load_explicit(&stream->queued, memory_order_relaxed) == 1;
+    slot *s = peek(stream);
+    bool is_alone = s != NULL && atomic_load(&s->number) == number &&
+                    atomic_load(&stream->pushed) == atomic_load(&stream->popped) + 1 &&
+                    atomic_load(&stream->completed) + 1 == number;
     if (is_alone) {
-        pop(stream, &pushed);
-        stream->is_running = false;
+        pop(stream, s);
         atomic_store(&stream->completed, number);
     }
     pthread_mutex_unlock(&stream->mutex);
-    if (!is_alone) {
-        acn_stream_serve(stream);
-        return ACN_OK;
-    }
+    if (!is_alone || comes_back(stream)) serve(stream);
+    if (!is_alone) return ACN_OK;
     if (atomic_load(&stream->waiters) != 0)
         acn_futex_wake((_Atomic uint32_t *)&stream->completed, INT_MAX);
     if (task->drop != NULL) task->drop(task->data);
@@ -325,21 +393,21 @@ acn_status acn_stream_submit_at(acn_stream *stream, const acn_task *task, uint64
     }
     if (acn_check_streams()) acn_check_task(stream, task);
     pthread_mutex_lock(&stream->mutex);
-    bool is_idle =
-        !stream->is_running && atomic_load_explicit(&stream->queued, memory_order_relaxed) == 0;
-    bool here = is_idle && (task->flags & ACN_TASK_CAN_BLOCK) == 0 && task->cost_us <= inline_us;
-    if (!here && !push(stream, task)) {
+    uint64_t before = atomic_load_explicit(&stream->submitted, memory_order_relaxed);
+    uint64_t number = before + 1;
+    bool here = (task->flags & ACN_TASK_CAN_BLOCK) == 0 && task->cost_us <= inline_us &&
+                atomic_load_explicit(&stream->completed, memory_order_acquire) == before;
+    if (!here && !push(stream, task, number)) {
         pthread_mutex_unlock(&stream->mutex);
         if (task->drop != NULL) task->drop(task->data);
         return acn_fail(ACN_BAD_ALLOC, "no memory to queue another task on stream %u", stream->id);
     }
-    uint64_t number = atomic_load_explicit(&stream->submitted, memory_order_relaxed) + 1;
     atomic_store_explicit(&stream->submitted, number, memory_order_release);
-    bool dispatch = !here && !stream->is_lingering && claim(stream);
-    if (here) stream->is_running = true;
     pthread_mutex_unlock(&stream->mutex);
-    if (here) run_inline(stream, task);
-    if (dispatch && !dispatch_to_worker(stream)) ACN_TRY(without_worker(stream, task, number));
+    if (here)
+        execute(stream, task);
+    else if (!call_worker(stream))
+        ACN_TRY(without_worker(stream, task, number));
     last_task = (uint32_t)number;
     if (out_number != NULL) *out_number = number;
     return ACN_OK;
@@ -370,10 +438,12 @@ bool acn_stream_sleep(acn_stream *stream, _Atomic uint32_t *word, uint32_t expec
 
 bool acn_stream_await(acn_stream *stream, uint64_t serial, uint64_t number, int64_t deadline_ns,
                       acn_stream *blocked) {
+    if (acn_stream_reached(stream, serial, number)) return true;
+    if (blocked == NULL && deadline_ns < 0) help(stream, number);
     for (int i = 0; i < SPIN_ROUNDS; i++) {
         if (acn_stream_reached(stream, serial, number)) return true;
         /* The thread that is being woken may need this CPU. */
-        if (atomic_load_explicit(&stream->is_waking, memory_order_relaxed)) break;
+        if ((atomic_load_explicit(&stream->service, memory_order_relaxed) & WAKING) != 0) break;
         acn_pause();
     }
     bool in_time = true;
@@ -446,13 +516,8 @@ acn_status acn_stream_destroy(acn_stream *stream, bool drop_tasks) {
     if (!atomic_compare_exchange_strong(&stream->serial, &serial, 0))
         return acn_fail(ACN_INVALID_HANDLE, "stream %p is destroyed already", (void *)stream);
     atomic_store(&stream->is_closing, true);
-    pthread_mutex_lock(&stream->mutex);
-    while (stream->is_running || stream->is_lingering) { /* done, but not yet out of here */
-        pthread_mutex_unlock(&stream->mutex);
+    while (atomic_load(&stream->service) != 0) /* done, but not yet out of here */
         sched_yield();
-        pthread_mutex_lock(&stream->mutex);
-    }
-    pthread_mutex_unlock(&stream->mutex);
     if (stream->error != ACN_OK)
         ACN_LOG("RUNTIME", ACN_LOG_WARNING, "stream %u is destroyed with an error nobody saw: %s",
                 stream->id, stream->error_text);
@@ -460,7 +525,8 @@ acn_status acn_stream_destroy(acn_stream *stream, bool drop_tasks) {
     acn_callback_release(stream);
     if (acn_check_streams()) acn_check_free_stream(stream);
     free(stream->error_text);
-    free(stream->ring);
+    free(stream->read_segment);
+    free(atomic_load(&stream->spare));
     pthread_mutex_destroy(&stream->mutex);
     acn_futex_wake((_Atomic uint32_t *)&stream->completed, INT_MAX);
     acn_slab_free(&stream_slab, stream);

@@ -1,7 +1,8 @@
 /* stream.h - a stream is a FIFO with a timeline counter; an event is (stream, number).
  *
  * A task on an idle stream may run in the calling thread, when it says that it cannot block and
- * takes less than a wake-up; otherwise a pool thread serves the stream while it is active.
+ * takes less than a wake-up; otherwise a pool thread serves the stream while it is active. A thread
+ * that waits for the stream before that one is awake runs such tasks itself.
  */
 #ifndef ACN_RUNTIME_STREAM_H
 #define ACN_RUNTIME_STREAM_H

@@ -123,6 +123,52 @@ static void several_threads_may_share_a_stream(void **state) {
     acn_stream_destroy(shared_stream, false);
 }
 
+/* Tasks of all kinds from several threads, which also wait now and then: at any time one runs. */
+typedef struct crowd {
+    acn_stream *stream;
+    atomic_int inside, wrong;
+    atomic_long done;
+} crowd;
+
+enum { CROWD_THREADS = 4, CROWD_TASKS = 3000 };
+
+static acn_status run_alone(void *data) {
+    crowd *c = data;
+    if (atomic_fetch_add(&c->inside, 1) != 0) atomic_fetch_add(&c->wrong, 1);
+    atomic_fetch_add(&c->done, 1);
+    atomic_fetch_sub(&c->inside, 1);
+    return ACN_OK;
+}
+
+static void *crowd_in(void *data) {
+    crowd *c = data;
+    if (acn_device_set(0) != ACN_OK) return NULL;
+    for (int i = 0; i < CROWD_TASKS; i++) {
+        acn_task task = {.run = run_alone,
+                         .data = c,
+                         .flags = i % 7 == 0 ? ACN_TASK_CAN_BLOCK : 0,
+                         .cost_us = i % 3 == 0 ? 1000000 : 0,
+                         .name = "crowd"};
+        acn_stream_submit(c->stream, &task);
+        if (i % 11 == 0) acn_stream_synchronize(c->stream, i % 2 ? -1 : 10000);
+        if (i % 500 == 0) usleep(1000); /* workers fall asleep */
+    }
+    return NULL;
+}
+
+static void one_task_runs_at_a_time_in_a_crowd(void **state) {
+    crowd c = {.stream = make_stream()};
+    pthread_t threads[CROWD_THREADS];
+    for (int i = 0; i < CROWD_THREADS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, crowd_in, &c), 0);
+    for (int i = 0; i < CROWD_THREADS; i++)
+        pthread_join(threads[i], NULL);
+    assert_int_equal(acn_stream_synchronize(c.stream, -1), ACN_OK);
+    assert_int_equal(c.done, CROWD_THREADS * CROWD_TASKS);
+    assert_int_equal(c.wrong, 0);
+    assert_int_equal(acn_stream_destroy(c.stream, false), ACN_OK);
+}
+
 static void synchronize_can_time_out(void **state) {
     acn_stream *stream = make_stream();
     gate g = {0};
@@ -435,6 +481,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tasks_run_in_order_whoever_runs_them),
         cmocka_unit_test(several_threads_may_share_a_stream),
+        cmocka_unit_test(one_task_runs_at_a_time_in_a_crowd),
         cmocka_unit_test(synchronize_can_time_out),
         cmocka_unit_test(failures_surface_at_synchronize_with_their_text),
         cmocka_unit_test(a_task_that_waits_for_itself_is_told),
