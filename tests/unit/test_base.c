@@ -217,6 +217,31 @@ static void report_counts_are_readable_from_the_file(void **state) {
     assert_int_equal(found[1], 300);
 }
 
+static bool find_device(void *context, const char *path, const acn_report_header *header,
+                        const acn_report_slot *slots) {
+    uint64_t *found = context;
+    acn_report_header *other = malloc(sizeof *other);
+    if (header->pid == getpid()) {
+        *found = header->devices[3].used_bytes;
+        assert_true(acn_report_is_alive(header));
+        memcpy(other, header, sizeof *other); /* the same number, but a process of long ago */
+        other->start_ticks--;
+        assert_false(acn_report_is_alive(other));
+    }
+    free(other);
+    return header->pid != getpid();
+}
+
+static void report_shows_what_a_device_holds(void **state) {
+    char folder[1024];
+    uint64_t found = 0;
+    acn_report_device_open(3)->used_bytes = 4096;
+    acn_report_device_open(ACN_REPORT_DEVICES)->used_bytes = 1; /* out of range: nobody's */
+    assert_true(acn_report_folder(folder, sizeof folder));
+    acn_report_read(folder, find_device, &found);
+    assert_int_equal(found, 4096);
+}
+
 static void report_of_a_full_table_still_counts_somewhere(void **state) {
     char name[32];
     for (int i = 0; i < ACN_REPORT_SLOTS + 10; i++) {
@@ -294,6 +319,7 @@ int main(void) {
         cmocka_unit_test(json_reads_documents),
         cmocka_unit_test(json_refuses_broken_documents_with_a_place),
         cmocka_unit_test(report_counts_are_readable_from_the_file),
+        cmocka_unit_test(report_shows_what_a_device_holds),
         cmocka_unit_test(report_of_a_full_table_still_counts_somewhere),
         cmocka_unit_test_prestate(log_writes_lines_of_the_published_form, root),
         cmocka_unit_test(halves_round_to_nearest_even),

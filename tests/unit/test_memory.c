@@ -1,6 +1,7 @@
 /* Device and page-locked memory: the heap, classes of addresses, copies. */
 #include "unit.h"
 
+#include "base/report.h"
 #include "device/device.h"
 #include "device/heap.h"
 #include "runtime/context.h"
@@ -49,6 +50,18 @@ static void blocks_are_aligned_distinct_and_given_back(void **state) {
     acn_memory_get_state(0, &memory);
     assert_int_equal(acn_memory_alloc(0, memory.total_bytes, &all), ACN_OK);
     assert_int_equal(acn_memory_free(all), ACN_OK);
+}
+
+static void what_is_used_is_told_to_others(void **state) {
+    const acn_report_device *shown = acn_report_device_open(acn_device_physical(0));
+    void *address;
+    size_t before = used();
+    assert_int_equal(shown->used_bytes, before);
+    assert_int_equal(shown->total_bytes, acn_device_bytes());
+    assert_int_equal(acn_memory_alloc(0, 1000, &address), ACN_OK);
+    assert_int_equal(shown->used_bytes, before + 1024);
+    assert_int_equal(acn_memory_free(address), ACN_OK);
+    assert_int_equal(shown->used_bytes, before);
 }
 
 static void large_blocks_start_on_large_pages(void **state) {
@@ -332,6 +345,7 @@ int main(void) {
     setenv("ANYCANN_MEMORY", "1G", 1);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(blocks_are_aligned_distinct_and_given_back),
+        cmocka_unit_test(what_is_used_is_told_to_others),
         cmocka_unit_test(large_blocks_start_on_large_pages),
         cmocka_unit_test(mistakes_are_told),
         cmocka_unit_test(addresses_have_classes),
