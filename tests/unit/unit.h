@@ -16,9 +16,9 @@
 
 #include <cmocka.h>
 
-/* Builds that watch memory or threads are slow: there a test takes every n-th of many like cases.
- */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+/* Builds that watch memory or threads, and emulated processors, are slow: there a test takes every
+ * n-th of many like cases. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || defined(ACN_EMULATED)
 #define UNIT_EVERY(n) (n)
 #else
 #define UNIT_EVERY(n) 1
