@@ -1,9 +1,11 @@
 /* plan_cache.c - a set-associative table; each set has its own lock, held for one comparison. */
 #include "ops/plan_cache.h"
+#include "base/thread.h"
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { SETS = 1024, WAYS = 4 };
+enum { SETS = 1024, WAYS = 4, SPIN_ROUNDS = 64 };
 
 typedef struct cache_set {
     char lock;
@@ -13,10 +15,14 @@ typedef struct cache_set {
 
 static cache_set sets[SETS];
 
+/* Held for one comparison; only a holder that lost its CPU is worth giving up one's own. */
 static void lock_set(cache_set *set) {
     while (__atomic_test_and_set(&set->lock, __ATOMIC_ACQUIRE))
-        while (__atomic_load_n(&set->lock, __ATOMIC_RELAXED)) {
-        }
+        for (int round = 0; __atomic_load_n(&set->lock, __ATOMIC_RELAXED); round++)
+            if (round < SPIN_ROUNDS)
+                acn_pause();
+            else
+                sched_yield();
 }
 
 static void unlock_set(cache_set *set) { __atomic_clear(&set->lock, __ATOMIC_RELEASE); }

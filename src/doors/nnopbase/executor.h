@@ -12,7 +12,10 @@
 #include "runtime/workspace.h"
 #include <stdatomic.h>
 
-enum { ACN_EXECUTOR_PARAMETERS = 20, ACN_EXECUTOR_SCRATCH_BYTES = 256 };
+enum {
+    ACN_EXECUTOR_PARAMETERS = ACN_MAX_INPUTS + ACN_MAX_OUTPUTS + 8, /* some are ignored */
+    ACN_EXECUTOR_SCRATCH_BYTES = 256
+};
 
 typedef enum acn_executor_state {
     ACN_EXECUTOR_MADE,  /* being prepared, or dead */
