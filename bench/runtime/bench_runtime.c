@@ -46,7 +46,7 @@ static double time_calls(void (*run)(void *), void *data, int calls) {
 
 static aclrtStream stream;
 static aclrtEvent event, timed;
-static acn_slab *slab;
+static acn_slab slab = ACN_SLAB("bench", 64, 1024);
 
 static void record(void *data) {
     for (int i = 0; i < CALLS; i++)
@@ -75,9 +75,9 @@ static void set_device(void *data) {
 
 static void slab_pair(void *data) {
     for (int i = 0; i < CALLS; i++) {
-        void *object = acn_slab_alloc(slab);
+        void *object = acn_slab_alloc(&slab);
         __asm__ volatile("" : : "r"(object) : "memory");
-        acn_slab_free(slab, object);
+        acn_slab_free(&slab, object);
     }
 }
 
@@ -106,7 +106,6 @@ static void pool_run(void *data) {
 static void bench_calls(void) {
     void *memory;
     must(aclrtMalloc(&memory, 4096, 0), "aclrtMalloc");
-    slab = acn_slab_create("bench", 64, 1024);
     const struct {
         const char *name;
         void (*run)(void *);

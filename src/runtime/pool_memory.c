@@ -18,7 +18,7 @@ typedef struct pool_block {
 
 struct acn_memory_pool {
     int device;
-    bool is_alive;
+    atomic_bool is_alive; /* the client's handle is valid */
     size_t most_bytes, blocks_in_use;
     _Atomic uint64_t threshold;
     acn_memory_pool_state state;

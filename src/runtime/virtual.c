@@ -19,10 +19,10 @@
 enum { MAX_PHYSICAL = 1 << 20 };
 
 struct acn_physical {
-    int device, users; /* handles and mappings */
-    int handles;       /* those that clients hold; the handle is valid while there is one */
-    void *memory;      /* where it lies in the device's span; NULL when another process has it */
-    int file;          /* the device's, or a descriptor of our own for the other process's */
+    int device, users;  /* handles and mappings */
+    atomic_int handles; /* those that clients hold; the handle is valid while there is one */
+    void *memory;       /* where it lies in the device's span; NULL when another process has it */
+    int file;           /* the device's, or a descriptor of our own for the other process's */
     off_t offset;
     size_t bytes;
     acn_share_cell *cell; /* when it is exported */
