@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { LOOK_UP_NS = 20000000 };
+enum { LOOK_UP_NS = 50000000 };
 
 struct acn_shared_event {
     acn_share_cell *cell;

@@ -19,8 +19,53 @@ typedef struct import {
     struct import *next;
 } import;
 
+typedef struct export {
+    const void *base; /* of the block that it lies in */
+    acn_share_cell *cell;
+    struct export *next;
+}
+export;
+
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static import *imports;
+static export *exports;
+atomic_int acn_ipc_exports;
+
+static acn_status keep(const void *base, acn_share_cell *cell) {
+    export *made = calloc(1, sizeof *made);
+    if (made == NULL) return acn_fail(ACN_BAD_ALLOC, "no memory to export memory");
+    *made = (export){.base = base, .cell = cell};
+    pthread_mutex_lock(&mutex);
+    made->next = exports;
+    exports = made;
+    atomic_fetch_add(&acn_ipc_exports, 1);
+    pthread_mutex_unlock(&mutex);
+    return ACN_OK;
+}
+
+/* With the mutex held: all of |base|, or the one of |cell|. False: there was none. */
+static bool end_exports(const void *base, const acn_share_cell *cell) {
+    bool found = false;
+    for (export **at = &exports; *at != NULL;) {
+        export *e = *at;
+        if (e->base != base && e->cell != cell) {
+            at = &e->next;
+            continue;
+        }
+        *at = e->next;
+        acn_share_destroy(e->cell);
+        free(e);
+        atomic_fetch_sub(&acn_ipc_exports, 1);
+        found = true;
+    }
+    return found;
+}
+
+void acn_ipc_forget(const void *base) {
+    pthread_mutex_lock(&mutex);
+    end_exports(base, NULL);
+    pthread_mutex_unlock(&mutex);
+}
 
 acn_status acn_ipc_export(void *address, size_t bytes, bool to_all, char key[ACN_SHARE_KEY_BYTES]) {
     void *base;
@@ -45,6 +90,11 @@ acn_status acn_ipc_export(void *address, size_t bytes, bool to_all, char key[ACN
     cell->memory.device = acn_device_physical(device);
     cell->memory.offset = (uint64_t)((char *)address - span->base);
     cell->memory.bytes = bytes;
+    acn_status status = keep(base, cell);
+    if (status != ACN_OK) {
+        acn_share_destroy(cell);
+        return status;
+    }
     acn_share_export(cell, to_all);
     acn_share_key(cell, key);
     return ACN_OK;
@@ -144,7 +194,7 @@ acn_status acn_ipc_close(const char *key) {
         free(found);
     } else if (found == NULL) {
         status = acn_share_find(key, ACN_SHARE_MEMORY, &cell);
-        if (status == ACN_OK) acn_share_destroy(cell);
+        if (status == ACN_OK) end_exports(NULL, cell);
     }
     pthread_mutex_unlock(&mutex);
     return status;

@@ -6,6 +6,7 @@
 #include "runtime/check.h"
 #include "runtime/context.h"
 #include "runtime/guard.h"
+#include "runtime/ipc.h"
 #include "runtime/virtual.h"
 #include <pthread.h>
 #include <stdatomic.h>
@@ -91,6 +92,8 @@ acn_status acn_memory_free(void *address) {
     acn_heap *heap = device >= 0 ? heap_if_made(device) : NULL;
     bool freed = heap != NULL &&
                  (acn_guard_is_on() ? acn_guard_free(heap, address) : acn_heap_free(heap, address));
+    if (freed && atomic_load_explicit(&acn_ipc_exports, memory_order_relaxed) != 0)
+        acn_ipc_forget(address);
     if (freed) return ACN_OK;
     return acn_fail(ACN_PARAM_INVALID,
                     "%p is not the start of device memory in use (freed twice, %s); expected an "

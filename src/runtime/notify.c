@@ -7,7 +7,7 @@
 #include "runtime/core.h"
 #include <limits.h>
 
-enum { MAX_NOTIFIES = 1 << 16, LOOK_UP_NS = 20000000 };
+enum { MAX_NOTIFIES = 1 << 16, LOOK_UP_NS = 50000000 };
 
 struct acn_notify {
     acn_share_cell *cell;

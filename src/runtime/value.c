@@ -9,7 +9,7 @@
 #include <limits.h>
 
 /* Soon at first; then, since waiting shall cost nothing, after an eighth of what it took so far. */
-enum { LOOK_AGAIN_NS = 50000, LOOK_AGAIN_MOST_NS = 10000000 };
+enum { LOOK_AGAIN_NS = 50000, LOOK_AGAIN_MOST_NS = 20000000 };
 
 static _Atomic uint32_t writes; /* of all words; futex word of those who wait */
 

@@ -211,8 +211,22 @@ def expandable_segments():
     assert many[2][0].item() == 2 and many[3][0].item() == 15
 
 
+def a_stopped_device_starts_again():
+    a = torch.ones(1000, device="npu")
+    npu.stop_device(0)
+    try:
+        a + 1
+        npu.synchronize()
+        raise AssertionError("the device is stopped")
+    except RuntimeError as error:
+        assert "FORCE STOP" in str(error)
+    npu.restart_device(0)
+    assert (a + 1).sum().item() == 2000
+
+
 def double_it(tensors, answers):
-    tensor = tensors.get()
+    tensor, event = tensors.get()
+    npu.Event.from_ipc_handle(tensor.device, event).wait()
     answers.put((tensor.device.type, tensor[:3].cpu().tolist()))
     tensor.mul_(2)
     npu.synchronize()
@@ -229,7 +243,9 @@ def tensors_of_two_processes():
     child = spawn.Process(target=double_it, args=(tensors, answers))
     child.start()
     tensor = torch.arange(1000.0, device="npu")
-    tensors.put(tensor)
+    event = npu.Event(interprocess=True)
+    event.record()
+    tensors.put((tensor, event.ipc_handle()))
     assert answers.get(timeout=100) == ("npu", [0, 1, 2])
     assert answers.get(timeout=100) == "done"
     assert tensor[:3].cpu().tolist() == [0, 2, 4]  # the same memory

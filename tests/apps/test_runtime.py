@@ -18,6 +18,7 @@ IN_ONE_PROCESS = [
     "accelerator",
     "data_loader",
     "out_of_memory_and_after",
+    "a_stopped_device_starts_again",
 ]
 
 

@@ -210,7 +210,8 @@ static void memory_is_the_same_in_both(void **state) {
     OK(aclrtFree(memory));
 }
 
-/* |allow|: 0 nobody is named, 1 somebody else, 2 the key is closed, 3 the key is nonsense. */
+/* |why|: 0 nobody is named, 1 somebody else, 2 the key is closed, 3 the key is nonsense, 4 the
+ * memory is freed. */
 static int refused(int why, char *key) {
     void *memory;
     int32_t other = 1;
@@ -221,21 +222,23 @@ static int refused(int why, char *key) {
     if (why == 1) OK(aclrtIpcMemSetImportPid(m.key, &other, 1));
     if (why == 2) OK(aclrtIpcMemClose(m.key));
     if (why == 3) strcpy(m.key, "not a key");
+    if (why == 4) OK(aclrtIpcMemSetImportPid(m.key, &m.pid, 1));
+    if (why == 4) OK(aclrtFree(memory));
     say(c.to, &m);
     message answer = hear(c.from);
     finish(&c);
     memcpy(key, m.key, KEY);
-    OK(aclrtFree(memory));
+    if (why != 4) OK(aclrtFree(memory));
     return answer.code;
 }
 
 static void keys_open_nothing_they_should_not(void **state) {
     char key[KEY];
     void *none = NULL;
-    for (int why = 0; why < 4; why++)
+    for (int why = 0; why < 5; why++)
         assert_int_equal(refused(why, key), ACL_ERROR_RT_PARAM_INVALID);
     FAILS(ACL_ERROR_RT_PARAM_INVALID, "aclrtIpcMemImportByKey", "did not make",
-          aclrtIpcMemImportByKey(&none, key, 0));
+          aclrtIpcMemImportByKey(&none, "not a key", 0));
     FAILS(ACL_ERROR_RT_PARAM_INVALID, "aclrtIpcMemImportByKey", "is gone",
           aclrtIpcMemImportByKey(&none, "anycann-3ffffe-5-0-1234w", 0));
     assert_null(none);
