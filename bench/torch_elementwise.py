@@ -2,9 +2,10 @@
 
 Both sides write into memory that is there already. Ours are called through ctypes on repeatable
 executors, whose cost a call is about that of PyTorch's own Python binding. Prints torch / ours:
-above 1 we are faster. Targets: 0.95 from 1 Mi elements, 0.8 at 50 Ki.
+above 1 we are faster. Targets: 0.95 from 1 Mi elements, 0.8 at 50 Ki; with `functions`, which times
+the functions of one argument in the same way at 50 Ki and 1 Mi, 1.5 in geometric mean.
 
-usage: python3 bench/torch_elementwise.py TOOLKIT [THREADS]
+usage: python3 bench/torch_elementwise.py TOOLKIT [THREADS] [functions [NAME ...]]
 """
 
 import ctypes
@@ -13,9 +14,19 @@ import statistics
 import sys
 import time
 
+# PyTorch's name: smallest and largest argument; ours is the same with a capital unless given.
+FUNCTIONS = {
+    "abs": (-9, 9), "neg": (-9, 9), "sqrt": (0, 9), "rsqrt": (0.1, 9), "reciprocal": (0.1, 9),
+    "floor": (-9, 9), "exp": (-9, 9), "exp2": (-9, 9), "expm1": (-9, 9), "log": (0, 9),
+    "log2": (0, 9), "log10": (0, 9), "log1p": (-0.9, 9), "sin": (-9, 9), "cos": (-9, 9),
+    "tan": (-9, 9), "asin": (-1, 1), "acos": (-1, 1), "atan": (-9, 9), "sinh": (-9, 9),
+    "cosh": (-9, 9), "tanh": (-9, 9), "asinh": (-9, 9), "acosh": (1, 9), "atanh": (-1, 1),
+    "sigmoid": (-9, 9), "erf": (-3, 3), "erfc": (-3, 3), "erfinv": (-1, 1), "lgamma": (-9, 9),
+    "digamma": (-9, 9),
+}  # fmt: skip
 SIZES = {50 << 10: 400, 1 << 20: 30, 16 << 20: 2}
 ROUNDS = 15
-FLOAT, BF16, ND = 0, 27, 2
+FLOAT, DOUBLE, BF16, ND = 0, 11, 27, 2
 
 
 class Device:
@@ -89,6 +100,22 @@ def cases(device, torch, count):
     )
 
 
+def functions(device, torch, count, names, dtype):
+    item = torch.tensor([], dtype=dtype).element_size()
+    memory = [device.memory(item * count) for _ in range(2)]
+    a, c = torch.empty(count, dtype=dtype), torch.empty(count, dtype=dtype)
+    x, z = (device.tensor(m, count, {4: FLOAT, 8: DOUBLE}[item]) for m in memory)
+    for name in names:
+        a.uniform_(*FUNCTIONS[name])
+        ctypes.memmove(memory[0], a.data_ptr(), item * count)
+        try:
+            ours = device.prepare(f"aclnn{name.capitalize()}", x, z)
+        except AttributeError:
+            print(f"{name:10s} absent")
+            continue
+        yield name, lambda name=name: getattr(torch, name)(a, out=c), ours
+
+
 def seconds(call, repeat):
     start = time.perf_counter()
     for _ in range(repeat):
@@ -101,6 +128,16 @@ def measure(theirs, ours, repeat):
     return [statistics.median(column) for column in zip(*rounds, strict=True)]
 
 
+def compare(name, count, threads, theirs, ours, repeat):
+    torch_s, our_s = measure(theirs, ours, repeat)
+    print(
+        f"{name:10s} {count:9d} numbers, {threads} thread(s): torch/ours "
+        f"{torch_s / our_s:.2f}  ({our_s * 1e6:.1f} us)",
+        flush=True,
+    )
+    return torch_s / our_s
+
+
 def main():
     toolkit, threads = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 1
     os.environ["ANYCANN_THREADS"] = str(threads)
@@ -109,14 +146,19 @@ def main():
 
     torch.set_num_threads(threads)
     device = Device(toolkit)
-    for count, repeat in SIZES.items():
-        for name, theirs, ours in cases(device, torch, count):
-            torch_s, our_s = measure(theirs, ours, repeat)
-            print(
-                f"{name:10s} {count:9d} floats, {threads} thread(s): torch/ours "
-                f"{torch_s / our_s:.2f}  ({our_s * 1e6:.1f} us)",
-                flush=True,
-            )
+    if len(sys.argv) <= 3:
+        for count, repeat in SIZES.items():
+            for name, theirs, ours in cases(device, torch, count):
+                compare(name, count, threads, theirs, ours, repeat)
+        return
+    names = sys.argv[4:] or FUNCTIONS
+    for dtype in torch.float32, torch.float64:
+        for count, repeat in {50 << 10: 40, 1 << 20: 2}.items():
+            ratios = [
+                compare(name, count, threads, theirs, ours, repeat)
+                for name, theirs, ours in functions(device, torch, count, names, dtype)
+            ]
+            print(f"{dtype}, {count}: geometric mean {statistics.geometric_mean(ratios):.2f}")
 
 
 if __name__ == "__main__":

@@ -214,6 +214,7 @@ static inline long double float_reference(acn_micro_code code, long double x, lo
 static inline double allowed_ulps(acn_micro_code code) {
     switch (code) {
     case ACN_U_ERFC:
+        return 3; /* the C library's, in double */
     case ACN_U_LGAMMA:
     case ACN_U_DIGAMMA:
         return 8; /* the C library's, and what a sum of ten reciprocals leaves */

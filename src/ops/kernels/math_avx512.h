@@ -81,6 +81,24 @@ static inline __m512 log_512(__m512 x) {
     return _mm512_fmadd_ps(k, V(0x1.62e4p-1f), f + _mm512_fmadd_ps(k, V(0x1.7f7d1cp-20f), tail));
 }
 
+/* x^-1 to 28 bits: the estimate and one step of Newton's. */
+static inline __m512 reciprocal_512(__m512 x) {
+    __m512 y = _mm512_rcp14_ps(x);
+    return _mm512_fmadd_ps(_mm512_fnmadd_ps(x, y, V(1.0f)), y, y);
+}
+
+/* log(1 + x); what the sum drops comes back divided by the sum. */
+static inline __m512 log1p_512(__m512 x) {
+    __m512 u = x + V(1.0f), lost = x - (u - V(1.0f));
+    __m512 k, tail, f = log_parts_512(u, &k, &tail);
+    __mmask16 counts = _mm512_cmp_ps_mask(_mm512_abs_ps(lost), V(1.0f), _CMP_LE_OQ);
+    counts &= _mm512_cmp_ps_mask(u, V(0.0f), _CMP_GT_OQ);
+    __m512 rest = _mm512_maskz_mul_ps(counts, lost, reciprocal_512(u));
+    rest = _mm512_fmadd_ps(k, V(0x1.7f7d1cp-20f), tail + rest);
+    __m512 y = _mm512_fmadd_ps(k, V(0x1.62e4p-1f), f + rest);
+    return _mm512_mask_mov_ps(y, _mm512_cmp_ps_mask(x, V(0.0f), _CMP_EQ_OQ), x);
+}
+
 static inline __m512 log2_512(__m512 x) {
     __m512 k, tail, f = log_parts_512(x, &k, &tail);
     __m512 rest = _mm512_fmadd_ps(f, V(0x1.4ae0cp-26f), tail * V(0x1.715476p0f)); /* log2(e) */
@@ -103,9 +121,7 @@ static inline __m512 tanh_512(__m512 x) {
     q = _mm512_fmadd_ps(q, z, V(-0x1.555554p-2f));
     __m512 small = _mm512_fmadd_ps(t, z * q, t);
     __m512 e = exp_bounded_512(_mm512_min_ps(V(20.0f), t + t)) + V(1.0f);
-    __m512 inverse = _mm512_rcp14_ps(e); /* and one step of Newton's: 28 bits */
-    inverse = _mm512_fmadd_ps(_mm512_fnmadd_ps(e, inverse, V(1.0f)), inverse, inverse);
-    __m512 large = _mm512_fnmadd_ps(V(2.0f), inverse, V(1.0f));
+    __m512 large = _mm512_fnmadd_ps(V(2.0f), reciprocal_512(e), V(1.0f));
     __mmask16 is_large = _mm512_cmp_ps_mask(t, V(0.625f), _CMP_GE_OQ);
     __m512 y = _mm512_mask_mov_ps(small, is_large, large);
     return _mm512_or_ps(y, _mm512_and_ps(x, V(-0.0f)));

@@ -119,6 +119,34 @@ static inline float erf_f32(float x) {
     return t < 1.0f ? small : large;
 }
 
+/* asin(|x|) = base + sign * asin_part, where the part is that of |x| up to 1/2 and twice that of
+ * sqrt((1 - |x|) / 2) above. NaN for |x| > 1. */
+static inline float asin_part(float t) {
+    float z = t > 0.5f ? (1.0f - t) * 0.5f : t * t;
+    float s = t > 0.5f ? sqrtf(z) : t;
+    float q = 0x1.58c4p-5f; /* (asin(s) / s - 1) / s^2 */
+    q = q * z + 0x1.8d1232p-6f;
+    q = q * z + 0x1.7461ap-5f;
+    q = q * z + 0x1.330356p-4f;
+    q = q * z + 0x1.5555c2p-3f;
+    s = t > 0.5f ? s + s : s;
+    return s + s * (z * q);
+}
+
+static inline float asin_f32(float x) {
+    float t = fabsf(x), part = asin_part(t);
+    float large = (0x1.921fb6p0f - part) + -0x1.777a5cp-25f; /* pi / 2 in two parts */
+    return copysignf(t > 0.5f ? large : part, x);
+}
+
+static inline float acos_f32(float x) {
+    float t = fabsf(x), part = asin_part(t);
+    float near_one = x < 0.0f ? (0x1.921fb6p1f - part) + -0x1.777a5cp-24f : part;
+    float signed_part = x < 0.0f ? -part : part;
+    float small = (0x1.921fb6p0f - signed_part) + -0x1.777a5cp-25f;
+    return t > 0.5f ? near_one : small;
+}
+
 /* For |r| <= pi / 4, in double. */
 static inline double sin_reduced(double r) {
     double z = r * r;

@@ -170,14 +170,54 @@ static inline double atan2_wide(double y, double x) {
     return copysign(angle, y);
 }
 
-static inline float asin_f32(float x) {
-    double t = x;
-    return (float)atan2_wide(t, sqrt((1.0 - t) * (1.0 + t)));
+/* exp(-x^2) times a polynomial in (|x| - 3) / (|x| + 3), which stays between -1 and 0.6. */
+static inline float erfc_f32(float x) {
+    double t = fabsf(x) > 11.0f ? 11.0 : fabsf(x), y = (t - 3.0) / (t + 3.0);
+    double q = 3.703140511309114e-05; /* (1 + 2 t) exp(t^2) erfc(t) */
+    q = q * y - 0.00017775961789043743;
+    q = q * y - 0.0007375007191529801;
+    q = q * y + 0.001949044289921981;
+    q = q * y + 0.0025270245098846797;
+    q = q * y - 0.02378815150150091;
+    q = q * y + 0.06830649578943063;
+    q = q * y - 0.11927148463100917;
+    q = q * y + 0.12964537570403573;
+    q = q * y - 0.04756239349298515;
+    q = q * y - 0.13562111194076468;
+    q = q * y + 1.2530080590311132;
+    q = q * exp2_bounded(t * t * -1.4426950408889634) / (1.0 + 2.0 * t);
+    q = x < 0.0f ? 2.0 - q : q;
+    return x != x ? x : (float)q;
 }
 
-static inline float acos_f32(float x) {
-    double t = x;
-    return (float)atan2_wide(sqrt((1.0 - t) * (1.0 + t)), t);
+/* x times a function of w = -log(1 - x^2): up to 6 a polynomial in w, then one in its root. */
+static inline float erfinv_f32(float x) {
+    double t = x, w = log2_positive((1.0 - t) * (1.0 + t)) * -0.69314718055994531;
+    double near = 3.533462405068464e-11;
+    near = near * w - 4.865016369717909e-10;
+    near = near * w - 9.200152762677385e-09;
+    near = near * w + 2.6849698105019476e-07;
+    near = near * w - 2.3758813142190166e-06;
+    near = near * w + 5.6400030341229434e-06;
+    near = near * w + 4.0607525273587185e-05;
+    near = near * w - 0.00012191642762367925;
+    near = near * w - 0.002338715938946364;
+    near = near * w + 0.011550425112833105;
+    near = near * w + 0.23201354149935569;
+    near = near * w + 0.8862269277989078;
+    double s = sqrt(w > 6.0 ? w : 6.0), far = 7.874188615296181e-05;
+    far = far * s - 0.0023514052600504065;
+    far = far * s + 0.030836618199099053;
+    far = far * s - 0.23216773716069933;
+    far = far * s + 1.099014808533037;
+    far = far * s - 3.355936316124656;
+    far = far * s + 6.477109788994017;
+    far = far * s - 7.276064701061853;
+    far = far * s + 4.748078762165012;
+    far = far * s - 0.3501085837453739;
+    float y = (float)(t * (w > 6.0 ? far : near));
+    y = fabsf(x) == 1.0f ? copysignf(INFINITY, x) : y;
+    return fabsf(x) <= 1.0f ? y : NAN;
 }
 
 /* For |x| <= ACN_TAN_LIMIT, where k times the first part of pi / 2 is exact. */

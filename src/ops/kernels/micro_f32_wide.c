@@ -3,6 +3,7 @@
 #include "ops/kernels/loops.h"
 #include "ops/kernels/math_avx512.h"
 #include "ops/kernels/math_wide.h"
+#include "ops/kernels/periodic.h"
 #include "ops/kernels/special.h"
 
 /* lgamma itself leaves the sign in a global variable. */
@@ -13,7 +14,6 @@ static inline float log_gamma(float x) {
 
 ACN_MICRO_2(f32, POW, float, float, pow_f32(x, y))
 ACN_MICRO_1(f32, EXPM1, float, float, expm1_f32(x))
-ACN_MICRO_1(f32, LOG1P, float, float, (float)log1p_wide(x))
 ACN_MICRO_1(f32, ASIN, float, float, asin_f32(x))
 ACN_MICRO_1(f32, ACOS, float, float, acos_f32(x))
 ACN_MICRO_1(f32, ATAN, float, float, (float)atan2_wide(x, 1.0))
@@ -27,55 +27,27 @@ ACN_MICRO_1(f32, ATANH, float, float, atanh_f32(x))
 ACN_MICRO_512(EXP2, exp2_512(x))
 ACN_MICRO_512(LOG2, log2_512(x))
 ACN_MICRO_512(LOG10, log10_512(x))
+ACN_MICRO_512(LOG1P, log1p_512(x))
 #else
 ACN_MICRO_1(f32, EXP2, float, float, exp2_f32(x))
 ACN_MICRO_1(f32, LOG2, float, float, log_scaled(x, 1.0))
 ACN_MICRO_1(f32, LOG10, float, float, log_scaled(x, 0.30102999566398120))
+ACN_MICRO_1(f32, LOG1P, float, float, (float)log1p_wide(x))
 #endif
-ACN_MICRO_1(f32, ERFC, float, float, erfcf(x))
-ACN_MICRO_1(f32, ERFINV, float, float, (float)special_erfinv(x))
+ACN_MICRO_1(f32, ERFC, float, float, erfc_f32(x))
+ACN_MICRO_1(f32, ERFINV, float, float, erfinv_f32(x))
 ACN_MICRO_1(f32, LGAMMA, float, float, log_gamma(x))
 ACN_MICRO_1(f32, DIGAMMA, float, float, (float)special_digamma(x))
 
 /* ---- periodic functions ---------------------------------------------------------------------- */
 
-/* Large arguments need some 200 bits of pi and go through the C library, one by one. */
-enum { BLOCK = 256 };
-
-static bool has_large(const float *a, int64_t n, float limit) {
-    int large = 0;
-    for (int64_t i = 0; i < n; i++)
-        large |= fabsf(a[i]) > limit;
-    return large;
-}
-
-static void replace_large(float *d, const float *a, int64_t n, float limit, float (*exact)(float)) {
-    for (int64_t i = 0; i < n; i++)
-        if (fabsf(a[i]) > limit) d[i] = exact(a[i]);
-}
-
-#define DEFINE_PERIODIC(name, limit, exact, value)                                                 \
-    void ACN_KERNEL(f32_##name)(void *d_, const void *a_, const void *b_, const void *c_,          \
-                                int64_t n) {                                                       \
-        float *d = d_, copy[BLOCK];                                                                \
-        const float *a = a_;                                                                       \
-        for (; n > 0; n -= BLOCK, d += BLOCK, a += BLOCK) {                                        \
-            int64_t m = n < BLOCK ? n : BLOCK;                                                     \
-            bool is_large = has_large(a, m, limit);                                                \
-            if (is_large) memcpy(copy, a, (size_t)m * sizeof(float)); /* d may be a */             \
-            ACN_LOOP(i, m) {                                                                       \
-                float x = a[i];                                                                    \
-                d[i] = (value);                                                                    \
-            }                                                                                      \
-            if (is_large) replace_large(d, copy, m, limit, exact);                                 \
-        }                                                                                          \
-    }
-
-DEFINE_PERIODIC(SIN, ACN_SIN_LIMIT, sinf, signed_sin_f32(x))
-DEFINE_PERIODIC(COS, ACN_SIN_LIMIT, cosf, sin_f32(x, 1))
-DEFINE_PERIODIC(TAN, ACN_TAN_LIMIT, tanf, tan_f32(x))
+ACN_MICRO_PERIODIC(f32, SIN, float, ACN_SIN_LIMIT, sinf, signed_sin_f32(x))
+ACN_MICRO_PERIODIC(f32, COS, float, ACN_SIN_LIMIT, cosf, sin_f32(x, 1))
+ACN_MICRO_PERIODIC(f32, TAN, float, ACN_TAN_LIMIT, tanf, tan_f32(x))
 
 /* ---- division with a remainder --------------------------------------------------------------- */
+
+enum { BLOCK = 256 };
 
 /* fmod where |x / y| < 2^29: the whole quotient times y is then exact in double. A quotient that
  * was rounded up to the next integer is taken back. */

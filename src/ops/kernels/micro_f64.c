@@ -1,6 +1,9 @@
-/* micro_f64.c - micro-ops of class F64. Transcendental functions are the C library's: below one
- * ULP, and double is not a type that training or inference spends its time in. */
+/* micro_f64.c - micro-ops of class F64. The common transcendental functions are vectorised; the
+ * others are the C library's: double is not a type that training or inference spends its time in.
+ */
 #include "ops/kernels/loops.h"
+#include "ops/kernels/math_f64.h"
+#include "ops/kernels/periodic.h"
 #include "ops/kernels/special.h"
 
 /* lgamma itself leaves the sign in a global variable. */
@@ -25,17 +28,17 @@ ACN_MICRO_1(f64, FLOOR, double, double, floor(x))
 ACN_MICRO_1(f64, CEIL, double, double, ceil(x))
 ACN_MICRO_1(f64, TRUNC, double, double, trunc(x))
 ACN_MICRO_1(f64, ROUND, double, double, rint(x))
-ACN_MICRO_1(f64, EXP, double, double, exp(x))
-ACN_MICRO_1(f64, LOG, double, double, log(x))
-ACN_MICRO_1(f64, TANH, double, double, tanh(x))
-ACN_MICRO_1(f64, SIN, double, double, sin(x))
-ACN_MICRO_1(f64, COS, double, double, cos(x))
+ACN_MICRO_1(f64, EXP, double, double, exp_f64(x))
+ACN_MICRO_1(f64, LOG, double, double, log_f64(x))
+ACN_MICRO_1(f64, TANH, double, double, tanh_f64(x))
+ACN_MICRO_PERIODIC(f64, SIN, double, ACN_SIN_LIMIT_F64, sin, signed_sin_f64(x))
+ACN_MICRO_PERIODIC(f64, COS, double, ACN_SIN_LIMIT_F64, cos, sin_f64(x, 1))
 ACN_MICRO_1(f64, ERF, double, double, erf(x))
 ACN_MICRO_1(f64, ERFC, double, double, erfc(x))
 ACN_MICRO_1(f64, ERFINV, double, double, special_erfinv(x))
-ACN_MICRO_1(f64, EXPM1, double, double, expm1(x))
-ACN_MICRO_1(f64, LOG1P, double, double, log1p(x))
-ACN_MICRO_1(f64, EXP2, double, double, exp2(x))
+ACN_MICRO_1(f64, EXPM1, double, double, expm1_f64(x))
+ACN_MICRO_1(f64, LOG1P, double, double, log1p_f64(x))
+ACN_MICRO_1(f64, EXP2, double, double, exp2_f64(x))
 ACN_MICRO_1(f64, LOG2, double, double, log2(x))
 ACN_MICRO_1(f64, LOG10, double, double, log10(x))
 ACN_MICRO_1(f64, LGAMMA, double, double, log_gamma(x))
