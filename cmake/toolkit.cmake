@@ -33,7 +33,7 @@ endif()
 configure_file(packaging/toolkit/set_env.sh "${ACN_TOOLKIT}/set_env.sh" COPYONLY)
 configure_file(packaging/toolkit/completion.bash
     "${ACN_TOOLKIT}/share/bash-completion/completions/anycann" COPYONLY)
-foreach(module IN ITEMS anycann_autoload anycann_probe)
+foreach(module IN ITEMS anycann_autoload anycann_probe anycann_selftest)
     configure_file(python/${module}.py "${ACN_TOOLKIT}/python/site-packages/${module}.py" COPYONLY)
 endforeach()
 configure_file(LICENSE "${ACN_TOOLKIT}/LICENSE" COPYONLY)

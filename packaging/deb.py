@@ -13,7 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tree import Tree, TreeError, is_program
+import tree
 
 HERE = Path(__file__).resolve().parent
 MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}
@@ -48,18 +48,18 @@ Description: CANN's published interface on ordinary CPUs - for every program
 """
 
 
-def libstdcxx(tree):
-    need = tree.needs.get("GLIBCXX", (0,))
+def libstdcxx(toolkit):
+    need = toolkit.needs.get("GLIBCXX", (0,))
     return next((debian for symbols, debian in LIBSTDCXX if need <= symbols), "13")
 
 
-def copy_tree(tree, place):
-    for source in tree.files:
-        target = place / source.relative_to(tree.root)
+def copy_tree(toolkit, place):
+    for source in toolkit.files:
+        target = place / source.relative_to(toolkit.root)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, target)
         # Debian's libraries are not executable.
-        target.chmod(0o755 if is_program(source) and source.suffix != ".so" else 0o644)
+        target.chmod(0o755 if tree.is_program(source) and source.suffix != ".so" else 0o644)
 
 
 def write(path, text):
@@ -83,18 +83,18 @@ def document(root, name, version):
     shutil.copyfile(HERE / "deb" / f"{name}.lintian-overrides", overrides)
 
 
-def pack(root, out, name, tree, depends, fields):
+def pack(root, out, name, toolkit, depends, fields):
     """Folders get mode 755 whatever the umask; owners are root's."""
     kib = sum(p.stat().st_size for p in root.rglob("*") if p.is_file()) // 1024 + 1
-    machine = MACHINES[tree.machine]
+    machine = MACHINES[toolkit.machine]
     control = CONTROL.format(
-        name=name, version=tree.version, machine=machine, kib=kib, depends=depends, fields=fields
+        name=name, version=toolkit.version, machine=machine, kib=kib, depends=depends, fields=fields
     )
     write(root / "DEBIAN/control", control)
     for path in root.rglob("*"):
         if path.is_dir() and not path.is_symlink():
             path.chmod(0o755)
-    path = out / f"{name}_{tree.version}_{machine}.deb"
+    path = out / f"{name}_{toolkit.version}_{machine}.deb"
     subprocess.run(
         ["dpkg-deb", "--root-owner-group", "--build", root, path],
         check=True,
@@ -103,45 +103,35 @@ def pack(root, out, name, tree, depends, fields):
     return path
 
 
-def main_package(tree, root, out):
-    copy_tree(tree, root / "opt/anycann")
-    document(root, "anycann", tree.version)
+def main_package(toolkit, root, out):
+    copy_tree(toolkit, root / "opt/anycann")
+    document(root, "anycann", toolkit.version)
     (root / "usr/bin").mkdir(parents=True)
     (root / "usr/bin/anycann").symlink_to("/opt/anycann/bin/anycann")
     completion = root / "usr/share/bash-completion/completions/anycann"
     completion.parent.mkdir(parents=True)
-    shutil.copyfile(tree.root / "share/bash-completion/completions/anycann", completion)
-    depends = f"libc6 (>= {tree.glibc}), libgcc-s1 (>= 3.0), libstdc++6 (>= {libstdcxx(tree)})"
-    return pack(root, out, "anycann", tree, depends, MAIN)
+    shutil.copyfile(toolkit.root / "share/bash-completion/completions/anycann", completion)
+    depends = (
+        f"libc6 (>= {toolkit.glibc}), libgcc-s1 (>= 3.0), libstdc++6 (>= {libstdcxx(toolkit)})"
+    )
+    return pack(root, out, "anycann", toolkit, depends, MAIN)
 
 
-def system_package(tree, root, out):
+def system_package(toolkit, root, out):
     write(root / "etc/ld.so.conf.d/anycann.conf", "/opt/anycann/lib64\n")
     write(root / "DEBIAN/conffiles", "/etc/ld.so.conf.d/anycann.conf\n")
     write(root / "DEBIAN/triggers", "activate-noawait ldconfig\n")
-    document(root, "anycann-system", tree.version)
-    depends = f"anycann (= {tree.version})"
-    return pack(root, out, "anycann-system", tree, depends, SYSTEM)
+    document(root, "anycann-system", toolkit.version)
+    depends = f"anycann (= {toolkit.version})"
+    return pack(root, out, "anycann-system", toolkit, depends, SYSTEM)
 
 
-def main():
-    if len(sys.argv) != 3:
-        print(__doc__, file=sys.stderr)
-        return 2
-    out = Path(sys.argv[2])
-    out.mkdir(parents=True, exist_ok=True)
-    os.umask(0o022)
-    try:
-        tree = Tree(sys.argv[1])
-        for make in (main_package, system_package):
-            with tempfile.TemporaryDirectory() as root:
-                os.chmod(root, 0o755)
-                print(make(tree, Path(root), out))
-    except TreeError as error:
-        print(f"deb.py: {error}", file=sys.stderr)
-        return 1
-    return 0
+def build(toolkit, out):
+    for make in (main_package, system_package):
+        with tempfile.TemporaryDirectory() as root:
+            os.chmod(root, 0o755)
+            yield make(toolkit, Path(root), out)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(tree.main(__doc__, build))

@@ -2,8 +2,10 @@
 files need of the system. Read from the files themselves with readelf, so that claims are true.
 """
 
+import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 # Libraries that every Linux with that C library has, or that the C++ ones may ask for.
@@ -71,3 +73,21 @@ class Tree:
     @property
     def glibc(self):
         return ".".join(map(str, self.needs["GLIBC"]))
+
+
+def main(doc, build):
+    """The command line of a packer: |build| makes packages of a Tree in a folder and yields their
+    paths."""
+    if len(sys.argv) != 3:
+        print(doc, file=sys.stderr)
+        return 2
+    out = Path(sys.argv[2])
+    out.mkdir(parents=True, exist_ok=True)
+    os.umask(0o022)
+    try:
+        for path in build(Tree(sys.argv[1]), out):
+            print(path)
+    except TreeError as error:
+        print(f"{Path(sys.argv[0]).name}: {error}", file=sys.stderr)
+        return 1
+    return 0

@@ -12,7 +12,7 @@ import sys
 import zipfile
 from pathlib import Path
 
-from tree import Tree, TreeError, is_program
+import tree
 
 HERE = Path(__file__).resolve().parent
 PYTHON = HERE.parent / "python" / "anycann"
@@ -49,15 +49,15 @@ npu-smi = anycann.__main__:npu_smi
 """
 
 
-def tag_of(tree):
-    """The lowest manylinux tag that is true for |tree|: glibc's version decides, and the C++ ones
-    may ask for a later one. Between two policies the bounds of the older one hold."""
-    glibc = max(tree.needs["GLIBC"], min(CXX))
+def tag_of(toolkit):
+    """The lowest manylinux tag that is true: glibc decides, and the C++ libraries may ask for a
+    later one. Between two policies the bounds of the older one hold."""
+    glibc = max(toolkit.needs["GLIBC"], min(CXX))
     for version in [glibc, *(v for v in sorted(CXX) if v > glibc)]:
         bounds = CXX[max(v for v in CXX if v <= version)]
-        if all(tree.needs.get(name, (0,)) <= bound for name, bound in bounds.items()):
-            return "manylinux_{}_{}_{}".format(*version, tree.machine)
-    raise TreeError(f"no manylinux policy allows {tree.needs}; build on an older system")
+        if all(toolkit.needs.get(name, (0,)) <= bound for name, bound in bounds.items()):
+            return "manylinux_{}_{}_{}".format(*version, toolkit.machine)
+    raise tree.TreeError(f"no manylinux policy allows {toolkit.needs}; build on an older system")
 
 
 class Wheel:
@@ -81,43 +81,29 @@ class Wheel:
         self.zip.close()
 
 
-def build(tree, folder):
-    tag = f"py3-none-{tag_of(tree)}"
-    path = folder / f"anycann-{tree.version}-{tag}.whl"
-    info = f"anycann-{tree.version}.dist-info"
+def build(toolkit, folder):
+    tag = f"py3-none-{tag_of(toolkit)}"
+    path = folder / f"anycann-{toolkit.version}-{tag}.whl"
+    info = f"anycann-{toolkit.version}.dist-info"
     wheel = Wheel(path)
     for source in sorted(PYTHON.glob("*.py")):
         wheel.add(f"anycann/{source.name}", source.read_bytes())
-    for source in tree.files:
-        mode = 0o755 if is_program(source) else 0o644
-        name = source.relative_to(tree.root).as_posix()
+    for source in toolkit.files:
+        mode = 0o755 if tree.is_program(source) else 0o644
+        name = source.relative_to(toolkit.root).as_posix()
         wheel.add(f"anycann/toolkit/{name}", source.read_bytes(), mode)
     description = (HERE / "wheel.md").read_text()
-    metadata = METADATA.format(version=tree.version, description=description)
+    metadata = METADATA.format(version=toolkit.version, description=description)
     wheel.add(f"{info}/METADATA", metadata.encode())
     wheel.add(
         f"{info}/WHEEL",
         f"Wheel-Version: 1.0\nGenerator: anycann\nRoot-Is-Purelib: false\nTag: {tag}\n".encode(),
     )
     wheel.add(f"{info}/entry_points.txt", ENTRY_POINTS.encode())
-    wheel.add(f"{info}/licenses/LICENSE", (tree.root / "LICENSE").read_bytes())
+    wheel.add(f"{info}/licenses/LICENSE", (toolkit.root / "LICENSE").read_bytes())
     wheel.close(f"{info}/RECORD")
-    return path
-
-
-def main():
-    if len(sys.argv) != 3:
-        print(__doc__, file=sys.stderr)
-        return 2
-    folder = Path(sys.argv[2])
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        print(build(Tree(sys.argv[1]), folder))
-    except TreeError as error:
-        print(f"wheel.py: {error}", file=sys.stderr)
-        return 1
-    return 0
+    yield path
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(tree.main(__doc__, build))

@@ -24,24 +24,9 @@ static void target_free(target *t) {
 /* Asks the interpreter for its site-packages, whatever the user has set. Not with -S: without site,
  * the interpreter of a virtual environment takes itself for the one below it. */
 static char *site_packages(const char *python) {
-    char *command = NULL, *line = NULL;
-    size_t capacity = 0;
-    if (setenv("ACN_ASK_PYTHON", python, 1) != 0 ||
-        asprintf(&command, "exec \"$ACN_ASK_PYTHON\" -I -c "
-                           "'import sysconfig; print(sysconfig.get_path(\"purelib\"))'") < 0) {
-        abort();
-    }
-    FILE *answer = popen(command, "r");
-    free(command);
-    unsetenv("ACN_ASK_PYTHON");
-    if (!answer) return NULL;
-    ssize_t length = getline(&line, &capacity, answer);
-    if (pclose(answer) != 0 || length <= 1) {
-        free(line);
-        return NULL;
-    }
-    line[strcspn(line, "\n")] = '\0';
-    return line;
+    return acn_command_line("exec \"$ACN_A\" -I -c "
+                            "'import sysconfig; print(sysconfig.get_path(\"purelib\"))'",
+                            python, NULL);
 }
 
 static int find_target(int argc, char **argv, target *t) {

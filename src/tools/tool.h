@@ -74,6 +74,16 @@ extern const acn_variable acn_variables[]; /* ends with name NULL */
 /* The value that a program should see, given this process's environment; the caller frees. */
 char *acn_variable_value(const acn_variable *variable);
 
+/* ---- ask.c: small questions to files and commands -------------------------------------------- */
+
+bool acn_path_exists(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* Starts a shell command whose output is read; pclose ends it. "$ACN_A" and "$ACN_B" in it are |a|
+ * and |b|, whatever characters these have. */
+FILE *acn_command_open(const char *command, const char *a, const char *b);
+/* The first line of a command's output without its end, or NULL when it failed or said nothing; the
+ * caller frees. */
+char *acn_command_line(const char *command, const char *a, const char *b);
+
 /* ---- table.c ------------------------------------------------------------------------------- */
 
 void acn_json_text(FILE *out, const char *text); /* quoted and escaped; NULL prints null */

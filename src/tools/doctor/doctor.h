@@ -24,13 +24,6 @@ void acn_doctor_machine(acn_doctor *doctor);
 void acn_doctor_environment(acn_doctor *doctor);
 void acn_doctor_python(acn_doctor *doctor);
 
-/* ---- files.c ------------------------------------------------------------------------------- */
-
-bool acn_path_exists(const char *format, ...) __attribute__((format(printf, 1, 2)));
-/* The first line of a command's output without its end, or NULL when it failed or said nothing;
- * the caller frees. */
-char *acn_command_line(const char *command);
-
 /* ---- elf.c --------------------------------------------------------------------------------- */
 
 /* An ELF file's machine as `uname -m` names it; NULL when it is none that is known. */

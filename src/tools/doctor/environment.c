@@ -75,7 +75,8 @@ static void check_libraries(acn_doctor *doctor) {
                         s.own_comes_first ? "this one" : "another one");
     }
     char *cached = acn_command_line("PATH=$PATH:/sbin:/usr/sbin ldconfig -p 2>/dev/null | "
-                                    "sed -n 's/.*libascendcl.so .*=> //p'");
+                                    "sed -n 's/.*libascendcl.so .*=> //p'",
+                                    NULL, NULL);
     if (cached) {
         *strrchr(cached, '/') = '\0';
         bool is_ours = acn_path_exists("%s/libanycann.so", cached);
@@ -157,7 +158,8 @@ static void check_driver(acn_doctor *doctor) {
                         "not use");
     }
     char *folder = acn_command_line(
-        "sed -n 's/^Driver_Install_Path_Param=//p' /etc/ascend_install.info 2>/dev/null");
+        "sed -n 's/^Driver_Install_Path_Param=//p' /etc/ascend_install.info 2>/dev/null", NULL,
+        NULL);
     if (folder && !acn_path_exists("%s/driver", folder)) {
         acn_doctor_tell(doctor, ACN_SEEN_NOTE, "driver", NULL,
                         "/etc/ascend_install.info names a driver in %s, where none is; AnyCANN "

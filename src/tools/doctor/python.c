@@ -17,11 +17,7 @@ typedef struct facts {
 static bool read_facts(const char *python, facts *f) {
     char *probe = acn_toolkit_path("python/site-packages/anycann_probe.py"), *line = NULL;
     size_t capacity = 0;
-    setenv("ACN_ASK_PYTHON", python, 1);
-    setenv("ACN_ASK_PROBE", probe, 1);
-    FILE *answer = popen("exec \"$ACN_ASK_PYTHON\" \"$ACN_ASK_PROBE\" 2>/dev/null", "re");
-    unsetenv("ACN_ASK_PROBE");
-    unsetenv("ACN_ASK_PYTHON");
+    FILE *answer = acn_command_open("exec \"$ACN_A\" \"$ACN_B\" 2>/dev/null", python, probe);
     free(probe);
     while (answer && f->count < MOST_FACTS && getline(&line, &capacity, answer) > 0) {
         char *rest = line;

@@ -57,12 +57,10 @@ static void check_architecture(acn_doctor *doctor) {
 /* Asked of a process of its own, since a core that does not fit may end it. */
 static void check_core(acn_doctor *doctor) {
     char *program = acn_toolkit_path("bin/anycann");
-    setenv("ACN_ASK_PROGRAM", program, 1);
-    free(program);
     char *isa = acn_command_line(
-        "\"$ACN_ASK_PROGRAM\" info 2>/dev/null | sed -n 's/^isa  *\\([a-z0-9]*\\)$/\\1/p'");
-    char *cause = isa ? NULL : acn_command_line("\"$ACN_ASK_PROGRAM\" info 2>&1 | tail -n 1");
-    unsetenv("ACN_ASK_PROGRAM");
+        "\"$ACN_A\" info 2>/dev/null | sed -n 's/^isa  *\\([a-z0-9]*\\)$/\\1/p'", program, NULL);
+    char *cause = isa ? NULL : acn_command_line("\"$ACN_A\" info 2>&1 | tail -n 1", program, NULL);
+    free(program);
     if (isa) {
         acn_doctor_tell(doctor, ACN_SEEN_FINE, "core", NULL, "loads; kernels for %s", isa);
     } else {

@@ -1,6 +1,6 @@
-/* files.c - small questions about files and commands. */
+/* ask.c - small questions to files and commands. */
 #define _GNU_SOURCE
-#include "tools/doctor/doctor.h"
+#include "tools/tool.h"
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,10 +17,19 @@ bool acn_path_exists(const char *format, ...) {
     return exists;
 }
 
-char *acn_command_line(const char *command) {
+FILE *acn_command_open(const char *command, const char *a, const char *b) {
+    if (setenv("ACN_A", a ? a : "", 1) != 0 || setenv("ACN_B", b ? b : "", 1) != 0) abort();
+    fflush(NULL);
+    FILE *answer = popen(command, "re");
+    unsetenv("ACN_A");
+    unsetenv("ACN_B");
+    return answer;
+}
+
+char *acn_command_line(const char *command, const char *a, const char *b) {
     char *line = NULL;
     size_t capacity = 0;
-    FILE *answer = popen(command, "re");
+    FILE *answer = acn_command_open(command, a, b);
     if (!answer) return NULL;
     ssize_t length = getline(&line, &capacity, answer);
     if (pclose(answer) != 0 || length <= 1) {
