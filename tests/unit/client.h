@@ -70,9 +70,10 @@ static inline void client_gate_open(client_gate *gate, aclrtStream stream) {
 
 /* ---- nothing is left behind ------------------------------------------------------------------ */
 
-static const char *const client_kinds[] = {"aclTensor",     "aclScalar",     "aclArray",
-                                           "aclOpExecutor", "aclTensorDesc", "aclDataBuffer",
-                                           "aclopAttr"};
+static const char *const client_kinds[] = {
+    "aclTensor",     "aclScalar",       "aclArray",   "aclOpExecutor", "aclTensorDesc",
+    "aclDataBuffer", "aclopAttr",       "graph",      "graph lane",    "graph node",
+    "task group",    "graph condition", "graph label"};
 static size_t client_live[COUNT_OF(client_kinds)];
 
 static inline int client_count(void **state) {

@@ -146,6 +146,59 @@ static int queue_that_grows(void) {
     return code;
 }
 
+/* What cannot be recorded is missing from the graph; what follows from that is no news. */
+static int record_graph(aclrtStream side, aclrtEvent fork, aclrtEvent join, aclmdlRI *out_model,
+                        aclrtTaskGrp *out_group) {
+    aclmdlRICaptureStatus status;
+    aclmdlRI parent = NULL, body = NULL;
+    aclmdlRICondHandle handle = NULL;
+    int code = aclmdlRICaptureBegin(side, ACL_MODEL_RI_CAPTURE_MODE_RELAXED), opened, begun;
+    if (code != 0) return code;
+    FIRST(aclmdlRICaptureGetInfo(side, &status, &parent));
+    FIRST(opened = aclmdlRICaptureTaskGrpBegin(side));
+    FIRST(aclrtMemsetAsync(x, sizeof x, 0, sizeof x, side));
+    if (opened == 0) FIRST(aclmdlRICaptureTaskGrpEnd(side, out_group));
+    FIRST(aclmdlRICondHandleCreate(parent, 1, ACL_MODEL_RI_COND_HANDLE_ASSIGN_DEFAULT, &handle));
+    aclmdlRICondTaskParams params = {handle, ACL_MODEL_RI_COND_TYPE_IF, 1, &body};
+    if (handle) FIRST(aclmdlRIAddCondTask(params, side, 0));
+    if (code == 0) FIRST(aclrtRecordEvent(fork, side));
+    if (code == 0) FIRST(aclrtStreamWaitEvent(stream, fork));
+    if (code == 0) FIRST(aclrtMemsetAsync(y, sizeof y, 0, sizeof y, stream));
+    if (code == 0) FIRST(aclrtRecordEvent(join, stream));
+    if (code == 0) FIRST(aclrtStreamWaitEvent(side, join));
+    FIRST(aclmdlRICaptureEnd(side, out_model));
+    if (!body || !*out_model) return code;
+    FIRST(begun = aclmdlRICaptureToModelRIBegin(side, body, ACL_MODEL_RI_CAPTURE_MODE_RELAXED));
+    if (begun == 0) FIRST(aclrtMemsetAsync(x, sizeof x, 1, sizeof x, side));
+    if (begun == 0) FIRST(aclmdlRICaptureEnd(side, &body));
+    return code;
+}
+
+static int graphs(void) {
+    aclrtStream side = NULL;
+    aclrtEvent fork = NULL, join = NULL;
+    aclmdlRI model = NULL;
+    aclrtTaskGrp group = NULL;
+    int code = aclrtCreateStream(&side);
+    FIRST(aclrtCreateEventExWithFlag(&fork, ACL_EVENT_SYNC));
+    FIRST(aclrtCreateEventExWithFlag(&join, ACL_EVENT_SYNC));
+    if (side && fork && join) FIRST(record_graph(side, fork, join, &model, &group));
+    if (model) {
+        int updating = 1;
+        FIRST(aclmdlRISetName(model, "scarce"));
+        FIRST(aclmdlRIExecuteAsync(model, side));
+        if (group) FIRST(updating = aclmdlRICaptureTaskUpdateBegin(side, group));
+        if (updating == 0) FIRST(aclrtMemsetAsync(x, sizeof x, 2, sizeof x, side));
+        if (updating == 0) FIRST(aclmdlRICaptureTaskUpdateEnd(side));
+        FIRST(aclmdlRIExecute(model, -1));
+        FIRST(aclmdlRIDestroy(model));
+    }
+    if (side) FIRST(aclrtDestroyStream(side));
+    if (fork) FIRST(aclrtDestroyEvent(fork));
+    if (join) FIRST(aclrtDestroyEvent(join));
+    return code;
+}
+
 /* ---- aclnn ----------------------------------------------------------------------------------- */
 
 static aclTensor *tensor(void *data, aclDataType dtype, int rank, const int64_t *dims) {
@@ -372,6 +425,7 @@ static const scenario scenarios[] = {
     {"virtual_memory", virtual_memory, false},
     {"callbacks", callbacks, false},
     {"queue_that_grows", queue_that_grows, false},
+    {"graphs", graphs, false},
     {"add", add, false},
     {"product", product, false},
     {"many_tensors", many_tensors, false},
