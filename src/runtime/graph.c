@@ -44,6 +44,7 @@ acn_status acn_graph_create(acn_context *context, acn_graph **out) {
     atomic_store(&graph->users, 1);
     graph->id = atomic_fetch_add(&last_id, 1) + 1;
     graph->context = context;
+    graph->context_serial = atomic_load(&context->serial);
     pthread_mutex_init(&graph->group_mutex, NULL);
     atomic_store(&graph->is_alive, true);
     *out = graph;

@@ -88,8 +88,9 @@ struct acn_graph {
     uint32_t id;
     char name[ACN_GRAPH_NAME_BYTES];
     acn_context *context;
-    acn_capture *capture; /* that fills it now */
-    acn_graph *parent;    /* it is the body of a condition of that graph */
+    uint64_t context_serial; /* it may end before the graph does */
+    acn_capture *capture;    /* that fills it now */
+    acn_graph *parent;       /* it is the body of a condition of that graph */
     acn_graph *children, *sibling;
     acn_condition *conditions;
     acn_group *groups;

@@ -173,6 +173,11 @@ static void drop_replay(void *argument) {
 }
 
 acn_status acn_graph_launch(acn_graph *graph, acn_stream *stream) {
+    if (atomic_load(&graph->context->serial) != graph->context_serial)
+        return acn_fail(ACN_CONTEXT_NULL,
+                        "the context that model %u was captured in is destroyed, and what the "
+                        "model's tasks use with it; capture it again",
+                        graph->id);
     if (acn_stream_context(stream) != graph->context)
         return acn_fail(ACN_STREAM_CONTEXT,
                         "model %u was captured on device %d in another context than stream %u's; "

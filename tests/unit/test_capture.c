@@ -532,6 +532,96 @@ static void models_in_the_wrong_state(void **state) {
     FAILS(107017, "aclmdlRIExecuteAsync", "does not exist", aclmdlRIExecuteAsync(&model, a));
 }
 
+static void a_model_can_be_continued(void **state) {
+    aclmdlRI ended;
+    set(x, 0), set(y, 1);
+    OK(aclmdlRICaptureBegin(a, GLOBAL));
+    add(x, y, 1, a);
+    aclmdlRI model = end(a);
+    OK(aclmdlRICaptureToModelRIBegin(b, model, GLOBAL));
+    add(x, y, 10, b);
+    OK(aclmdlRICaptureEnd(b, &ended));
+    assert_ptr_equal(ended, model);
+    replay(model, a);
+    assert_float_equal(get(x), 11, 0);
+    OK(aclmdlRIDestroy(model));
+}
+
+static void *copy_elsewhere(void *unused) {
+    float host[4] = {0};
+    OK(aclrtSetDevice(0));
+    return (void *)(intptr_t)aclrtMemcpy(x, 16, host, 16, ACL_MEMCPY_HOST_TO_DEVICE);
+}
+
+static void modes_reach_other_threads_or_not(void **state) {
+    static const aclmdlRICaptureMode modes[] = {GLOBAL, ACL_MODEL_RI_CAPTURE_MODE_THREAD_LOCAL,
+                                                RELAXED};
+    for (int i = 0; i < 3; i++) {
+        pthread_t thread;
+        void *code;
+        OK(aclmdlRICaptureBegin(a, modes[i]));
+        pthread_create(&thread, NULL, copy_elsewhere, NULL);
+        pthread_join(thread, &code);
+        assert_int_equal((intptr_t)code, i == 0 ? 107030 : 0);
+        code = copy_elsewhere(NULL);
+        assert_int_equal((intptr_t)code, i == 2 ? 0 : 107030);
+        OK(aclmdlRIDestroy(end(a)));
+    }
+}
+
+typedef struct door {
+    sem_t entered, open;
+} door;
+
+static void pass_door(void *data) {
+    sem_post(&((door *)data)->entered);
+    sem_wait(&((door *)data)->open);
+}
+
+static void aborted_replays_end_between_tasks(void **state) {
+    door d;
+    sem_init(&d.entered, 0, 0);
+    sem_init(&d.open, 0, 0);
+    set(x, 5), set(y, 1);
+    OK(aclmdlRICaptureBegin(a, GLOBAL));
+    OK(aclrtLaunchHostFunc(a, pass_door, &d));
+    add(x, y, 1, a);
+    aclmdlRI model = end(a);
+    for (int aborted = 1; aborted >= 0; aborted--) { /* the next replay runs as ever */
+        OK(aclmdlRIExecuteAsync(model, a));
+        sem_wait(&d.entered);
+        if (aborted) OK(aclmdlRIAbort(model));
+        sem_post(&d.open);
+        OK(aclrtSynchronizeStream(a));
+        assert_float_equal(get(x), aborted ? 5 : 6, 0);
+    }
+    OK(aclmdlRIDestroy(model));
+    sem_destroy(&d.entered);
+    sem_destroy(&d.open);
+}
+
+static void contexts_that_end_first(void **state) {
+    aclrtContext outer, inner;
+    aclrtStream stream, other;
+    aclmdlRI model;
+    OK(aclrtGetCurrentContext(&outer));
+    OK(aclrtCreateContext(&inner, 0));
+    OK(aclrtCreateStream(&stream));
+    OK(aclmdlRICaptureBegin(stream, GLOBAL));
+    OK(aclrtMemsetAsync(x, 16, 0, 16, stream));
+    model = end(stream);
+    OK(aclmdlRIExecute(model, -1));
+    OK(aclmdlRICaptureBegin(stream, GLOBAL)); /* never ended */
+    OK(aclrtDestroyContext(inner));
+    OK(aclrtCreateContext(&inner, 0)); /* may well lie where the other did */
+    OK(aclrtCreateStream(&other));
+    FAILS(107002, "aclmdlRIExecuteAsync", "destroyed", aclmdlRIExecuteAsync(model, other));
+    OK(aclmdlRIDestroy(model));
+    OK(aclrtDestroyContext(inner));
+    OK(aclrtSetCurrentContext(outer));
+    OK(aclrtSynchronizeDevice()); /* no capture is open */
+}
+
 static void names_numbers_and_callbacks(void **state) {
     char name[16];
     uint32_t id[2];
@@ -683,6 +773,10 @@ int main(void) {
         CLIENT_TEST(captures_depend_on_nothing_outside),
         CLIENT_TEST(modes_forbid_calls_that_finish_at_once),
         CLIENT_TEST(models_in_the_wrong_state),
+        CLIENT_TEST(a_model_can_be_continued),
+        CLIENT_TEST(modes_reach_other_threads_or_not),
+        CLIENT_TEST(aborted_replays_end_between_tasks),
+        CLIENT_TEST(contexts_that_end_first),
         CLIENT_TEST(names_numbers_and_callbacks),
         CLIENT_TEST(a_stream_that_ends_takes_its_capture_along),
         CLIENT_TEST(a_thousand_rounds_leave_nothing),
