@@ -16,7 +16,7 @@
 #include "base/registry.h"
 #include "ops/tensor.h"
 
-enum { ACN_MAX_INPUTS = 16, ACN_MAX_OUTPUTS = 12, ACN_MAX_ATTRS = 16 };
+enum { ACN_MAX_INPUTS = 24, ACN_MAX_OUTPUTS = 12, ACN_MAX_ATTRS = 16 };
 
 typedef struct acn_call acn_call;
 typedef struct acn_op acn_op;

@@ -27,6 +27,10 @@ class Case:
         CASES.append(self)
 
 
+def small(generator, shape):
+    return torch.randn(shape, generator=generator) * 0.5
+
+
 def positive(generator, shape):
     return torch.rand(shape, generator=generator) * 0.9 + 0.05
 
@@ -51,6 +55,96 @@ def activations():
     Case("celu_alpha", lambda x: F.celu(x, 0.5), shape)
     Case("threshold", lambda x: F.threshold(x, 0.5, 3.0), shape)
     Case("softplus_beta", lambda x: F.softplus(x, 2.0, 3.0), shape)
+
+
+def batch_norms():
+    for name, shape in {
+        "batch_norm": (4, 5, 6, 7),
+        "batch_norm_1d": (6, 5),
+        "batch_norm_3d": (2, 3, 4, 5, 6),
+        "batch_norm_wide": (3, 70, 20, 17),
+    }.items():
+        weights = [(shape[1],), (shape[1],)]
+
+        def training(x, w, b):
+            return F.batch_norm(x, None, None, w, b, True)
+
+        def running(x, w, b):
+            mean, variance = torch.zeros_like(w).detach(), torch.ones_like(w).detach()
+            y = F.batch_norm(x, mean, variance, w, b, True, 0.3)
+            return y, mean, variance
+
+        def evaluation(x, w, b):
+            mean, variance = w.detach() * 0.1, w.detach().abs() + 0.5
+            return F.batch_norm(x, mean, variance, w, b, False)
+
+        Case(name, training, shape, *weights, units=SUMS)
+        Case(f"{name}_running", running, shape, *weights, units=SUMS)
+        Case(f"{name}_eval", evaluation, shape, *weights, units=SUMS)
+    Case("batch_norm_plain", lambda x: F.batch_norm(x, None, None, None, None, True), (4, 5, 6))
+    Case("instance_norm", lambda x: F.instance_norm(x), (4, 5, 6, 7), units=SUMS)
+    # A mean that is large beside the deviation must not cost digits.
+    Case(
+        "batch_norm_offset",
+        lambda x: F.batch_norm(x + 100, None, None, None, None, True),
+        (8, 3, 40),
+        units=1000,
+        dtypes=[torch.float32],
+    )
+
+
+def recurrent():
+    def layer(kind, *sizes, **options):
+        """A layer's function of its input, first states and weights."""
+
+        def function(x, *rest):
+            module = getattr(torch.nn, kind)(*sizes, **options).to(x.device, x.dtype)
+            names = [name for name, _ in module.named_parameters()]
+            states, weights = rest[: len(rest) - len(names)], rest[len(rest) - len(names) :]
+            first = tuple(states) if kind == "LSTM" else states[0]
+            values = dict(zip(names, weights, strict=True))
+            return torch.func.functional_call(module, values, (x, first))
+
+        return function
+
+    def case(name, kind, x, sizes, dtypes=FLOATS, **options):
+        module = getattr(torch.nn, kind)(*sizes, **options)
+        weights = [tuple(p.shape) for p in module.parameters()]
+        batch = x[0] if options.get("batch_first") else x[1]
+        count = options.get("num_layers", 1) * (2 if options.get("bidirectional") else 1)
+        states = [(count, batch, sizes[1])] * (2 if kind == "LSTM" else 1)
+        function = layer(kind, *sizes, **options)
+        Case(name, function, x, *states, *weights, units=MANY, draw=small, dtypes=dtypes)
+
+    for kind in ("LSTM", "GRU"):
+        case(kind, kind, (7, 3, 5), (5, 6))
+        case(f"{kind}_batch_first", kind, (3, 7, 5), (5, 6), batch_first=True)
+        case(f"{kind}_layers", kind, (7, 3, 5), (5, 6), num_layers=3)
+        case(f"{kind}_bidirectional", kind, (7, 3, 5), (5, 6), bidirectional=True, num_layers=2)
+        case(f"{kind}_no_bias", kind, (7, 3, 5), (5, 6), bias=False)
+
+    def cell(kind):
+        def function(x, *rest):
+            states, weights = rest[:-4], rest[-4:]
+            module = getattr(torch.nn, f"{kind}Cell")(5, 6).to(x.device, x.dtype)
+            names = [name for name, _ in module.named_parameters()]
+            first = tuple(states) if kind == "LSTM" else states[0]
+            values = dict(zip(names, weights, strict=True))
+            return torch.func.functional_call(module, values, (x, first))
+
+        return function
+
+    for kind, gates, states in (("LSTM", 4, 2), ("GRU", 3, 1)):
+        shapes = [(4, 6)] * states + [(6 * gates, 5), (6 * gates, 6), (6 * gates,), (6 * gates,)]
+        Case(
+            f"{kind}Cell",
+            cell(kind),
+            (4, 5),
+            *shapes,
+            units=MANY,
+            draw=small,
+            dtypes=[torch.float32, torch.float16],
+        )
 
 
 def values(case, dtype, layout):
@@ -122,7 +216,7 @@ def run(case, dtype, layout):
 
 def main():
     assert torch_npu.npu.is_available()
-    for group in (activations,):
+    for group in (activations, batch_norms, recurrent):
         group()
     for case in CASES:
         if sys.argv[1:] and case.name not in sys.argv[1:]:

@@ -23,7 +23,7 @@
 
 #include "ops/op.h"
 
-enum { MAX_OPERANDS = 16, MAX_MEMBERS = 6, MAX_LIST = 16, MAX_TEXT = 64 };
+enum { MAX_OPERANDS = 24, MAX_MEMBERS = 6, MAX_LIST = 16, MAX_TEXT = 64 };
 
 typedef enum tolerance { ELEMENTWISE, RELATIVE, COMPOUND, REDUCTION, CONTRACTION } tolerance;
 

@@ -86,12 +86,22 @@ static bool slot_fits(const acn_op *op, const bound_slot *slot, int given) {
     }
 }
 
+/* GE calls a state that is updated the same as input and as output: the first word is the input. */
+static bool is_bound(const acn_bound *bound, const bound_slot *slot) {
+    for (int i = 0; i < bound->count; i++)
+        if (bound->slots[i].target == slot->target && bound->slots[i].slot == slot->slot)
+            return true;
+    return false;
+}
+
 static acn_status bind_row(const acn_aclnn_row *row, acn_bound *bound) {
     bool used[UINT8_MAX] = {false};
     for (int kind = TO_INPUT; kind <= TO_ATTR; kind++)
         for (int b = 0; b < row->bind_count; b++) {
             bound_slot *slot = &bound->slots[bound->count];
-            if (!find_slot(bound->op, row->binds[b].slot, (target)kind, slot) || used[b]) continue;
+            if (!find_slot(bound->op, row->binds[b].slot, (target)kind, slot) || used[b] ||
+                is_bound(bound, slot))
+                continue;
             used[b] = true;
             slot->argument = row->binds[b].argument;
             slot->constant = row->binds[b].constant;

@@ -75,9 +75,8 @@ ACTIVATION(selu, "Selu", "Elu with the two constants that keep mean 0 and varian
 
 REF(silu) { return acn_value_f(acn_silu(in->f * attr[0].f) / attr[0].f); }
 BODY(silu) {
-    acn_reg scaled = acn_p2(p, ACN_U_MUL, in[0], acn_p_attr(p, 0, k));
-    acn_reg odds = acn_p_plus(p, acn_p1(p, ACN_U_EXP, acn_p1(p, ACN_U_NEG, scaled)), 1, k);
-    return acn_p2(p, ACN_U_DIV, in[0], odds);
+    acn_reg scale = acn_p_attr(p, 0, k);
+    return acn_p2(p, ACN_U_DIV, acn_p1(p, ACN_U_SILU, acn_p2(p, ACN_U_MUL, in[0], scale)), scale);
 }
 ACTIVATION(silu, "Swish", "x / (1 + e^(-scale x))", "x", "y", ATTRS(NUMBER("scale", 1)),
            CASES("") " " CASES("|scale=1.5"));
@@ -92,10 +91,10 @@ REF(gelu) { return acn_value_f(acn_gelu(in->f, attr[GELU_MODE].i)); }
 BODY(gelu) {
     bool by_tanh = false;
     if (acn_gelu_approximation(c, GELU_TEXT, GELU_MODE, &by_tanh) != ACN_OK) p->is_broken = true;
-    return acn_p_gelu(p, in[0], k, by_tanh);
+    return acn_p1(p, by_tanh ? ACN_U_GELU_TANH : ACN_U_GELU, in[0]);
 }
 REF(gelu_exact) { return acn_value_f(acn_gelu(in->f, false)); }
-BODY(gelu_exact) { return acn_p_gelu(p, in[0], k, false); }
+BODY(gelu_exact) { return acn_p1(p, ACN_U_GELU, in[0]); }
 ACTIVATION(gelu_exact, "Gelu", "x times the normal distribution's function at x", "x", "y",
            NO_ATTRS, CASES(""));
 ACTIVATION(gelu, "GeluV2", "Gelu, exact or by the usual cubic in tanh", "x", "y",
@@ -104,17 +103,13 @@ ACTIVATION(gelu, "GeluV2", "Gelu, exact or by the usual cubic in tanh", "x", "y"
 /* x sigmoid(1.702 x), in the form that CANN documents. */
 REF(fast_gelu) { return acn_value_f(in->f * acn_sigmoid(1.702 * in->f)); }
 BODY(fast_gelu) {
-    return acn_p2(p, ACN_U_MUL, in[0], acn_p_sigmoid(p, acn_p_scale(p, in[0], 1.702, k), k));
+    acn_reg gate = acn_p1(p, ACN_U_SIGMOID, acn_p_scale(p, in[0], 1.702, k));
+    return acn_p2(p, ACN_U_MUL, in[0], gate);
 }
 ACTIVATION(fast_gelu, "FastGelu", "x * sigmoid(1.702 x)", "x", "y", NO_ATTRS, CASES(""));
 
-/* With n = e^x: tanh(log(1 + n)) = n (n + 2) / (n (n + 2) + 2). Above 20 it is 1. */
 REF(mish) { return acn_value_f(in->f * tanh(log1p(exp(in->f)))); }
-BODY(mish) {
-    acn_reg n = acn_p1(p, ACN_U_EXP, acn_p2(p, ACN_U_MIN, in[0], acn_p_const(p, 20, k)));
-    acn_reg t = acn_p2(p, ACN_U_MUL, n, acn_p_plus(p, n, 2, k));
-    return acn_p2(p, ACN_U_MUL, in[0], acn_p2(p, ACN_U_DIV, t, acn_p_plus(p, t, 2, k)));
-}
+BODY(mish) { return acn_p1(p, ACN_U_MISH, in[0]); }
 ACTIVATION(mish, "Mish", "x * tanh(log(1 + e^x))", "x", "y", NO_ATTRS, CASES(""));
 
 REF(softplus) {
@@ -159,26 +154,16 @@ ACTIVATION(hard_sigmoid, "HardSigmoid", "alpha x + beta, kept within 0 and 1", "
            CASES("") " " CASES("|alpha=0.2,beta=0.4"));
 
 REF(hard_swish) { return acn_value_f(in->f * clamp_unit((in->f + 3) / 6)); }
-BODY(hard_swish) {
-    acn_reg low = acn_p2(p, ACN_U_MAX, acn_p_plus(p, in[0], 3, k), acn_p_const(p, 0, k));
-    acn_reg gate = acn_p2(p, ACN_U_MIN, low, acn_p_const(p, 6, k));
-    return acn_p_scale(p, acn_p2(p, ACN_U_MUL, in[0], gate), 1.0 / 6, k);
-}
+BODY(hard_swish) { return acn_p1(p, ACN_U_HARD_SWISH, in[0]); }
 ACTIVATION(hard_swish, "HardSwish", "x * min(max(x + 3, 0), 6) / 6", "x", "y", NO_ATTRS, CASES(""));
 
 REF(leaky_relu) { return acn_value_f(in->f > 0 ? in->f : in->f * attr[0].f); }
-BODY(leaky_relu) {
-    acn_reg left = acn_p2(p, ACN_U_MUL, in[0], acn_p_attr(p, 0, k));
-    return SELECT(in[0], left, acn_p2(p, ACN_U_GT, in[0], acn_p_const(p, 0, k)));
-}
+BODY(leaky_relu) { return acn_p2(p, ACN_U_LEAKY_RELU, in[0], acn_p_attr(p, 0, k)); }
 ACTIVATION(leaky_relu, "LeakyRelu", "x > 0 ? x : negative_slope * x", "x", "y",
            ATTRS(NUMBER("negative_slope", 0)), CASES("|negative_slope=0.1"));
 
 REF(hard_shrink) { return acn_value_f(fabs(in->f) <= attr[0].f ? 0 : in->f); }
-BODY(hard_shrink) {
-    acn_reg is_small = acn_p2(p, ACN_U_LE, acn_p1(p, ACN_U_ABS, in[0]), acn_p_attr(p, 0, k));
-    return SELECT(acn_p_const(p, 0, k), in[0], is_small);
-}
+BODY(hard_shrink) { return acn_p2(p, ACN_U_HARD_SHRINK, in[0], acn_p_attr(p, 0, k)); }
 ACTIVATION(hard_shrink, "HardShrink", "x, or 0 where |x| <= lambd", "input_x", "output_y",
            ATTRS(NUMBER("lambd", 0.5)), CASES("") " " CASES("|lambd=1"));
 
@@ -186,12 +171,7 @@ REF(soft_shrink) {
     double x = in->f, lambda = attr[0].f;
     return acn_value_f(x > lambda ? x - lambda : x < -lambda ? x + lambda : x * 0);
 }
-BODY(soft_shrink) {
-    acn_reg x = in[0], lambda = acn_p_attr(p, 0, k), minus = acn_p1(p, ACN_U_NEG, lambda);
-    acn_reg middle = acn_p_scale(p, x, 0, k); /* NaN stays */
-    acn_reg right = SELECT(acn_p2(p, ACN_U_SUB, x, lambda), middle, acn_p2(p, ACN_U_GT, x, lambda));
-    return SELECT(acn_p2(p, ACN_U_ADD, x, lambda), right, acn_p2(p, ACN_U_LT, x, minus));
-}
+BODY(soft_shrink) { return acn_p2(p, ACN_U_SOFT_SHRINK, in[0], acn_p_attr(p, 0, k)); }
 ACTIVATION(soft_shrink, "SoftShrink", "x moved by lambd towards 0, which it does not pass",
            "input_x", "output_y", ATTRS(NUMBER("lambd", 0.5)), CASES("") " " CASES("|lambd=1"));
 

@@ -31,16 +31,11 @@
 /* ---- from the result ------------------------------------------------------------------------- */
 
 REF(sigmoid_grad) { return acn_value_f(in[1].f * (1 - in[0].f) * in[0].f); }
-BODY(sigmoid_grad) {
-    acn_reg rest = acn_p2(p, ACN_U_SUB, acn_p_const(p, 1, k), in[0]);
-    return MUL(MUL(in[1], rest), in[0]);
-}
+BODY(sigmoid_grad) { return acn_p2(p, ACN_U_SIGMOID_GRAD, in[1], in[0]); }
 GRADIENT(sigmoid_grad, "SigmoidGrad", "dy * y * (1 - y)", "y", "dy", "z", NO_ATTRS, CASES(""));
 
 REF(tanh_grad) { return acn_value_f(in[1].f * (1 - in[0].f * in[0].f)); }
-BODY(tanh_grad) {
-    return MUL(in[1], acn_p2(p, ACN_U_SUB, acn_p_const(p, 1, k), MUL(in[0], in[0])));
-}
+BODY(tanh_grad) { return acn_p2(p, ACN_U_TANH_GRAD, in[1], in[0]); }
 GRADIENT(tanh_grad, "TanhGrad", "dy * (1 - y^2)", "y", "dy", "z", NO_ATTRS, CASES(""));
 
 enum { ELU_ALPHA, ELU_SCALE, ELU_STEEP, ELU_IS_RESULT };
@@ -83,7 +78,7 @@ GRADIENT(selu_grad, "SeluGrad", "Gradient of Selu, from its result", "gradients"
 /* ---- smooth, from the input ------------------------------------------------------------------ */
 
 REF(silu_grad) { return acn_value_f(in[0].f * acn_silu_slope(in[1].f)); }
-BODY(silu_grad) { return MUL(in[0], acn_p_silu_slope(p, in[1], k)); }
+BODY(silu_grad) { return acn_p2(p, ACN_U_SILU_GRAD, in[0], in[1]); }
 GRADIENT(silu_grad, "SiluGrad", "Gradient of x * sigmoid(x)", "dy", "x", "dx", NO_ATTRS, CASES(""));
 
 enum { GELU_TEXT, GELU_MODE };
@@ -92,7 +87,7 @@ REF(gelu_grad) { return acn_value_f(in[0].f * acn_gelu_slope(in[1].f, attr[GELU_
 BODY(gelu_grad) {
     bool by_tanh = false;
     if (acn_gelu_approximation(c, GELU_TEXT, GELU_MODE, &by_tanh) != ACN_OK) p->is_broken = true;
-    return MUL(in[0], acn_p_gelu_slope(p, in[1], k, by_tanh));
+    return acn_p2(p, by_tanh ? ACN_U_GELU_TANH_GRAD : ACN_U_GELU_GRAD, in[0], in[1]);
 }
 GRADIENT(gelu_grad, "GeluGradV2", "Gradient of GeluV2", "dy", "x", "z",
          ATTRS({.name = "approximate", .kind = ACN_ATTR_STRING},
@@ -101,7 +96,7 @@ GRADIENT(gelu_grad, "GeluGradV2", "Gradient of GeluV2", "dy", "x", "z",
 
 /* GE gives the result too; the slope needs the input only. */
 REF(gelu_exact_grad) { return acn_value_f(in[0].f * acn_gelu_slope(in[1].f, false)); }
-BODY(gelu_exact_grad) { return MUL(in[0], acn_p_gelu_slope(p, in[1], k, false)); }
+BODY(gelu_exact_grad) { return acn_p2(p, ACN_U_GELU_GRAD, in[0], in[1]); }
 DEFINITION(gelu_exact_grad);
 ACN_OP(gelu_exact_grad) = {
     .name = "GeluGrad",
@@ -116,26 +111,15 @@ REF(fast_gelu_grad) {
     double x = in[1].f, s = acn_sigmoid(1.702 * x);
     return acn_value_f(in[0].f * (s + 1.702 * x * s * (1 - s)));
 }
-BODY(fast_gelu_grad) {
-    acn_reg wide = acn_p_scale(p, in[1], 1.702, k);
-    return MUL(in[0], acn_p_silu_slope(p, wide, k));
-}
+BODY(fast_gelu_grad) { return acn_p2(p, ACN_U_SILU_GRAD, in[0], acn_p_scale(p, in[1], 1.702, k)); }
 GRADIENT(fast_gelu_grad, "FastGeluGrad", "Gradient of x * sigmoid(1.702 x)", "dy", "x", "z",
          NO_ATTRS, CASES(""));
 
-/* With n = e^x: sigmoid is n / (n + 1), and 1 - tanh^2 is 4 (n + 1)^2 / (n (n + 2) + 2)^2. */
 REF(mish_grad) {
     double x = in[1].f, t = tanh(log1p(exp(x)));
     return acn_value_f(in[0].f * (t + x * acn_sigmoid(x) * (1 - t) * (1 + t)));
 }
-BODY(mish_grad) {
-    acn_reg n = acn_p1(p, ACN_U_EXP, acn_p2(p, ACN_U_MIN, in[1], acn_p_const(p, 20, k)));
-    acn_reg t = MUL(n, acn_p_plus(p, n, 2, k)), below = acn_p_plus(p, t, 2, k);
-    acn_reg inverse = acn_p1(p, ACN_U_RECIP, below);
-    acn_reg bend = MUL(MUL(n, acn_p_scale(p, acn_p_plus(p, n, 1, k), 4, k)), inverse);
-    acn_reg slope = acn_p3(p, ACN_U_FMA, MUL(in[1], bend), inverse, MUL(t, inverse));
-    return MUL(in[0], slope);
-}
+BODY(mish_grad) { return acn_p2(p, ACN_U_MISH_GRAD, in[0], in[1]); }
 DEFINITION(mish_grad);
 ACN_OP(mish_grad) = {
     .name = "MishGrad",
@@ -152,7 +136,7 @@ REF(softplus_grad) {
 }
 BODY(softplus_grad) {
     acn_reg z = MUL(in[1], acn_p_attr(p, 0, k));
-    return SELECT(in[0], MUL(in[0], acn_p_sigmoid(p, z, k)),
+    return SELECT(in[0], MUL(in[0], acn_p1(p, ACN_U_SIGMOID, z)),
                   acn_p2(p, ACN_U_GT, z, acn_p_attr(p, 1, k)));
 }
 GRADIENT(softplus_grad, "SoftplusV2Grad", "Gradient of SoftplusV2", "input_gradients",
@@ -160,7 +144,7 @@ GRADIENT(softplus_grad, "SoftplusV2Grad", "Gradient of SoftplusV2", "input_gradi
          CASES("") " " CASES("|beta=0.5,threshold=2"));
 
 REF(log_sigmoid_grad) { return acn_value_f(in[0].f * acn_sigmoid(-in[1].f)); }
-BODY(log_sigmoid_grad) { return MUL(in[0], acn_p_sigmoid(p, acn_p1(p, ACN_U_NEG, in[1]), k)); }
+BODY(log_sigmoid_grad) { return acn_p2(p, ACN_U_LOG_SIGMOID_GRAD, in[0], in[1]); }
 GRADIENT(log_sigmoid_grad, "LogSigmoidGrad", "Gradient of log(sigmoid(x))", "grads", "features",
          "backprops", NO_ATTRS, CASES(""));
 
@@ -184,12 +168,7 @@ REF(hard_swish_grad) {
     double g = in[0].f, x = in[1].f;
     return acn_value_f(x <= -3 ? 0 : x < 3 ? g * (x / 3 + 0.5) : g);
 }
-BODY(hard_swish_grad) {
-    acn_reg x = in[1], three = acn_p_const(p, 3, k);
-    acn_reg slope = acn_p_plus(p, acn_p2(p, ACN_U_DIV, x, three), 0.5, k);
-    acn_reg inner = SELECT(MUL(in[0], slope), in[0], acn_p2(p, ACN_U_LT, x, three));
-    return SELECT(ZERO, inner, acn_p2(p, ACN_U_LE, x, acn_p_const(p, -3, k)));
-}
+BODY(hard_swish_grad) { return acn_p2(p, ACN_U_HARD_SWISH_GRAD, in[0], in[1]); }
 DEFINITION(hard_swish_grad);
 #define HARD_SWISH_GRAD(id, ge_name, in_1, in_2, out_name)                                         \
     ACN_OP(id) = {                                                                                 \
@@ -218,7 +197,7 @@ GRADIENT(hard_tanh_grad, "HardtanhGrad", "grad where min_val < result < max_val,
 
 REF(leaky_relu_grad) { return acn_value_f(in[1].f > 0 ? in[0].f : in[0].f * attr[0].f); }
 BODY(leaky_relu_grad) {
-    return SELECT(in[0], MUL(in[0], acn_p_attr(p, 0, k)), acn_p2(p, ACN_U_GT, in[1], ZERO));
+    return acn_p3(p, ACN_U_LEAKY_RELU_GRAD, in[0], in[1], acn_p_attr(p, 0, k));
 }
 GRADIENT(leaky_relu_grad, "LeakyReluGrad", "Gradient of LeakyRelu, from its input or its result",
          "gradients", "features", "backprops", ATTRS(NUMBER("negative_slope", 0)),
@@ -226,10 +205,7 @@ GRADIENT(leaky_relu_grad, "LeakyReluGrad", "Gradient of LeakyRelu, from its inpu
 
 /* The same for both shrinks. */
 REF(shrink_grad) { return acn_value_f(fabs(in[1].f) <= attr[0].f ? 0 : in[0].f); }
-BODY(shrink_grad) {
-    acn_reg is_small = acn_p2(p, ACN_U_LE, acn_p1(p, ACN_U_ABS, in[1]), acn_p_attr(p, 0, k));
-    return SELECT(ZERO, in[0], is_small);
-}
+BODY(shrink_grad) { return acn_p3(p, ACN_U_SHRINK_GRAD, in[0], in[1], acn_p_attr(p, 0, k)); }
 DEFINITION(shrink_grad);
 #define SHRINK_GRAD(id, ge_name, in_1, in_2, out_name)                                             \
     ACN_OP(id) = {                                                                                 \

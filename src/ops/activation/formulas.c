@@ -22,30 +22,11 @@ acn_reg acn_p_within(acn_program *p, acn_reg x, acn_reg low, acn_reg high) {
 
 double acn_sigmoid(double x) { return 1 / (1 + exp(-x)); }
 
-/* 1 + e^-x */
-static acn_reg emit_odds(acn_program *p, acn_reg x, acn_class k) {
-    return acn_p_plus(p, acn_p1(p, ACN_U_EXP, acn_p1(p, ACN_U_NEG, x)), 1, k);
-}
-
-acn_reg acn_p_sigmoid(acn_program *p, acn_reg x, acn_class k) {
-    return acn_p1(p, ACN_U_RECIP, emit_odds(p, x, k));
-}
-
 double acn_silu(double x) { return x / (1 + exp(-x)); }
-
-acn_reg acn_p_silu(acn_program *p, acn_reg x, acn_class k) {
-    return acn_p2(p, ACN_U_DIV, x, emit_odds(p, x, k));
-}
 
 double acn_silu_slope(double x) {
     double s = acn_sigmoid(x);
     return s * (1 + x * (1 - s));
-}
-
-acn_reg acn_p_silu_slope(acn_program *p, acn_reg x, acn_class k) {
-    acn_reg s = acn_p_sigmoid(p, x, k), one = acn_p_const(p, 1, k);
-    acn_reg rest = acn_p2(p, ACN_U_SUB, one, s);
-    return acn_p2(p, ACN_U_MUL, s, acn_p3(p, ACN_U_FMA, x, rest, one));
 }
 
 /* ---- gelu ------------------------------------------------------------------------------------ */
@@ -55,46 +36,10 @@ double acn_gelu(double x, bool by_tanh) {
     return x * 0.5 * erfc(-x * ROOT_HALF);
 }
 
-/* tanh(a (x + b x^3)) */
-static acn_reg emit_tanh(acn_program *p, acn_reg x, acn_reg square, acn_class k) {
-    acn_reg inner =
-        acn_p3(p, ACN_U_FMA, square, acn_p_const(p, TANH_A * TANH_B, k), acn_p_const(p, TANH_A, k));
-    return acn_p1(p, ACN_U_TANH, acn_p2(p, ACN_U_MUL, x, inner));
-}
-
-/* The distribution's function: (1 + erf(x / sqrt 2)) / 2. */
-static acn_reg emit_normal(acn_program *p, acn_reg x, acn_class k) {
-    acn_reg half = acn_p_const(p, 0.5, k);
-    acn_reg erf = acn_p1(p, ACN_U_ERF, acn_p_scale(p, x, ROOT_HALF, k));
-    return acn_p3(p, ACN_U_FMA, erf, half, half);
-}
-
-acn_reg acn_p_gelu(acn_program *p, acn_reg x, acn_class k, bool by_tanh) {
-    if (!by_tanh) return acn_p2(p, ACN_U_MUL, x, emit_normal(p, x, k));
-    acn_reg t = emit_tanh(p, x, acn_p2(p, ACN_U_MUL, x, x), k);
-    acn_reg half = acn_p_const(p, 0.5, k);
-    return acn_p2(p, ACN_U_MUL, x, acn_p3(p, ACN_U_FMA, t, half, half));
-}
-
 double acn_gelu_slope(double x, bool by_tanh) {
     if (!by_tanh) return 0.5 * erfc(-x * ROOT_HALF) + x * TANH_A * 0.5 * exp(-0.5 * x * x);
     double t = tanh(TANH_A * (x + TANH_B * x * x * x));
     return 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * TANH_A * (1 + 3 * TANH_B * x * x);
-}
-
-acn_reg acn_p_gelu_slope(acn_program *p, acn_reg x, acn_class k, bool by_tanh) {
-    acn_reg square = acn_p2(p, ACN_U_MUL, x, x), half = acn_p_const(p, 0.5, k);
-    if (!by_tanh) {
-        acn_reg bell = acn_p1(p, ACN_U_EXP, acn_p_scale(p, square, -0.5, k));
-        acn_reg density = acn_p2(p, ACN_U_MUL, x, acn_p_scale(p, bell, TANH_A * 0.5, k));
-        return acn_p2(p, ACN_U_ADD, emit_normal(p, x, k), density);
-    }
-    acn_reg t = emit_tanh(p, x, square, k), one = acn_p_const(p, 1, k);
-    acn_reg slope = acn_p3(p, ACN_U_FMA, square, acn_p_const(p, 1.5 * TANH_A * TANH_B, k),
-                           acn_p_const(p, 0.5 * TANH_A, k));
-    acn_reg steep = acn_p2(p, ACN_U_SUB, one, acn_p2(p, ACN_U_MUL, t, t));
-    acn_reg right = acn_p2(p, ACN_U_MUL, acn_p2(p, ACN_U_MUL, x, slope), steep);
-    return acn_p2(p, ACN_U_ADD, acn_p3(p, ACN_U_FMA, t, half, half), right);
 }
 
 acn_status acn_gelu_approximation(const acn_call *call, int text_slot, int mode_slot,

@@ -15,13 +15,6 @@
 #define NUMBER(id, value)                                                                          \
     { .name = id, .kind = ACN_ATTR_FLOAT, .fallback = value, .is_value = true }
 
-acn_reg acn_p_sigmoid(acn_program *p, acn_reg x, acn_class k);
-/* e^x + 1 and its logarithm, and so on, without overflow: see the .c file. */
-acn_reg acn_p_silu(acn_program *p, acn_reg x, acn_class k);
-acn_reg acn_p_silu_slope(acn_program *p, acn_reg x, acn_class k);
-/* x times the normal distribution's function, exact (erf) or by the usual cubic in tanh. */
-acn_reg acn_p_gelu(acn_program *p, acn_reg x, acn_class k, bool by_tanh);
-acn_reg acn_p_gelu_slope(acn_program *p, acn_reg x, acn_class k, bool by_tanh);
 /* a * b with a constant. */
 acn_reg acn_p_scale(acn_program *p, acn_reg a, double factor, acn_class k);
 acn_reg acn_p_plus(acn_program *p, acn_reg a, double term, acn_class k);

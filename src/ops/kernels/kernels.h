@@ -61,7 +61,17 @@ typedef enum acn_class {
     ACN_MICRO(REMAINDER, 2, SAME) /* remainder with the sign of b; integers: a % 0 = a */          \
     ACN_MICRO(FLOOR_DIV, 2, SAME) /* integers: a / 0 = 0 */                                        \
     ACN_MICRO(SHL, 2, SAME) ACN_MICRO(SHR, 2, SAME) /* any count; SHR keeps the sign */            \
-    ACN_MICRO(GCD, 2, SAME) /* never negative, but for the smallest number */
+    ACN_MICRO(GCD, 2, SAME) /* never negative, but for the smallest number */                      \
+    /* activations; gradients: a is the incoming one, b the input */                               \
+    ACN_MICRO(SIGMOID, 1, SAME) ACN_MICRO(SILU, 1, SAME) ACN_MICRO(GELU, 1, SAME)                  \
+    ACN_MICRO(GELU_TANH, 1, SAME) ACN_MICRO(MISH, 1, SAME) ACN_MICRO(HARD_SWISH, 1, SAME)          \
+    ACN_MICRO(LEAKY_RELU, 2, SAME) /* b: the slope on the left */                                  \
+    ACN_MICRO(HARD_SHRINK, 2, SAME) ACN_MICRO(SOFT_SHRINK, 2, SAME) /* b: the width */             \
+    ACN_MICRO(SIGMOID_GRAD, 2, SAME) ACN_MICRO(TANH_GRAD, 2, SAME) /* b: the result */             \
+    ACN_MICRO(SILU_GRAD, 2, SAME) ACN_MICRO(GELU_GRAD, 2, SAME)                                    \
+    ACN_MICRO(GELU_TANH_GRAD, 2, SAME) ACN_MICRO(MISH_GRAD, 2, SAME)                               \
+    ACN_MICRO(HARD_SWISH_GRAD, 2, SAME) ACN_MICRO(LOG_SIGMOID_GRAD, 2, SAME)                       \
+    ACN_MICRO(LEAKY_RELU_GRAD, 3, SAME) ACN_MICRO(SHRINK_GRAD, 3, SAME) /* c: slope, width */
 /* clang-format on */
 
 typedef enum acn_micro_code {
@@ -91,6 +101,9 @@ typedef struct acn_gemm_kernels acn_gemm_kernels;         /* gemm.h */
 typedef struct acn_conv_kernels acn_conv_kernels;         /* conv.h */
 typedef struct acn_pool_kernels acn_pool_kernels;         /* pool.h */
 typedef struct acn_resample_kernels acn_resample_kernels; /* resample.h */
+typedef struct acn_norm_kernels acn_norm_kernels;         /* norm.h */
+typedef struct acn_optim_kernels acn_optim_kernels;       /* optim.h */
+typedef struct acn_rnn_kernels acn_rnn_kernels;           /* rnn.h */
 
 typedef struct acn_kernels {
     const char *isa;
@@ -116,6 +129,13 @@ typedef struct acn_kernels {
     const acn_conv_kernels *conv;
     const acn_pool_kernels *pool;
     const acn_resample_kernels *resample;
+    const acn_norm_kernels *norm;   /* of F32 and F64 */
+    const acn_optim_kernels *optim; /* of F32 and F64 */
+    const acn_rnn_kernels *rnn;     /* of F32 and F64 */
+    /* Bit i of |out|: word |first| + i of a Philox sequence is at least |threshold|. First and
+     * words are multiples of 64. */
+    void (*random_bits)(uint8_t *out, uint64_t seed, uint64_t offset, uint64_t first, int64_t words,
+                        uint32_t threshold);
 } acn_kernels;
 
 /* The level in use. Resolved once; afterwards one load. */

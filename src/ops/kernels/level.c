@@ -3,8 +3,11 @@
 #include "ops/kernels/converts.h"
 #include "ops/kernels/gemm.h"
 #include "ops/kernels/micros.h"
+#include "ops/kernels/norm.h"
+#include "ops/kernels/optim.h"
 #include "ops/kernels/pool.h"
 #include "ops/kernels/resample.h"
+#include "ops/kernels/rnn.h"
 
 #define DECLARE_MICRO(klass, name)                                                                 \
     void ACN_KERNEL(klass##_##name)(void *, const void *, const void *, const void *, int64_t);
@@ -73,6 +76,10 @@ extern const acn_gemm_kernels ACN_KERNEL(gemm);
 extern const acn_conv_kernels ACN_KERNEL(conv);
 extern const acn_pool_kernels ACN_KERNEL(pool);
 extern const acn_resample_kernels ACN_KERNEL(resample);
+extern const acn_norm_kernels ACN_KERNEL(norm)[2];
+extern const acn_optim_kernels ACN_KERNEL(optim)[2];
+extern const acn_rnn_kernels ACN_KERNEL(rnn)[2];
+void ACN_KERNEL(random_bits)(uint8_t *, uint64_t, uint64_t, uint64_t, int64_t, uint32_t);
 
 #define ROW_F32(name)        [ACN_U_##name][ACN_K_F32] = ACN_KERNEL(f32_##name),
 #define ROW_F64(name)        [ACN_U_##name][ACN_K_F64] = ACN_KERNEL(f64_##name),
@@ -128,4 +135,8 @@ const acn_kernels ACN_KERNEL(table) = {
     .conv = &ACN_KERNEL(conv),
     .pool = &ACN_KERNEL(pool),
     .resample = &ACN_KERNEL(resample),
+    .norm = ACN_KERNEL(norm),
+    .optim = ACN_KERNEL(optim),
+    .rnn = ACN_KERNEL(rnn),
+    .random_bits = ACN_KERNEL(random_bits),
 };
