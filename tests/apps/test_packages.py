@@ -43,9 +43,9 @@ def wheel(toolkit, repository, stage, tmp_path_factory):
 def environment(toolkit, wheel, tmp_path_factory):
     """A new virtual environment with the wheel, beside the clients of the tests' own."""
     place = tmp_path_factory.mktemp("user") / "a venv"
-    succeeded(toolkit.execute(sys.executable, "-m", "venv", "--without-pip", place))
-    pip = [sys.executable, "-m", "pip", f"--python={place}/bin/python", "install", "--no-index"]
-    succeeded(toolkit.execute(*pip, "--no-deps", "--disable-pip-version-check", wheel))
+    succeeded(toolkit.execute(sys.executable, "-m", "venv", place))
+    pip = [place / "bin" / "python", "-m", "pip", "install", "--disable-pip-version-check"]
+    succeeded(toolkit.execute(*pip, "--no-index", "--no-deps", wheel))
     packages = next(place.glob("lib/python*/site-packages"))
     own = next(Path(sys.prefix).glob("lib/python*/site-packages"))
     (packages / "clients.pth").write_text(f"{own}\n")
