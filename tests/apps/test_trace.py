@@ -124,6 +124,12 @@ def test_a_child_of_fork_has_lines_of_its_own(toolkit, tmp_path):
     assert sorted(map(len, by_process.values())) == [1, 2]
 
 
+def test_a_child_that_calls_nothing_has_no_file(toolkit, tmp_path):
+    code = ACL + "pid = os.fork()\nif pid: os.waitpid(pid, 0)"
+    run(toolkit, tmp_path / "run", "python3", "-c", code)
+    assert len(list((tmp_path / "run").glob("*.jsonl"))) == 1
+
+
 def test_text_that_json_must_escape(toolkit, tmp_path):
     code = ACL + 'acl.aclInit(b"a \\"quoted\\" \\\\ path\\n" + b"x" * 1000)'
     trace = run(toolkit, tmp_path / "run", "python3", "-c", code)

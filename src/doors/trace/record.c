@@ -17,11 +17,14 @@
 #include <time.h>
 #include <unistd.h>
 
+enum { CLOSED = -2 }; /* to be opened by the next call */
 /* Streams are shown as threads of the process; their numbers start here, above those of threads. */
 enum { STREAM_TRACK = 1 << 30, STREAMS_A_DEVICE = 1 << 16, NAMED_STREAMS = 1 << 12 };
 
 static char folder[4000];
-static int file = -1, pid;
+static _Atomic int file = CLOSED;
+static int pid;
+static pthread_mutex_t opening = PTHREAD_MUTEX_INITIALIZER;
 static _Thread_local int thread;
 static _Atomic uint8_t is_named[NAMED_STREAMS];
 static acn_open_call *open_calls; /* NULL: none are noted */
@@ -34,16 +37,18 @@ static uint64_t now_ns(void) {
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-static void write_line(acn_trace_text *text) {
+static void write_to(int to, acn_trace_text *text) {
     acn_trace_add(text, "}\n");
     text->bytes[text->length - 1] = '\n'; /* also when it was cut */
-    ssize_t written = write(file, text->bytes, text->length);
+    ssize_t written = write(to, text->bytes, text->length);
     (void)written; /* a full disk must not end the program that is watched */
 }
 
-static void name_track(const char *what, int track, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-static void name_track(const char *what, int track, const char *format, ...) {
+static void write_line(acn_trace_text *text) { write_to(file, text); }
+
+static void name_track(int to, const char *what, int track, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+static void name_track(int to, const char *what, int track, const char *format, ...) {
     char name[256];
     acn_trace_text text = {.length = 0};
     va_list arguments;
@@ -56,7 +61,7 @@ static void name_track(const char *what, int track, const char *format, ...) {
                   what, pid, track);
     acn_trace_add_string(&text, name);
     acn_trace_add(&text, "}");
-    write_line(&text);
+    write_to(to, &text);
 }
 
 static void map_open_calls(void) {
@@ -73,24 +78,36 @@ static void map_open_calls(void) {
     own_call = NULL;
 }
 
-static void open_file(void) {
+static int open_files(void) {
     char path[sizeof folder + 32], name[64] = "";
     pid = (int)getpid();
     snprintf(path, sizeof path, "%s/%d.jsonl", folder, pid);
     map_open_calls();
-    file = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    int opened = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    int cause = errno;
     int comm = open("/proc/self/comm", O_RDONLY | O_CLOEXEC);
     ssize_t length = comm >= 0 ? read(comm, name, sizeof name - 1) : 0;
     if (comm >= 0) close(comm);
     if (length > 0) name[length - 1] = '\0';
-    name_track("process_name", pid, "%s", name);
+    name_track(opened, "process_name", pid, "%s", name);
+    errno = cause;
+    return opened;
 }
 
+static void ensure_files(void) {
+    if (__builtin_expect(atomic_load_explicit(&file, memory_order_acquire) != CLOSED, 1)) return;
+    pthread_mutex_lock(&opening);
+    if (file == CLOSED) file = open_files();
+    pthread_mutex_unlock(&opening);
+}
+
+/* Most children only become another program: their files are made when they call something. */
 static void on_fork_child(void) {
-    close(file);
+    pthread_mutex_init(&opening, NULL);
+    if (file >= 0) close(file);
+    file = CLOSED;
     thread = 0;
     memset((void *)is_named, 0, sizeof is_named);
-    open_file();
 }
 
 static int current_thread(void) {
@@ -116,6 +133,7 @@ static acn_open_call *find_own_call(void) {
 }
 
 uint64_t acn_trace_enter(const acn_trace_function *function) {
+    ensure_files();
     acn_open_call *call = find_own_call();
     if (call) {
         memccpy(call->name, function->name, 0, sizeof call->name - 1);
@@ -140,11 +158,12 @@ void acn_trace_call(const acn_trace_function *function, uint64_t start_ns,
 
 /* On the thread that ran the task. */
 static void record_task(const acn_task_record *task) {
+    ensure_files();
     int kept = errno;
     int track = STREAM_TRACK + task->device * STREAMS_A_DEVICE +
                 (int)(task->stream & (STREAMS_A_DEVICE - 1));
     if (!atomic_exchange(&is_named[(unsigned)track % NAMED_STREAMS], 1))
-        name_track("thread_name", track, "device %d stream %u", task->device, task->stream);
+        name_track(file, "thread_name", track, "device %d stream %u", task->device, task->stream);
     acn_trace_text text;
     text.length = 0;
     add_head(&text, task->name, "task", track, task->start_ns, task->end_ns);
@@ -177,8 +196,8 @@ __attribute__((visibility("default"))) acn_trace_begin_fn acn_trace_begin;
 
 void acn_trace_begin(const char *where) {
     snprintf(folder, sizeof folder, "%s", where);
-    if (mkdir(folder, 0777) != 0 && errno != EEXIST) file = -1;
-    open_file();
+    mkdir(folder, 0777); /* or it is there; the next line knows */
+    ensure_files();
     if (file < 0) {
         fprintf(stderr, "anycann: nothing is traced: cannot write to %s: %s\n", folder,
                 strerror(errno));
