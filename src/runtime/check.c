@@ -129,6 +129,7 @@ static void learn_from_host(acn_checked *c) {
 typedef struct question {
     const acn_clock *clock;
     acn_touch touch;
+    bool is_counted; /* once, in however many pieces its memory is */
 } question;
 
 static bool comes_after(void *context, const acn_access *before) {
@@ -168,9 +169,10 @@ static void name_memory(char *to, size_t room, const acn_touch *touch) {
 }
 
 static void tell(void *context, const acn_access *before, bool was_write) {
-    const question *q = context;
+    question *q = context;
     char first[160], second[160], memory[160], wait[256];
-    acn_report_count(counter, 0);
+    if (!q->is_counted) acn_report_count(counter, 0);
+    q->is_counted = true;
     if (was_told(before, was_write, &q->touch)) return;
     name_access(first, sizeof first, before, was_write);
     name_access(second, sizeof second, &q->touch.by, q->touch.is_write);
@@ -375,9 +377,7 @@ void acn_check_free_stream(acn_stream *stream) {
 /* Beginning. */
 
 void acn_check_initialize(void) {
-    const char *wanted = acn_env_text(ACN_ENV_CHECK);
-    for (const char *at = wanted; (at = strstr(at, "streams")) != NULL; at += 7)
-        if ((at == wanted || at[-1] == ',') && (at[7] == 0 || at[7] == ',')) acn_check_is_on = true;
-    if (acn_check_is_on && !grow_indices(FIRST_INDICES)) acn_check_is_on = false;
-    if (acn_check_is_on) counter = acn_report_open("finding", "streams without order");
+    bool is_wanted = strstr(acn_env_text(ACN_ENV_CHECK), "streams") != NULL;
+    acn_check_is_on = is_wanted && grow_indices(FIRST_INDICES);
+    if (acn_check_is_on) counter = acn_report_open("check", "streams without order");
 }

@@ -17,7 +17,7 @@ static int set_up(void **state) {
     OK(aclrtCreateStream(&b));
     for (int i = 0; i < 3; i++)
         OK(aclrtMalloc((void **)(float **[]){&x, &y, &z}[i], 4096, ACL_MEM_MALLOC_NORMAL_ONLY));
-    findings = acn_report_open("finding", "streams without order");
+    findings = acn_report_open("check", "streams without order");
     return 0;
 }
 

@@ -108,7 +108,7 @@ static acn_status run_task(void *data) {
 static void tell_touches(const void *data, acn_touch_fn touch, void *context) {
     const acn_executor *executor = data;
     if (!acn_call_touches(&executor->call, touch, context))
-        acn_report_count(acn_report_open("finding", "views in too many pieces to check"), 0);
+        acn_report_count(acn_report_open("api", "views in too many pieces for ANYCANN_CHECK"), 0);
 }
 
 static void drop_task(void *data) { acn_executor_destroy(data); }
