@@ -23,6 +23,11 @@ static int list_axes(const acn_tensor *t, axis *axes) {
 }
 
 bool acn_tensor_touches(const acn_tensor *t, bool is_write, acn_touch_fn touch, void *context) {
+    if (acn_tensor_is_contiguous(t)) {
+        int64_t bytes = acn_tensor_count(t) * (int64_t)acn_dtype_bytes(t->dtype);
+        if (bytes > 0 && t->data != NULL) touch(context, t->data, (size_t)bytes, is_write);
+        return true;
+    }
     axis axes[ACN_MAX_DIMS];
     int count = list_axes(t, axes);
     if (count < 0 || t->data == NULL) return true;
@@ -47,10 +52,10 @@ bool acn_tensor_touches(const acn_tensor *t, bool is_write, acn_touch_fn touch, 
 
 bool acn_call_touches(const acn_call *c, acn_touch_fn touch, void *context) {
     bool is_followed = true;
-    for (int s = 0; s < ACN_MAX_INPUTS; s++)
+    for (int s = 0; s < ACN_MAX_INPUTS && c->op->in[s].name != NULL; s++)
         for (int i = 0; !acn_is_weak(c, s) && i < c->in_count[s]; i++)
             is_followed &= acn_tensor_touches(acn_in_at(c, s, i), false, touch, context);
-    for (int s = 0; s < ACN_MAX_OUTPUTS; s++)
+    for (int s = 0; s < ACN_MAX_OUTPUTS && c->op->out[s].name != NULL; s++)
         for (int i = 0; i < c->out_count[s]; i++)
             is_followed &=
                 acn_tensor_touches(&c->tensors[c->out_first[s] + i], true, touch, context);

@@ -20,8 +20,9 @@ typedef struct page {
     uint32_t count, room;
 } page;
 
-static page **table; /* open addressing */
+static page **table; /* open addressing; pages stay */
 static size_t table_size, table_used;
+static page *last_page;
 
 static size_t slot_of(page **in, size_t size, uintptr_t number) {
     size_t at = (size_t)(number * 0x9e3779b97f4a7c15u) & (size - 1);
@@ -43,11 +44,11 @@ static bool grow_table(void) {
 }
 
 static page *page_of(uintptr_t number, bool make) {
-    if (2 * table_used >= table_size && (!make || !grow_table())) {
-        if (table_size == 0) return NULL;
-    }
+    if (last_page != NULL && last_page->number == number) return last_page;
+    if (make && 2 * table_used >= table_size && !grow_table()) return NULL;
+    if (table_size == 0) return NULL;
     size_t at = slot_of(table, table_size, number);
-    if (table[at] != NULL || !make) return table[at];
+    if (table[at] != NULL || !make) return last_page = table[at];
     page *p = calloc(1, sizeof *p);
     if (p == NULL) return NULL;
     p->number = number;
@@ -143,6 +144,24 @@ static void add_reader(piece *to, const acn_touch *touch) {
     to->readers[to->reader_count++] = touch->by;
 }
 
+static void write_piece(piece *one, const acn_touch *touch) {
+    one->writer = touch->by;
+    one->reader_count = 0;
+}
+
+/* The common case: the same memory as before, as one piece. */
+static bool touch_whole(page *p, uintptr_t begin, uintptr_t end, const acn_touch *touch) {
+    uint32_t at = find(p, begin);
+    if (at == p->count || p->pieces[at].begin != begin || p->pieces[at].end != end) return false;
+    piece *one = &p->pieces[at];
+    compare(one, touch);
+    if (touch->is_write)
+        write_piece(one, touch);
+    else
+        add_reader(one, touch);
+    return true;
+}
+
 static void write_in(page *p, uintptr_t begin, uintptr_t end, const acn_touch *touch) {
     uint32_t first = find(p, begin), last = first;
     for (; last < p->count && p->pieces[last].begin < end; last++)
@@ -156,8 +175,7 @@ static void write_in(page *p, uintptr_t begin, uintptr_t end, const acn_touch *t
     piece *one = &p->pieces[first];
     one->begin = begin;
     one->end = end;
-    one->writer = touch->by;
-    one->reader_count = 0;
+    write_piece(one, touch);
 }
 
 static void read_in(page *p, uintptr_t begin, uintptr_t end, const acn_touch *touch) {
@@ -182,7 +200,8 @@ static void each_page(uintptr_t begin, uintptr_t end, bool make, const acn_touch
         uintptr_t number = begin >> PAGE_SHIFT, border = (number + 1) << PAGE_SHIFT;
         uintptr_t stop = border < end ? border : end;
         page *p = page_of(number, make);
-        if (p != NULL && split(p, begin) && split(p, stop)) visit(p, begin, stop, touch);
+        bool done = p == NULL || (touch != NULL && touch_whole(p, begin, stop, touch));
+        if (!done && split(p, begin) && split(p, stop)) visit(p, begin, stop, touch);
         begin = stop;
     }
 }
