@@ -6,7 +6,7 @@ _anycann() {
     COMPREPLY=()
     help=$("$program" help 2>/dev/null) || return 0
     if [ "$COMP_CWORD" -eq 1 ]; then
-        choices=$(sed -n 's/^  \([a-z-][^ ]*\) .*/\1/p' <<<"$help")
+        choices=$(sed -n 's/^  \([a-z-][^ ]*\).*/\1/p' <<<"$help")
     elif [ "${word#-}" != "$word" ]; then
         choices=$(sed -n "s/^  $verb //p" <<<"$help" | grep -o -e '--[a-z-]*')
     else

@@ -49,9 +49,11 @@ static void print_help(FILE *out) {
     fputs("anycann - CANN's published interface on ordinary CPUs\n\nusage: anycann VERB ...\n",
           out);
     for (int i = 0; i < VERB_COUNT; i++) {
-        fprintf(out, "  %s %s\n      %s\n", verbs[i].name, verbs[i].arguments, verbs[i].doc);
+        const verb *v = &verbs[i];
+        fprintf(out, "  %s%s%s\n      %s\n", v->name, *v->arguments ? " " : "", v->arguments,
+                v->doc);
     }
-    fputs("\nexit codes: 0 fine, 1 findings, 2 usage, 3 environment; run: CMD's own\n", out);
+    fputs("\nexit codes: 0 fine, 1 findings, 2 usage, 3 environment; run, trace: CMD's own\n", out);
 }
 
 static int verb_help(int argc, char **argv) {
