@@ -124,3 +124,13 @@ def test_jumps_assemble_for_other_processors(tmp_path):
             tmp_path / "out.o",
         ]
         subprocess.run(command, check=True)
+
+
+def test_what_is_not_supported_has_a_reason(toolkit):
+    """A row for a function that works by now would tell users the opposite."""
+    reasons = tables.unsupported_reasons()
+    assert all(len(reason) > 10 and not reason.endswith(".") for reason in reasons.values())
+    lines = (toolkit / "share/anycann/functions.tsv").read_text().splitlines()
+    states = {cells[0]: cells[2:] for cells in (line.split("\t") for line in lines[1:])}
+    for name, reason in reasons.items():
+        assert states[name][0] != "done" and states[name][1] == reason, name
