@@ -8,6 +8,7 @@
 
 #include "acl/acl_op.h"
 #include "acl/acl_op_compiler.h"
+#include "acl/acl_rt_memory_soma.h"
 #include "aclnnop/aclnn_add.h"
 #include "aclnnop/aclnn_cat.h"
 #include "aclnnop/aclnn_matmul.h"
@@ -196,6 +197,70 @@ static int graphs(void) {
     if (side) FIRST(aclrtDestroyStream(side));
     if (fork) FIRST(aclrtDestroyEvent(fork));
     if (join) FIRST(aclrtDestroyEvent(join));
+    return code;
+}
+
+/* ---- what processes share, and the smaller parts ------------------------------------------- */
+
+static int shared_things(void) {
+    aclrtEvent event = NULL, opened = NULL;
+    aclrtNotify notify = NULL;
+    aclrtIpcEventHandle handle;
+    void *device = NULL, *imported = NULL;
+    char key[65];
+    int code = aclrtCreateEventExWithFlag(&event, ACL_EVENT_SYNC | ACL_EVENT_IPC), exported = 1;
+    FIRST(aclrtCreateNotify(&notify, 0));
+    FIRST(aclrtMalloc(&device, 4096, ACL_MEM_MALLOC_HUGE_FIRST));
+    if (event) FIRST(aclrtIpcGetEventHandle(event, &handle));
+    if (code == 0) FIRST(aclrtIpcOpenEventHandle(handle, &opened));
+    if (code == 0) FIRST(aclrtRecordEvent(opened, stream));
+    if (code == 0) FIRST(aclrtStreamWaitEvent(stream, event));
+    if (code == 0) FIRST(aclrtRecordNotify(notify, stream));
+    if (code == 0) FIRST(aclrtWaitAndResetNotify(notify, stream, 10));
+    if (code == 0) FIRST(exported = aclrtIpcMemGetExportKey(device, 4096, key, sizeof key, 0));
+    if (exported == 0) FIRST(aclrtIpcMemImportByKey(&imported, key, 0));
+    FIRST(aclrtSynchronizeStream(stream));
+    if (imported) FIRST(aclrtIpcMemClose(key));
+    if (exported == 0) FIRST(aclrtIpcMemClose(key));
+    if (device) FIRST(aclrtFree(device));
+    if (opened) FIRST(aclrtDestroyEvent(opened));
+    if (event) FIRST(aclrtDestroyEvent(event));
+    if (notify) FIRST(aclrtDestroyNotify(notify));
+    return code;
+}
+
+static int pools_and_managed(void) {
+    aclrtMemPoolProps props = {.location = {.type = ACL_MEM_LOCATION_TYPE_DEVICE}};
+    aclrtMemPool pool = NULL;
+    void *block = NULL, *managed = NULL;
+    int code = aclrtMemPoolCreate(&pool, &props), registered = 1;
+    FIRST(aclrtMemAllocManaged(&managed, 100, ACL_RT_MEM_ATTACH_GLOBAL));
+    FIRST(registered = aclrtHostRegisterV2(x, sizeof x, ACL_HOST_REG_PINNED));
+    if (pool) FIRST(aclrtMemPoolMallocAsync(&block, 1000, pool, stream));
+    if (block && aclrtMemPoolFreeAsync(block, stream) != 0) /* no task to be had: once more */
+        FIRST(aclrtMemPoolFreeAsync(block, stream));
+    FIRST(aclrtSynchronizeStream(stream));
+    if (pool) FIRST(aclrtMemPoolDestroy(pool));
+    if (registered == 0) FIRST(aclrtHostUnregister(x));
+    if (managed) FIRST(aclrtFree(managed));
+    return code;
+}
+
+static int prepared_operator(void) {
+    aclTensorDesc *floats = aclCreateTensorDesc(ACL_FLOAT, 1, (int64_t[]){4}, ACL_FORMAT_ND);
+    aclTensorDesc *ints = aclCreateTensorDesc(ACL_INT32, 1, (int64_t[]){4}, ACL_FORMAT_ND);
+    aclDataBuffer *from = aclCreateDataBuffer(x, 16), *to = aclCreateDataBuffer(y, 16);
+    aclopHandle *handle = NULL;
+    int code = floats && ints && from && to ? 0 : NO_HANDLE;
+    if (code == 0) FIRST(aclopCreateHandleForCast(floats, ints, 0, &handle));
+    if (handle)
+        FIRST(aclopExecWithHandle(handle, 1, (const aclDataBuffer *const *)&from, 1, &to, stream));
+    FIRST(aclrtSynchronizeStream(stream));
+    aclopDestroyHandle(handle);
+    aclDestroyTensorDesc(floats);
+    aclDestroyTensorDesc(ints);
+    aclDestroyDataBuffer(from);
+    aclDestroyDataBuffer(to);
     return code;
 }
 
@@ -426,6 +491,9 @@ static const scenario scenarios[] = {
     {"callbacks", callbacks, false},
     {"queue_that_grows", queue_that_grows, false},
     {"graphs", graphs, false},
+    {"shared_things", shared_things, false},
+    {"pools_and_managed", pools_and_managed, false},
+    {"prepared_operator", prepared_operator, false},
     {"add", add, false},
     {"product", product, false},
     {"many_tensors", many_tensors, false},

@@ -115,12 +115,15 @@ aclError aclopExecWithHandle(aclopHandle *handle, int numInputs,
 
 /* Casting. A truncating cast is what CANN's Cast does to integers in any case. */
 
-static aclopAttr *cast_attr(const aclTensorDesc *to, uint8_t truncate) {
+static aclError cast_attr(const aclTensorDesc *to, aclopAttr **out) {
     aclopAttr *attr = aclopCreateAttr();
-    if (attr == NULL) return NULL;
-    if (aclopSetAttrInt(attr, "dst_type", aclGetTensorDescType(to)) == ACL_SUCCESS) return attr;
-    aclopDestroyAttr(attr);
-    return NULL;
+    if (attr == NULL) return acn_status_acl(ACN_BAD_ALLOC);
+    aclError code = aclopSetAttrInt(attr, "dst_type", aclGetTensorDescType(to));
+    if (code == ACL_SUCCESS)
+        *out = attr;
+    else
+        aclopDestroyAttr(attr);
+    return code;
 }
 
 aclError aclopCast(const aclTensorDesc *srcDesc, const aclDataBuffer *srcBuffer,
@@ -128,9 +131,10 @@ aclError aclopCast(const aclTensorDesc *srcDesc, const aclDataBuffer *srcBuffer,
                    aclrtStream stream) {
     if (srcDesc == NULL) return ACN_ACL_NULL("srcDesc");
     if (dstDesc == NULL) return ACN_ACL_NULL("dstDesc");
-    aclopAttr *attr = cast_attr(dstDesc, truncate);
-    aclError code =
-        aclopExecute("Cast", 1, &srcDesc, &srcBuffer, 1, &dstDesc, &dstBuffer, attr, stream);
+    aclopAttr *attr;
+    aclError code = cast_attr(dstDesc, &attr);
+    if (code != ACL_SUCCESS) return code;
+    code = aclopExecute("Cast", 1, &srcDesc, &srcBuffer, 1, &dstDesc, &dstBuffer, attr, stream);
     aclopDestroyAttr(attr);
     return code;
 }
@@ -140,7 +144,9 @@ aclError aclopCreateHandleForCast(aclTensorDesc *srcDesc, aclTensorDesc *dstDesc
     if (srcDesc == NULL) return ACN_ACL_NULL("srcDesc");
     if (dstDesc == NULL) return ACN_ACL_NULL("dstDesc");
     if (handle == NULL) return ACN_ACL_NULL("handle");
-    aclopAttr *attr = cast_attr(dstDesc, truncate);
+    aclopAttr *attr;
+    aclError code = cast_attr(dstDesc, &attr);
+    if (code != ACL_SUCCESS) return code;
     const aclTensorDesc *from = srcDesc, *to = dstDesc;
     acn_status status = create("Cast", 1, &from, 1, &to, attr, handle);
     aclopDestroyAttr(attr);
