@@ -84,9 +84,18 @@ acn_status acn_callback_subscribe(uint64_t thread, acn_stream *stream) {
     return status;
 }
 
+acn_status acn_callback_subscribe_host(uint64_t thread, acn_stream *stream) {
+    ACN_TRY(acn_callback_subscribe(thread, stream));
+    pthread_mutex_lock(&mutex);
+    stream->lends_thread = stream->reports != NULL;
+    pthread_mutex_unlock(&mutex);
+    return ACN_OK;
+}
+
 static void unbind(acn_stream *stream) {
     acn_reports *reports = stream->reports;
     stream->reports = NULL;
+    stream->lends_thread = false;
     reports->streams--;
     atomic_fetch_add(&reports->bell, 1); /* a thread that waits learns that it serves nobody */
     acn_futex_wake(&reports->bell, INT_MAX);
@@ -229,6 +238,10 @@ static acn_status run_host_function(void *argument) {
 }
 
 acn_status acn_callback_host_function(acn_stream *stream, acn_callback_fn run, void *user) {
+    pthread_mutex_lock(&mutex);
+    bool has_thread = stream->lends_thread;
+    pthread_mutex_unlock(&mutex);
+    if (has_thread) return acn_callback_launch(stream, run, user, true);
     host_task *data = acn_task_alloc();
     if (data == NULL) return acn_fail(ACN_BAD_ALLOC, "no memory for a task");
     *data = (host_task){run, user};

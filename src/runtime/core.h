@@ -56,6 +56,7 @@ struct acn_stream {
     acn_status error; /* first failure since the last synchronise */
     char *error_text;
     acn_reports *reports; /* thread that runs its callbacks */
+    bool lends_thread;    /* that thread is for its host functions */
     acn_checked *checked; /* check.c's */
 
     acn_context *context;

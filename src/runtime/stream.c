@@ -94,6 +94,7 @@ acn_status acn_stream_create(acn_context *context, uint32_t priority, uint32_t f
     stream->error = ACN_OK;
     stream->error_text = NULL;
     stream->reports = NULL;
+    stream->lends_thread = false;
     stream->checked = NULL;
     stream->context = context;
     stream->id = atomic_fetch_add(&last_id, 1);

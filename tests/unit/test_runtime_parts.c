@@ -11,6 +11,7 @@
 #include "base/alog_pub.h"
 #include "base/err_msg.h"
 #include "runtime/workspace.h"
+#include <pthread.h>
 #include <unistd.h>
 
 /* ---- memory ---------------------------------------------------------------------------------- */
@@ -280,6 +281,50 @@ static void aborting_a_device_drops_what_all_streams_have(void **state) {
     OK(aclrtDestroyNotify(never));
 }
 
+static pthread_t ran_in;
+static void note_thread(void *data) { ran_in = pthread_self(); }
+
+typedef struct lender {
+    pthread_barrier_t *ready;
+    aclrtStream stream;
+} lender;
+
+/* Serves until it serves nobody any more. */
+static void *lend_thread(void *data) {
+    const lender *l = data;
+    aclrtSetDevice(0);
+    aclrtSubscribeHostFunc((uint64_t)pthread_self(), l->stream);
+    pthread_barrier_wait(l->ready);
+    while (aclrtProcessHostFunc(10000) == 0) {
+    }
+    return NULL;
+}
+
+static void host_functions_run_in_a_lent_thread(void **state) {
+    aclrtStream stream;
+    pthread_t lent, never_started = pthread_self();
+    OK(aclrtCreateStream(&stream));
+    for (int is_lent = 0; is_lent < 2; is_lent++) {
+        pthread_barrier_t ready;
+        pthread_barrier_init(&ready, NULL, 2);
+        if (is_lent) {
+            lender l = {&ready, stream};
+            assert_int_equal(pthread_create(&lent, NULL, lend_thread, &l), 0);
+            pthread_barrier_wait(&ready);
+        }
+        OK(aclrtLaunchHostFunc(stream, note_thread, NULL));
+        OK(aclrtSynchronizeStream(stream));
+        assert_int_equal(is_lent, is_lent && pthread_equal(ran_in, lent));
+        assert_false(pthread_equal(ran_in, never_started));
+        pthread_barrier_destroy(&ready);
+    }
+    OK(aclrtUnSubscribeHostFunc((uint64_t)lent, stream));
+    pthread_join(lent, NULL);
+    OK(aclrtLaunchHostFunc(stream, note_thread, NULL)); /* the stream's own again */
+    OK(aclrtSynchronizeStream(stream));
+    OK(aclrtDestroyStream(stream));
+}
+
 /* ---- words ----------------------------------------------------------------------------------- */
 
 static void errors_can_be_reported_with_codes(void **state) {
@@ -407,6 +452,7 @@ int main(void) {
         CLIENT_TEST(workspaces_come_from_the_streams_allocator),
         CLIENT_TEST(limits_are_kept),
         CLIENT_TEST(aborting_a_device_drops_what_all_streams_have),
+        CLIENT_TEST(host_functions_run_in_a_lent_thread),
         CLIENT_TEST(errors_can_be_reported_with_codes),
         CLIENT_TEST(log_lines_reach_a_function),
         CLIENT_TEST(what_cannot_be_says_why),

@@ -53,8 +53,14 @@ aclError aclrtLaunchHostFunc(aclrtStream stream, aclrtHostFunc fn, void *args) {
 
 /* A client that wants host functions in a thread of its own gets callbacks that block. */
 
+static acn_status subscribe_host(uint64_t thread, aclrtStream handle) {
+    acn_stream *stream;
+    ACN_TRY(acn_stream_resolve(handle, &stream));
+    return acn_callback_subscribe_host(thread, stream);
+}
+
 aclError aclrtSubscribeHostFunc(uint64_t hostFuncThreadId, aclrtStream exeStream) {
-    return ACN_ACL(subscribe(hostFuncThreadId, exeStream, true));
+    return ACN_ACL(subscribe_host(hostFuncThreadId, exeStream));
 }
 
 aclError aclrtUnSubscribeHostFunc(uint64_t hostFuncThreadId, aclrtStream exeStream) {
