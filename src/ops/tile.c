@@ -7,6 +7,7 @@
  */
 #include "ops/tile.h"
 #include "base/pool.h"
+#include <limits.h>
 #include <string.h>
 
 enum {
@@ -16,7 +17,7 @@ enum {
                                              registers must not look alike to the core */
     CHUNK_ELEMENTS = 8192,                /* at least; less is not worth handing to a thread */
     CHUNKS_PER_THREAD = 16,
-    STREAM_BYTES = 16 << 20, /* larger than the caches a core can call its own */
+    STREAM_BYTES = 10 << 20, /* of all operands: more than a core's share of the caches */
 };
 
 typedef enum access { IN_PLACE, CONVERT, GATHER, ROW_SPLAT, SPLAT } access;
@@ -43,6 +44,7 @@ struct acn_tile_plan {
     int tensor[MAX_OPERANDS];
     bound_load load[ACN_PROGRAM_LOADS];
     bound_store store[ACN_MAX_OUTPUTS];
+    uint8_t slot[ACN_TILE_REGISTERS]; /* the tile of each register */
     int64_t count;
     int64_t tile;       /* elements of one step: ACN_TILE, or whole rows when all is in place */
     bool last_in_place; /* the last micro-op writes into output 0 */
@@ -98,6 +100,46 @@ static acn_status bind_store(acn_tile_plan *plan, const acn_tensor *t, int i) {
     return ACN_OK;
 }
 
+/* ---- which register lives in which tile: few tiles stay in L1 ---------------------------------
+ */
+
+/* Micro-ops by whose end each register is not needed any more. Values that stay from tile to tile
+ * are needed for ever, as is what is stored. */
+static void find_ends(const acn_tile_plan *plan, int *end) {
+    const acn_program *p = &plan->program;
+    for (int i = 0; i < p->micro_count; i++) {
+        const acn_micro *m = &p->micro[i];
+        end[m->a] = end[m->b] = end[m->c] = end[m->d] = i;
+    }
+    for (int i = 0; i < p->load_count; i++) {
+        uint8_t way = plan->load[i].access;
+        bool is_loaded_anew =
+            p->load[i].source == ACN_FROM_TENSOR && (way == CONVERT || way == GATHER);
+        if (!is_loaded_anew) end[p->load[i].reg] = INT_MAX;
+    }
+    for (int i = 0; i < p->store_count; i++)
+        end[p->store[i].reg] = INT_MAX;
+}
+
+/* A result takes the place of an operand of its class that ends with it: micro-ops work in place.
+ */
+static void assign_tiles(acn_tile_plan *plan) {
+    const acn_program *p = &plan->program;
+    int end[ACN_TILE_REGISTERS] = {0}, used = 0;
+    find_ends(plan, end);
+    for (int i = 0; i < p->load_count; i++)
+        plan->slot[p->load[i].reg] = (uint8_t)used++;
+    for (int i = 0; i < p->micro_count; i++) {
+        const acn_micro *m = &p->micro[i];
+        const acn_reg operand[] = {m->a, m->b, m->c};
+        int from = -1;
+        for (int o = 0; o < 3 && m->code != ACN_MICRO_COUNT; o++)
+            if (end[operand[o]] == i && p->register_class[operand[o]] == p->register_class[m->d])
+                from = operand[o];
+        plan->slot[m->d] = from >= 0 ? plan->slot[from] : (uint8_t)used++;
+    }
+}
+
 /* The last micro-op writes into the output if that is contiguous and of its class, unless the
  * output goes past the cache and it cannot do that. */
 static void choose_last(acn_tile_plan *plan) {
@@ -113,10 +155,12 @@ static void choose_last(acn_tile_plan *plan) {
     plan->last_in_place = is_cast ? !plan->streams : plan->last != NULL;
 }
 
-static void choose_steps(acn_tile_plan *plan, size_t out_bytes) {
+/* |bytes|: of all operands, for one element of the output. */
+static void choose_steps(acn_tile_plan *plan, size_t bytes) {
     const acn_program *p = &plan->program;
-    plan->streams = out_bytes * (size_t)plan->count >= STREAM_BYTES;
+    plan->streams = bytes * (size_t)plan->count >= STREAM_BYTES;
     choose_last(plan);
+    assign_tiles(plan);
     bool needs_tiles = p->micro_count != 1 || !plan->last_in_place;
     for (int i = 0; i < p->load_count; i++)
         needs_tiles |= p->load[i].source != ACN_FROM_TENSOR || plan->load[i].access != IN_PLACE;
@@ -151,13 +195,14 @@ acn_status acn_tile_bind(acn_call *c, const acn_program *p, const int *outputs, 
         int operand = p->store_count + p->load[i].index;
         ACN_TRY(bind_load(plan, operands[operand], i, operand));
     }
-    size_t out_bytes = 0;
-    for (int i = 0; i < p->store_count; i++) {
+    size_t bytes = 0;
+    for (int i = 0; i < used; i++) /* what is broadcast stays in the cache */
+        if (acn_tensor_count(operands[i]) == plan->count)
+            bytes += acn_dtype_bytes(operands[i]->dtype);
+    for (int i = 0; i < p->store_count; i++)
         ACN_TRY(bind_store(plan, operands[i], i));
-        out_bytes += acn_dtype_bytes(operands[i]->dtype);
-    }
-    choose_steps(plan, out_bytes);
-    c->plan->cost_us += (uint32_t)(plan->count * (used + p->micro_count) / 8000);
+    choose_steps(plan, bytes);
+    c->plan->cost_us += (uint32_t)(plan->count * (used + p->micro_count) / 16000);
     *out_plan = plan;
     return ACN_OK;
 }
@@ -253,8 +298,8 @@ static void load_constants(const acn_tile_plan *plan, const acn_call *c, tile_st
         } else {
             continue;
         }
-        s->reg[load->reg] = s->tiles[load->reg];
-        splat_value(plan, s->tiles[load->reg], value, (acn_class)load->klass, n);
+        s->reg[load->reg] = s->tiles[plan->slot[load->reg]];
+        splat_value(plan, s->tiles[plan->slot[load->reg]], value, (acn_class)load->klass, n);
     }
 }
 
@@ -265,8 +310,8 @@ static void load_row_splats(const acn_tile_plan *plan, tile_state *s, int64_t n)
         if (load->source != ACN_FROM_TENSOR || b->access != ROW_SPLAT) continue;
         _Alignas(16) char value[16];
         load_one(b, s->operand[b->operand], value);
-        s->reg[load->reg] = s->tiles[load->reg];
-        splat_value(plan, s->tiles[load->reg], value, (acn_class)load->klass, n);
+        s->reg[load->reg] = s->tiles[plan->slot[load->reg]];
+        splat_value(plan, s->tiles[plan->slot[load->reg]], value, (acn_class)load->klass, n);
     }
 }
 
@@ -304,7 +349,7 @@ static void load_tile(const acn_tile_plan *plan, tile_state *s, int i, int64_t a
         s->reg[load->reg] = from;
         return;
     }
-    char *tile = s->tiles[load->reg];
+    char *tile = s->tiles[plan->slot[load->reg]];
     s->reg[load->reg] = tile;
     if (b->access == GATHER) {
         strided_copy(s->scratch, b->element_bytes, from, step, b->element_bytes, n);
@@ -358,8 +403,8 @@ static void run_tile(const acn_tile_plan *plan, tile_state *s, int64_t at, int64
         load_tile(plan, s, i, at, n);
     for (int i = 0; i < in_tiles; i++) {
         const acn_micro *m = &p->micro[i];
-        s->reg[m->d] = s->tiles[m->d];
-        run_micro(plan->kernels, m, NULL, s, s->tiles[m->d], n);
+        s->reg[m->d] = s->tiles[plan->slot[m->d]];
+        run_micro(plan->kernels, m, NULL, s, s->tiles[plan->slot[m->d]], n);
     }
     if (plan->last_in_place)
         run_micro(plan->kernels, &p->micro[in_tiles], plan->last, s,

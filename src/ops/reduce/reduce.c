@@ -181,7 +181,7 @@ uint64_t acn_reduction_workspace_bytes(const acn_reduction *r) {
 }
 
 uint32_t acn_reduction_cost_us(const acn_reduction *r) {
-    return (uint32_t)(acn_walk_count(&r->kept) * r->length / 4096);
+    return (uint32_t)(acn_walk_count(&r->kept) * r->length / 24576);
 }
 
 /* ---- running ------------------------------------------------------------------------------- */
