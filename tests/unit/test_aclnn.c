@@ -55,6 +55,38 @@ static void add_in_device_memory(void **state) {
         OK(aclrtFree(device[i]));
 }
 
+/* Outputs that stay in no cache go past it: by the last micro-op, whole (Add), after a step in
+ * tiles (alpha), and as rows of a broadcast; nothing around them is touched. */
+static void large_outputs(void **state) {
+    enum { ROWS = 1000, COLUMNS = 1531, COUNT = ROWS * COLUMNS, FIRST = 3 };
+    float *x = malloc(sizeof *x * COUNT), *y = malloc(sizeof *y * COUNT);
+    float *z = malloc(sizeof *z * (COUNT + 2 * FIRST));
+    for (int i = 0; i < COUNT; i++)
+        x[i] = (float)(i % 1009), y[i] = (float)(i % 31);
+    aclTensor *tx = TENSOR(x, ACL_FLOAT, ROWS, COLUMNS), *ty = TENSOR(y, ACL_FLOAT, ROWS, COLUMNS),
+              *tr = TENSOR(y, ACL_FLOAT, COLUMNS),
+              *tz = TENSOR(z + FIRST, ACL_FLOAT, ROWS, COLUMNS);
+    for (int way = 0; way < 4; way++) {
+        for (int i = 0; i < COUNT + 2 * FIRST; i++)
+            z[i] = -1;
+        float alpha = way & 1 ? 0.5f : 1;
+        OK(aclnnAdd(NULL, 0, add_phase_1(tx, way & 2 ? tr : ty, alpha, tz), stream));
+        OK(aclrtSynchronizeStream(stream));
+        for (int i = 0; i < COUNT; i++)
+            if (z[FIRST + i] != x[i] + alpha * y[way & 2 ? i % COLUMNS : i])
+                fail_msg("way %d: element %d is %g", way, i, (double)z[FIRST + i]);
+        for (int i = 0; i < FIRST; i++)
+            assert_true(z[i] == -1 && z[FIRST + COUNT + i] == -1);
+    }
+    OK(aclDestroyTensor(tx));
+    OK(aclDestroyTensor(ty));
+    OK(aclDestroyTensor(tr));
+    OK(aclDestroyTensor(tz));
+    free(x);
+    free(y);
+    free(z);
+}
+
 static void in_place(void **state) {
     int32_t x[4] = {1, 2, INT32_MAX, -5}, y[4] = {10, 20, 1, 40}, one = 1;
     aclTensor *tx = TENSOR(x, ACL_INT32, 4), *ty = TENSOR(y, ACL_INT32, 4);
@@ -406,6 +438,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         CLIENT_TEST(every_row_fits_its_operator),
         CLIENT_TEST(add_in_device_memory),
+        CLIENT_TEST(large_outputs),
         CLIENT_TEST(in_place),
         CLIENT_TEST(empty_tensors),
         CLIENT_TEST(a_thousand_executors_on_another_thread),
