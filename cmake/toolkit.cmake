@@ -8,10 +8,12 @@ file(GLOB ACN_TOOL_SOURCES CONFIGURE_DEPENDS
 file(GLOB ACN_SMI_SOURCES CONFIGURE_DEPENDS src/tools/npu_smi/*.c)
 add_executable(anycann ${ACN_TOOL_SOURCES})
 add_executable(npu-smi ${ACN_SMI_SOURCES} src/tools/table.c src/tools/toolkit.c)
+file(GLOB ACN_ATC_SOURCES CONFIGURE_DEPENDS src/tools/atc/*.c)
+add_executable(atc ${ACN_ATC_SOURCES} src/tools/table.c src/tools/toolkit.c)
 target_include_directories(anycann PRIVATE ${ACN_TOOLKIT}/include)
 target_link_libraries(anycann PRIVATE m)
 add_dependencies(anycann acn_headers)
-foreach(program IN ITEMS anycann npu-smi)
+foreach(program IN ITEMS anycann npu-smi atc)
     target_sources(${program} PRIVATE src/base/env.c src/base/report.c)
     target_include_directories(${program} PRIVATE src)
     target_compile_definitions(${program} PRIVATE

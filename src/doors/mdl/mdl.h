@@ -1,0 +1,16 @@
+/* mdl.h - the objects of the model interface. */
+#ifndef ACN_DOORS_MDL_MDL_H
+#define ACN_DOORS_MDL_MDL_H
+
+#include "acl/acl_mdl.h"
+#include "graph/loaded.h"
+
+/* The buffers of a dataset; ownership stays with the clients' own objects. */
+acn_status acn_dataset_buffers(const char *argument, const aclmdlDataset *dataset,
+                               acn_model_buffer **out, int *out_count);
+/* Frees what the above made. */
+void acn_dataset_release(acn_model_buffer *buffers);
+/* Writes actual shapes, which a client may ask for after a run. */
+acn_status acn_dataset_describe(aclmdlDataset *dataset, const acn_model_port *ports, int count);
+
+#endif

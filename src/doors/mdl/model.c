@@ -1,0 +1,134 @@
+/* model.c - loading, running and unloading of compiled models. */
+#include "acl/acl.h"
+#include "doors/ascendcl/args.h"
+#include "doors/mdl/mdl.h"
+#include <string.h>
+
+/* ---- loading --------------------------------------------------------------------------------- */
+
+static acn_status load_file(const char *path, const acn_load_memory *memory, uint32_t *out_id) {
+    acn_om om;
+    ACN_TRY(acn_om_open(path, &om));
+    return acn_loaded_add(&om, memory, out_id);
+}
+
+/* The client may free its memory afterwards, so the model gets its own copy of it. */
+static acn_status load_memory(const void *bytes, size_t size, const acn_load_memory *memory,
+                              uint32_t *out_id) {
+    acn_om om;
+    ACN_TRY(acn_om_read_copy("the model in memory", bytes, size, &om));
+    return acn_loaded_add(&om, memory, out_id);
+}
+
+aclError aclmdlLoadFromFile(const char *modelPath, uint32_t *modelId) {
+    ACN_REQUIRE(modelPath);
+    ACN_REQUIRE(modelId);
+    return ACN_ACL(load_file(modelPath, &(acn_load_memory){0}, modelId));
+}
+
+aclError aclmdlLoadFromMem(const void *model, size_t modelSize, uint32_t *modelId) {
+    ACN_REQUIRE(model);
+    ACN_REQUIRE(modelId);
+    return ACN_ACL(load_memory(model, modelSize, &(acn_load_memory){0}, modelId));
+}
+
+aclError aclmdlLoadFromFileWithMem(const char *modelPath, uint32_t *modelId, void *workPtr,
+                                   size_t workSize, void *weightPtr, size_t weightSize) {
+    ACN_REQUIRE(modelPath);
+    ACN_REQUIRE(modelId);
+    const acn_load_memory memory = {workPtr, weightPtr, workSize, weightSize};
+    return ACN_ACL(load_file(modelPath, &memory, modelId));
+}
+
+aclError aclmdlLoadFromMemWithMem(const void *model, size_t modelSize, uint32_t *modelId,
+                                  void *workPtr, size_t workSize, void *weightPtr,
+                                  size_t weightSize) {
+    ACN_REQUIRE(model);
+    ACN_REQUIRE(modelId);
+    const acn_load_memory memory = {workPtr, weightPtr, workSize, weightSize};
+    return ACN_ACL(load_memory(model, modelSize, &memory, modelId));
+}
+
+aclError aclmdlUnload(uint32_t modelId) { return ACN_ACL(acn_loaded_remove(modelId)); }
+
+static acn_status query(acn_om *om, size_t *work, size_t *weights) {
+    size_t work_bytes, weight_bytes;
+    acn_status status = acn_loaded_sizes(om, &work_bytes, &weight_bytes);
+    acn_om_close(om);
+    if (status != ACN_OK) return status;
+    *work = work_bytes;
+    *weights = weight_bytes;
+    return ACN_OK;
+}
+
+aclError aclmdlQuerySize(const char *fileName, size_t *workSize, size_t *weightSize) {
+    ACN_REQUIRE(fileName);
+    ACN_REQUIRE(workSize);
+    ACN_REQUIRE(weightSize);
+    acn_om om;
+    acn_status status = acn_om_open(fileName, &om);
+    if (status == ACN_OK) status = query(&om, workSize, weightSize);
+    return ACN_ACL(status);
+}
+
+aclError aclmdlQuerySizeFromMem(const void *model, size_t modelSize, size_t *workSize,
+                                size_t *weightSize) {
+    ACN_REQUIRE(model);
+    ACN_REQUIRE(workSize);
+    ACN_REQUIRE(weightSize);
+    acn_om om;
+    acn_status status = acn_om_read("the model in memory", model, modelSize, &om);
+    if (status == ACN_OK) status = query(&om, workSize, weightSize);
+    return ACN_ACL(status);
+}
+
+/* ---- running --------------------------------------------------------------------------------- */
+
+static acn_status execute(uint32_t id, const aclmdlDataset *input, aclmdlDataset *output,
+                          acn_stream *stream) {
+    acn_model_buffer *inputs = NULL, *outputs = NULL;
+    int input_count, output_count;
+    const acn_model *model;
+    acn_status status;
+    ACN_TRY(acn_loaded_find(id, &model));
+    ACN_TRY_OR(release, acn_dataset_buffers("input", input, &inputs, &input_count));
+    ACN_TRY_OR(release, acn_dataset_buffers("output", output, &outputs, &output_count));
+    ACN_TRY_OR(release, acn_loaded_execute(id, inputs, input_count, outputs, output_count, stream));
+    status = acn_dataset_describe(output, model->outputs, model->output_count);
+release:
+    acn_dataset_release(outputs);
+    acn_dataset_release(inputs);
+    acn_loaded_release(id);
+    return status;
+}
+
+aclError aclmdlExecute(uint32_t modelId, const aclmdlDataset *input, aclmdlDataset *output) {
+    return ACN_ACL(execute(modelId, input, output, NULL));
+}
+
+static acn_status execute_async(uint32_t id, const aclmdlDataset *input, aclmdlDataset *output,
+                                aclrtStream handle, acn_stream **out_stream) {
+    ACN_TRY(acn_stream_resolve(handle, out_stream));
+    return execute(id, input, output, *out_stream);
+}
+
+aclError aclmdlExecuteAsync(uint32_t modelId, const aclmdlDataset *input, aclmdlDataset *output,
+                            aclrtStream stream) {
+    acn_stream *resolved;
+    return ACN_ACL(execute_async(modelId, input, output, stream, &resolved));
+}
+
+/* The configuration only has hints for an NPU's scheduler. */
+aclError aclmdlExecuteAsyncV2(uint32_t modelId, const aclmdlDataset *input, aclmdlDataset *output,
+                              aclrtStream stream, const aclmdlExecConfigHandle *handle) {
+    acn_stream *resolved;
+    return ACN_ACL(execute_async(modelId, input, output, stream, &resolved));
+}
+
+aclError aclmdlExecuteV2(uint32_t modelId, const aclmdlDataset *input, aclmdlDataset *output,
+                         aclrtStream stream, const aclmdlExecConfigHandle *handle) {
+    acn_stream *resolved;
+    acn_status status = execute_async(modelId, input, output, stream, &resolved);
+    if (status == ACN_OK) status = acn_stream_synchronize(resolved, -1);
+    return ACN_ACL(status);
+}

@@ -1,0 +1,140 @@
+/* compile.c - lives of values, and where they lie.
+ *
+ * A value lives from the node that makes it to the last one that reads it or a view of it. Values
+ * are placed in the order of their size, the largest first, each at the lowest address where no
+ * value that lives at the same time lies: simple, and within a few percent of the best known.
+ */
+#include "graph/compile.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { ALIGNMENT = 64 };
+
+typedef struct life {
+    acn_net_value *value;
+    int first, last; /* steps */
+    uint64_t bytes, offset;
+} life;
+
+static uint64_t aligned(uint64_t bytes) { return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT; }
+
+static uint64_t bytes_of(const acn_net_value *v) {
+    return (uint64_t)acn_tensor_count(&v->tensor) * acn_dtype_bytes(v->tensor.dtype);
+}
+
+/* An output whose memory is an input's, a constant's or another output's, or which is a view, gets
+ * a copy as its last step. */
+static acn_status own_outputs(acn_net *net) {
+    for (int i = 0; i < net->output_count; i++) {
+        acn_net_value *v = net->outputs[i];
+        bool is_own = v->producer && v->base == v && acn_tensor_is_contiguous(&v->tensor);
+        for (int j = 0; j < i; j++)
+            is_own &= net->outputs[j]->base != v->base;
+        if (is_own) continue;
+        acn_node_builder b;
+        acn_node_begin(&b, net, "TensorMove", net->output_names[i]);
+        acn_node_input(&b, "x", v);
+        acn_node_output(&b, "y", v->tensor.dtype, &v->tensor);
+        ACN_TRY(acn_node_end_kept(&b, &net->outputs[i]));
+    }
+    return ACN_OK;
+}
+
+static int compare_lives(const void *a, const void *b) {
+    const life *x = a, *y = b;
+    if (x->bytes != y->bytes) return x->bytes < y->bytes ? 1 : -1;
+    return x->value->id - y->value->id;
+}
+
+/* The lowest offset at which |wanted| fits between those of |placed| that live at the same time.
+ * |placed| is sorted by offset. */
+static uint64_t find_gap(const life *placed, int count, const life *wanted) {
+    uint64_t at = 0;
+    for (int i = 0; i < count; i++) {
+        if (placed[i].last < wanted->first || placed[i].first > wanted->last) continue;
+        if (placed[i].offset >= at + aligned(wanted->bytes)) break;
+        uint64_t end = placed[i].offset + aligned(placed[i].bytes);
+        if (end > at) at = end;
+    }
+    return at;
+}
+
+static uint64_t place_lives(life *lives, int count) {
+    uint64_t total = 0;
+    life *placed = malloc((size_t)(count + 1) * sizeof *placed);
+    if (placed == NULL) return UINT64_MAX;
+    qsort(lives, (size_t)count, sizeof *lives, compare_lives);
+    for (int i = 0; i < count; i++) {
+        lives[i].offset = find_gap(placed, i, &lives[i]);
+        int at = i;
+        for (; at > 0 && placed[at - 1].offset > lives[i].offset; at--)
+            placed[at] = placed[at - 1];
+        placed[at] = lives[i];
+        uint64_t end = lives[i].offset + aligned(lives[i].bytes);
+        if (end > total) total = end;
+    }
+    free(placed);
+    return total;
+}
+
+static void collect_lives(const acn_net *net, life *lives) {
+    int step = 0;
+    for (const acn_net_node *n = net->nodes; n; n = n->next, step++)
+        for (int i = 0; i < n->call.tensor_count; i++) {
+            acn_net_value *base = n->value[i]->base;
+            life *l = &lives[base->id];
+            if (l->value == NULL) *l = (life){base, step, step, bytes_of(base), 0};
+            l->last = step;
+        }
+}
+
+static acn_status plan_work(acn_compiled *out) {
+    acn_net *net = out->net;
+    life *lives = calloc((size_t)net->value_count + 1, sizeof *lives);
+    if (lives == NULL) return acn_fail(ACN_BAD_ALLOC, "no host memory to plan memory");
+    collect_lives(net, lives);
+    int count = 0;
+    for (int i = 0; i < net->value_count; i++) {
+        acn_net_value *v = lives[i].value;
+        if (v && out->place[v->id].kind == ACN_IN_WORK) lives[count++] = lives[i];
+    }
+    out->work_bytes = place_lives(lives, count);
+    for (int i = 0; i < count; i++)
+        out->place[lives[i].value->id].offset_bytes = (int64_t)lives[i].offset;
+    free(lives);
+    if (out->work_bytes == UINT64_MAX)
+        return acn_fail(ACN_BAD_ALLOC, "no host memory to plan memory");
+    return ACN_OK;
+}
+
+/* Constants that some step reads, one after the other. */
+static void plan_weights(acn_compiled *out) {
+    for (const acn_net_node *n = out->net->nodes; n; n = n->next)
+        for (int i = 0; i < n->call.tensor_count; i++) {
+            const acn_net_value *base = n->value[i]->base;
+            acn_place *place = &out->place[base->id];
+            if (!acn_net_is_constant(base) || place->kind == ACN_IN_WEIGHTS) continue;
+            *place = (acn_place){ACN_IN_WEIGHTS, 0, (int64_t)out->weight_bytes};
+            out->weight_bytes += aligned(bytes_of(base));
+        }
+}
+
+acn_status acn_compile(acn_net *net, acn_compiled *out) {
+    ACN_TRY(own_outputs(net));
+    *out = (acn_compiled){.net = net};
+    out->place = acn_arena_alloc(&net->arena, ((size_t)net->value_count + 1) * sizeof *out->place);
+    if (out->place == NULL) return acn_fail(ACN_BAD_ALLOC, "no host memory to plan memory");
+    for (int i = 0; i < net->input_count; i++)
+        out->place[net->inputs[i]->id] = (acn_place){ACN_IN_INPUT, i, 0};
+    for (int i = 0; i < net->output_count; i++)
+        out->place[net->outputs[i]->id] = (acn_place){ACN_IN_OUTPUT, i, 0};
+    plan_weights(out);
+    return plan_work(out);
+}
+
+acn_place acn_compiled_place(const acn_compiled *compiled, const acn_net_value *value) {
+    acn_place place = compiled->place[value->base->id];
+    place.offset_bytes += value->offset_bytes;
+    return place;
+}

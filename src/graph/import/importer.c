@@ -1,0 +1,500 @@
+/* importer.c - a model's nodes, one after the other, and what their importers share. */
+#include "graph/import/importer.h"
+
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Names of values, by open addressing; a subgraph sees the names of what surrounds it. */
+typedef struct name_entry {
+    const char *name;
+    acn_net_value *value;
+} name_entry;
+
+struct acn_importer {
+    const acn_onnx_model *model;
+    const acn_onnx_options *options;
+    acn_net *net;
+    name_entry *entries;
+    size_t room, used;
+};
+
+const acn_onnx_op *acn_onnx_op_find(const char *type, const char *domain) {
+    const acn_onnx_op *found = NULL;
+    ACN_FOR_EACH(onnx_op, op) {
+        if (strcmp(op->type, type) == 0 && strcmp(op->domain ? op->domain : "", domain) == 0)
+            found = op;
+    }
+    return found;
+}
+
+/* ---- names ----------------------------------------------------------------------------------- */
+
+static size_t hash_name(const char *name) {
+    size_t hash = 14695981039346656037u;
+    for (; *name; name++)
+        hash = (hash ^ (unsigned char)*name) * 1099511628211u;
+    return hash;
+}
+
+static name_entry *entry_of(const acn_importer *im, const char *name) {
+    size_t at = hash_name(name) & (im->room - 1);
+    while (im->entries[at].name && strcmp(im->entries[at].name, name) != 0)
+        at = (at + 1) & (im->room - 1);
+    return &im->entries[at];
+}
+
+static acn_status grow_names(acn_importer *im) {
+    name_entry *old = im->entries;
+    size_t old_room = im->room;
+    im->room = old_room ? 2 * old_room : 256;
+    im->entries = calloc(im->room, sizeof *im->entries);
+    if (im->entries == NULL) {
+        im->entries = old;
+        im->room = old_room;
+        return acn_fail(ACN_BAD_ALLOC, "no host memory for the names of a model");
+    }
+    for (size_t i = 0; i < old_room; i++)
+        if (old[i].name) *entry_of(im, old[i].name) = old[i];
+    free(old);
+    return ACN_OK;
+}
+
+static acn_status bind_name(acn_importer *im, const char *name, acn_net_value *value) {
+    if (2 * (im->used + 1) > im->room) ACN_TRY(grow_names(im));
+    name_entry *entry = entry_of(im, name);
+    im->used += entry->name == NULL;
+    *entry = (name_entry){name, value};
+    return ACN_OK;
+}
+
+static acn_net_value *lookup(const acn_importer *im, const char *name) {
+    return im->room ? entry_of(im, name)->value : NULL;
+}
+
+/* ---- constants ------------------------------------------------------------------------------- */
+
+/* External data: a path below the model's folder, which must not lead out of it. */
+static acn_status map_external(acn_importer *im, const acn_onnx_tensor *t, const void **out) {
+    char path[4096];
+    const char *folder = im->options->folder ? im->options->folder : ".";
+    struct stat about;
+    int64_t count = 1;
+    for (int d = 0; d < t->rank; d++)
+        count *= t->dims[d];
+    int64_t bytes = count * (int64_t)acn_dtype_bytes(t->dtype), offset = t->location_offset;
+    if (t->location[0] == '/' || strstr(t->location, ".."))
+        return acn_fail(ACN_PARSE_FILE,
+                        "tensor \"%s\" lies in %s, which leads out of the model's folder", t->name,
+                        t->location);
+    snprintf(path, sizeof path, "%s/%s", folder, t->location);
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0 || fstat(file, &about) != 0 || offset < 0 || about.st_size - offset < bytes) {
+        if (file >= 0) close(file);
+        return acn_fail(ACN_INVALID_FILE,
+                        "tensor \"%s\" needs %lld bytes at %lld of %s, which does not have them; "
+                        "put the model's data files beside it",
+                        t->name, (long long)bytes, (long long)offset, path);
+    }
+    char *copy = acn_arena_alloc(&im->net->arena, (size_t)bytes + 1);
+    bool is_read = copy && pread(file, copy, (size_t)bytes, offset) == bytes;
+    close(file);
+    if (!is_read) return acn_fail(ACN_INVALID_FILE, "%s cannot be read", path);
+    *out = copy;
+    return ACN_OK;
+}
+
+static acn_status import_tensor(acn_importer *im, const acn_onnx_tensor *t, const char *name,
+                                acn_net_value **out) {
+    const void *data = t->data;
+    if (t->dtype == ACN_UNDEFINED)
+        return acn_fail(ACN_OP_NOT_FOUND, "tensor \"%s\" has ONNX's type %d, which no device has",
+                        name, t->type);
+    if (t->location) ACN_TRY(map_external(im, t, &data));
+    /* Views of the file may lie anywhere; operators want whole elements. */
+    size_t element = acn_dtype_bytes(t->dtype);
+    if ((uintptr_t)data % element != 0) {
+        data = acn_arena_copy(&im->net->arena, data, t->bytes);
+        if (data == NULL) return acn_fail(ACN_BAD_ALLOC, "no host memory for %zu bytes", t->bytes);
+    }
+    return acn_net_constant(im->net, name, t->dtype, t->rank, t->dims, data, out);
+}
+
+/* ---- what importers share -------------------------------------------------------------------- */
+
+int64_t acn_onnx_int(const acn_onnx_call *c, const char *name, int64_t fallback) {
+    const acn_onnx_attr *a = acn_onnx_attr_find(c->node, name);
+    return a ? a->i : fallback;
+}
+
+double acn_onnx_float(const acn_onnx_call *c, const char *name, double fallback) {
+    const acn_onnx_attr *a = acn_onnx_attr_find(c->node, name);
+    return a ? (double)a->f : fallback;
+}
+
+const char *acn_onnx_text(const acn_onnx_call *c, const char *name, const char *fallback) {
+    const acn_onnx_attr *a = acn_onnx_attr_find(c->node, name);
+    return a ? a->text : fallback;
+}
+
+const int64_t *acn_onnx_ints(const acn_onnx_call *c, const char *name, int *out_count) {
+    const acn_onnx_attr *a = acn_onnx_attr_find(c->node, name);
+    *out_count = a ? a->count : 0;
+    return a ? a->ints : NULL;
+}
+
+acn_status acn_onnx_bad(const acn_onnx_call *c, const char *format, ...) {
+    char what[384];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(what, sizeof what, format, arguments);
+    va_end(arguments);
+    return acn_fail(ACN_INVALID_ARGUMENT, "node \"%s\" (%s): %s", c->node->name, c->node->type,
+                    what);
+}
+
+acn_status acn_onnx_constant_ints(const acn_onnx_call *c, int input, int most, int64_t *out,
+                                  int *out_count) {
+    const acn_net_value *v = input < c->in_count ? c->in[input] : NULL;
+    *out_count = 0;
+    if (v == NULL) return ACN_OK;
+    int64_t count = acn_tensor_count(&v->tensor);
+    if (!acn_net_is_constant(v))
+        return acn_onnx_bad(c, "input %d (%s) must be a constant or follow from the inputs' shapes",
+                            input, v->name);
+    if (count > most) return acn_onnx_bad(c, "input %d has %lld numbers", input, (long long)count);
+    for (int64_t i = 0; i < count; i++)
+        out[i] = acn_load_value(acn_tensor_at(&v->tensor, i), v->tensor.dtype).i;
+    *out_count = (int)count;
+    return ACN_OK;
+}
+
+acn_status acn_onnx_constant_float(const acn_onnx_call *c, int input, double fallback,
+                                   double *out) {
+    const acn_net_value *v = input < c->in_count ? c->in[input] : NULL;
+    *out = fallback;
+    if (v == NULL || acn_tensor_count(&v->tensor) == 0) return ACN_OK;
+    if (!acn_net_is_constant(v) || acn_tensor_count(&v->tensor) != 1)
+        return acn_onnx_bad(c, "input %d (%s) must be one constant number", input, v->name);
+    acn_value number = acn_load_value(v->tensor.data, v->tensor.dtype);
+    *out = acn_dtype_is_float(v->tensor.dtype) ? number.f : (double)number.i;
+    return ACN_OK;
+}
+
+acn_status acn_onnx_axis(const acn_onnx_call *c, int64_t axis, int rank, int *out) {
+    if (axis < -rank || axis >= rank)
+        return acn_onnx_bad(c, "axis %lld does not exist in %d dimensions", (long long)axis, rank);
+    *out = (int)(axis < 0 ? axis + rank : axis);
+    return ACN_OK;
+}
+
+acn_status acn_onnx_axes(const acn_onnx_call *c, int input, int rank, int *out_axes,
+                         int *out_count) {
+    int64_t numbers[ACN_MAX_DIMS];
+    int count;
+    const int64_t *axes = acn_onnx_ints(c, "axes", &count);
+    if (axes == NULL) {
+        ACN_TRY(acn_onnx_constant_ints(c, input, ACN_MAX_DIMS, numbers, &count));
+        axes = numbers;
+    }
+    if (count > ACN_MAX_DIMS) return acn_onnx_bad(c, "there are %d axes", count);
+    for (int i = 0; i < count; i++)
+        ACN_TRY(acn_onnx_axis(c, axes[i], rank, &out_axes[i]));
+    *out_count = count;
+    return ACN_OK;
+}
+
+void acn_onnx_begin(acn_onnx_call *c, acn_node_builder *b, const char *op) {
+    acn_node_begin(b, c->net, op, c->node->name[0] ? c->node->name : c->node->outputs.items[0]);
+}
+
+acn_status acn_onnx_unary(acn_onnx_call *c, const char *op, acn_net_value *x, acn_net_value **out) {
+    acn_node_builder b;
+    acn_onnx_begin(c, &b, op);
+    const acn_op *definition = acn_op_find(op);
+    if (definition == NULL) return acn_node_end(&b, out);
+    acn_node_input(&b, definition->in[0].name, x);
+    acn_node_output(&b, definition->out[0].name, x->tensor.dtype, NULL);
+    return acn_node_end(&b, out);
+}
+
+acn_status acn_onnx_binary(acn_onnx_call *c, const char *op, acn_net_value *a, acn_net_value *x,
+                           acn_net_value **out) {
+    acn_node_builder b;
+    acn_onnx_begin(c, &b, op);
+    acn_node_input(&b, "x1", a);
+    acn_node_input(&b, "x2", x);
+    acn_node_output(&b, "y", a->tensor.dtype, NULL);
+    return acn_node_end(&b, out);
+}
+
+acn_status acn_onnx_cast(acn_onnx_call *c, acn_net_value *x, acn_dtype to, acn_net_value **out) {
+    acn_node_builder b;
+    *out = x;
+    if (x->tensor.dtype == to) return ACN_OK;
+    acn_onnx_begin(c, &b, "Cast");
+    acn_node_input(&b, "x", x);
+    acn_node_int(&b, "dst_type", to);
+    acn_node_output(&b, "y", to, NULL);
+    return acn_node_end(&b, out);
+}
+
+acn_status acn_onnx_number(acn_onnx_call *c, double value, acn_dtype dtype, acn_net_value **out) {
+    void *data = acn_arena_alloc(&c->net->arena, 16);
+    if (data == NULL) return acn_fail(ACN_BAD_ALLOC, "no host memory for a constant");
+    acn_store_value(data, dtype, (acn_value){.f = value, .i = (int64_t)value});
+    return acn_net_constant(c->net, c->node->name, dtype, 0, NULL, data, out);
+}
+
+acn_status acn_onnx_contiguous(acn_onnx_call *c, acn_net_value *of, acn_net_value **out) {
+    *out = of;
+    if (acn_tensor_is_contiguous(&of->tensor)) return ACN_OK;
+    acn_node_builder b;
+    acn_onnx_begin(c, &b, "TensorMove");
+    acn_node_input(&b, "x", of);
+    acn_node_output(&b, "y", of->tensor.dtype, &of->tensor);
+    return acn_node_end(&b, out);
+}
+
+acn_status acn_onnx_reshape(acn_onnx_call *c, acn_net_value *of, int rank, const int64_t *dims,
+                            acn_net_value **out) {
+    acn_tensor shape;
+    ACN_TRY(acn_onnx_contiguous(c, of, &of));
+    acn_tensor_init(&shape, NULL, of->tensor.dtype, rank, dims);
+    if (acn_tensor_count(&shape) != acn_tensor_count(&of->tensor))
+        return acn_onnx_bad(c, "%lld elements do not fit %lld",
+                            (long long)acn_tensor_count(&of->tensor),
+                            (long long)acn_tensor_count(&shape));
+    return acn_net_view(c->net, c->node->outputs.items[0], of, &shape, out);
+}
+
+/* ---- nodes ----------------------------------------------------------------------------------- */
+
+static acn_status import_row(acn_onnx_call *c, const acn_onnx_row *row) {
+    acn_node_builder b;
+    char word[32];
+    int i = 0;
+    if (c->in_count == 0 || c->in[0] == NULL) return acn_onnx_bad(c, "its first input is missing");
+    acn_onnx_begin(c, &b, row->op);
+    for (const char *at = row->inputs; *at; i++) {
+        size_t n = strcspn(at, " ");
+        snprintf(word, sizeof word, "%.*s", (int)n, at);
+        if (i < c->in_count) acn_node_input(&b, word, c->in[i]);
+        at += n + (at[n] == ' ');
+    }
+    if (c->in_count > i) return acn_onnx_bad(c, "it has %d inputs, not %d", c->in_count, i);
+    acn_dtype dtype = row->dtype == ACN_UNDEFINED ? c->in[0]->tensor.dtype : row->dtype;
+    acn_node_output(&b, row->output, dtype, NULL);
+    return acn_node_end(&b, c->out);
+}
+
+static acn_status import_node(acn_importer *im, const acn_onnx_node *node) {
+    acn_onnx_call c = {.importer = im,
+                       .net = im->net,
+                       .node = node,
+                       .opset = acn_onnx_version(im->model, node->domain),
+                       .in_count = node->inputs.count,
+                       .out_count = node->outputs.count};
+    if (c.in_count > ACN_ONNX_MAX_TENSORS || c.out_count > ACN_ONNX_MAX_TENSORS)
+        return acn_onnx_bad(&c, "more than %d tensors", ACN_ONNX_MAX_TENSORS);
+    for (int i = 0; i < c.in_count; i++) {
+        const char *name = node->inputs.items[i];
+        c.in[i] = name[0] ? lookup(im, name) : NULL;
+        if (name[0] && !c.in[i])
+            return acn_onnx_bad(&c,
+                                "input \"%s\" is made by no node before it; the nodes are in the "
+                                "wrong order or form a cycle",
+                                name);
+    }
+    while (c.in_count > 0 && c.in[c.in_count - 1] == NULL)
+        c.in_count--;
+    const acn_onnx_op *op = acn_onnx_op_find(node->type, node->domain);
+    ACN_TRY(op->row ? import_row(&c, op->row) : op->import(&c));
+    for (int i = 0; i < c.out_count; i++) {
+        const char *name = node->outputs.items[i];
+        if (!name[0]) continue;
+        if (!c.out[i]) return acn_onnx_bad(&c, "output \"%s\" is not made here", name);
+        ACN_TRY(bind_name(im, name, c.out[i]));
+    }
+    return ACN_OK;
+}
+
+/* ---- which operators a model uses ------------------------------------------------------------ */
+
+enum { MAX_USES = 512 };
+
+typedef struct use_list {
+    acn_onnx_use use[MAX_USES];
+    int count;
+} use_list;
+
+static void note_node(use_list *list, const acn_onnx_node *node);
+
+static void note_graph(use_list *list, const acn_onnx_graph *graph) {
+    for (int i = 0; i < graph->node_count; i++)
+        note_node(list, &graph->nodes[i]);
+}
+
+static void note_node(use_list *list, const acn_onnx_node *node) {
+    int i = 0;
+    while (i < list->count && (strcmp(list->use[i].type, node->type) != 0 ||
+                               strcmp(list->use[i].domain, node->domain) != 0))
+        i++;
+    if (i == list->count && i < MAX_USES)
+        list->use[list->count++] =
+            (acn_onnx_use){.type = node->type,
+                           .domain = node->domain,
+                           .first_node = node->name,
+                           .is_supported = acn_onnx_op_find(node->type, node->domain) != NULL};
+    if (i < MAX_USES) list->use[i].count++;
+    for (int a = 0; a < node->attr_count; a++)
+        if (node->attrs[a].graph) note_graph(list, node->attrs[a].graph);
+}
+
+static int compare_uses(const void *a, const void *b) {
+    return strcmp(((const acn_onnx_use *)a)->type, ((const acn_onnx_use *)b)->type);
+}
+
+acn_status acn_onnx_uses(const acn_onnx_model *model,
+                         void (*visit)(void *context, const acn_onnx_use *use), void *context) {
+    use_list *list = calloc(1, sizeof *list);
+    if (list == NULL) return acn_fail(ACN_BAD_ALLOC, "no host memory to list operators");
+    note_graph(list, &model->graph);
+    qsort(list->use, (size_t)list->count, sizeof *list->use, compare_uses);
+    for (int i = 0; i < list->count; i++)
+        visit(context, &list->use[i]);
+    free(list);
+    return ACN_OK;
+}
+
+typedef struct missing_text {
+    char text[512];
+    size_t length;
+    int count;
+} missing_text;
+
+static void note_missing(void *context, const acn_onnx_use *use) {
+    missing_text *m = context;
+    if (use->is_supported) return;
+    size_t room = sizeof m->text - m->length;
+    int n = snprintf(m->text + m->length, room, "%s%s%s%s (%d, first node \"%s\")",
+                     m->count++ ? ", " : "", use->domain, use->domain[0] ? "." : "", use->type,
+                     use->count, use->first_node);
+    if (n > 0) m->length += (size_t)n < room ? (size_t)n : room - 1;
+}
+
+static acn_status check_operators(const acn_onnx_model *model) {
+    missing_text m = {.text = ""};
+    ACN_TRY(acn_onnx_uses(model, note_missing, &m));
+    if (m.count == 0) return ACN_OK;
+    return acn_fail(ACN_OP_NOT_FOUND, "%d operators of the model are not supported: %s", m.count,
+                    m.text);
+}
+
+/* ---- the model ------------------------------------------------------------------------------- */
+
+static const acn_onnx_shape *shape_given(const acn_importer *im, const char *name) {
+    for (int i = 0; i < im->options->shape_count; i++)
+        if (strcmp(im->options->shapes[i].name, name) == 0) return &im->options->shapes[i];
+    return NULL;
+}
+
+static acn_status import_input(acn_importer *im, const acn_onnx_value *v) {
+    const acn_onnx_shape *given = shape_given(im, v->name);
+    int rank = given ? given->rank : v->rank;
+    const int64_t *dims = given ? given->dims : v->dims;
+    acn_net_value *value;
+    if (!v->is_tensor || v->dtype == ACN_UNDEFINED)
+        return acn_fail(ACN_OP_NOT_FOUND, "input \"%s\" is no tensor of a type that a device has",
+                        v->name);
+    for (int d = 0; d < rank; d++) {
+        bool fits =
+            !given || v->rank < 0 || v->rank != rank || v->dims[d] < 0 || v->dims[d] == dims[d];
+        if (dims[d] < 0 || !fits || (given && v->rank >= 0 && v->rank != rank))
+            return acn_fail(ACN_INVALID_ARGUMENT,
+                            "input \"%s\": dimension %d is %lld; give its shape, as the model has "
+                            "it, by --input_shape=\"%s:n,c,h,w\"",
+                            v->name, d, (long long)dims[d], v->name);
+    }
+    if (rank < 0)
+        return acn_fail(ACN_INVALID_ARGUMENT,
+                        "input \"%s\" has no shape; give it by --input_shape=\"%s:n,c,h,w\"",
+                        v->name, v->name);
+    ACN_TRY(acn_net_new_value(im->net, v->name, v->dtype, rank, dims, &value));
+    im->net->inputs[im->net->input_count++] = value;
+    return bind_name(im, v->name, value);
+}
+
+static acn_status import_outputs(acn_importer *im, const acn_onnx_graph *graph) {
+    acn_net *net = im->net;
+    net->outputs = acn_arena_alloc(&net->arena, ((size_t)graph->output_count + 1) * sizeof(void *));
+    net->output_names =
+        acn_arena_alloc(&net->arena, ((size_t)graph->output_count + 1) * sizeof(void *));
+    if (!net->outputs || !net->output_names) return acn_fail(ACN_BAD_ALLOC, "no host memory");
+    for (int i = 0; i < graph->output_count; i++) {
+        const char *name = graph->outputs[i].name;
+        acn_net_value *value = lookup(im, name);
+        if (!value) return acn_fail(ACN_PARSE_FILE, "no node makes output \"%s\"", name);
+        const char *copy = acn_arena_copy(&net->arena, name, strlen(name) + 1);
+        if (!copy) return acn_fail(ACN_BAD_ALLOC, "no host memory");
+        net->outputs[i] = value;
+        net->output_names[i] = copy;
+    }
+    net->output_count = graph->output_count;
+    return ACN_OK;
+}
+
+static acn_status import_graph(acn_importer *im, const acn_onnx_graph *graph) {
+    acn_net_value *value;
+    im->net->inputs =
+        acn_arena_alloc(&im->net->arena, ((size_t)graph->input_count + 1) * sizeof(void *));
+    if (im->net->inputs == NULL) return acn_fail(ACN_BAD_ALLOC, "no host memory");
+    for (int i = 0; i < graph->initializer_count; i++) {
+        const acn_onnx_tensor *t = &graph->initializers[i];
+        ACN_TRY(import_tensor(im, t, t->name, &value));
+        ACN_TRY(bind_name(im, t->name, value));
+    }
+    for (int i = 0; i < graph->input_count; i++) /* old models list initializers here as well */
+        if (!lookup(im, graph->inputs[i].name)) ACN_TRY(import_input(im, &graph->inputs[i]));
+    for (int i = 0; i < graph->node_count; i++)
+        ACN_TRY(import_node(im, &graph->nodes[i]));
+    return import_outputs(im, graph);
+}
+
+acn_status acn_onnx_import(const acn_onnx_model *model, const acn_onnx_options *options,
+                           acn_net **out) {
+    acn_importer im = {.model = model, .options = options};
+    ACN_TRY(check_operators(model));
+    ACN_TRY(acn_net_create(model->graph.name, &im.net));
+    acn_status status = import_graph(&im, &model->graph);
+    free(im.entries);
+    if (status != ACN_OK) {
+        acn_net_destroy(im.net);
+        return status;
+    }
+    *out = im.net;
+    return ACN_OK;
+}
+
+static acn_status constant(acn_onnx_call *c) {
+    const acn_onnx_attr *a = c->node->attr_count ? &c->node->attrs[0] : NULL;
+    int64_t count = a ? a->count : 0;
+    const char *name = c->node->outputs.items[0];
+    if (a && a->kind == ACN_ONNX_TENSOR && a->tensor)
+        return import_tensor(c->importer, a->tensor, name, c->out);
+    if (a && a->kind == ACN_ONNX_FLOAT)
+        return acn_net_constant(c->net, name, ACN_F32, 0, NULL, &a->f, c->out);
+    if (a && a->kind == ACN_ONNX_INT)
+        return acn_net_constant(c->net, name, ACN_I64, 0, NULL, &a->i, c->out);
+    if (a && a->kind == ACN_ONNX_FLOATS)
+        return acn_net_constant(c->net, name, ACN_F32, 1, &count, a->floats, c->out);
+    if (a && a->kind == ACN_ONNX_INTS)
+        return acn_net_constant(c->net, name, ACN_I64, 1, &count, a->ints, c->out);
+    return acn_onnx_bad(c, "it holds texts or a sparse tensor, which no device has");
+}
+ACN_ONNX(constant) = {.type = "Constant", .import = constant};

@@ -1,0 +1,84 @@
+/* importer.h - how an ONNX operator is imported. Private to this folder.
+ *
+ * An operator that is one of ours under another name is a row of onnx_rows.c. Others are functions
+ * in a file of their family, which ends in
+ *
+ *     ACN_ONNX(reshape) = {.type = "Reshape", .import = reshape};
+ */
+#ifndef ACN_GRAPH_IMPORT_IMPORTER_H
+#define ACN_GRAPH_IMPORT_IMPORTER_H
+
+#include "base/registry.h"
+#include "graph/import/onnx.h"
+
+enum { ACN_ONNX_MAX_TENSORS = 60 };
+
+typedef struct acn_importer acn_importer;
+
+/* One node on its way. */
+typedef struct acn_onnx_call {
+    acn_importer *importer;
+    acn_net *net;
+    const acn_onnx_node *node;
+    int64_t opset; /* version of the node's domain */
+    int in_count, out_count;
+    acn_net_value *in[ACN_ONNX_MAX_TENSORS]; /* NULL: absent */
+    acn_net_value *out[ACN_ONNX_MAX_TENSORS];
+} acn_onnx_call;
+
+typedef struct acn_onnx_row {
+    const char *type;   /* ONNX's */
+    const char *op;     /* ours */
+    const char *inputs; /* our slots for its inputs, in order */
+    const char *output; /* our slot */
+    acn_dtype dtype;    /* of the output; ACN_UNDEFINED: the first input's */
+} acn_onnx_row;
+
+typedef struct acn_onnx_op {
+    const char *type;
+    const char *domain; /* NULL: ONNX's own */
+    acn_status (*import)(acn_onnx_call *c);
+    const acn_onnx_row *row; /* instead of |import| */
+} acn_onnx_op;
+
+ACN_REGISTRY(onnx_op);
+#define ACN_ONNX(id) ACN_REGISTER(onnx_op, id)
+
+const acn_onnx_op *acn_onnx_op_find(const char *type, const char *domain);
+
+/* Attributes of the node, with what ONNX says when they are absent. */
+int64_t acn_onnx_int(const acn_onnx_call *c, const char *name, int64_t fallback);
+double acn_onnx_float(const acn_onnx_call *c, const char *name, double fallback);
+const char *acn_onnx_text(const acn_onnx_call *c, const char *name, const char *fallback);
+/* The list, or NULL with *out_count 0. */
+const int64_t *acn_onnx_ints(const acn_onnx_call *c, const char *name, int *out_count);
+/* Fails naming the node: "node N (Conv): ...". */
+acn_status acn_onnx_bad(const acn_onnx_call *c, const char *format, ...)
+    __attribute__((format(printf, 2, 3), cold));
+
+/* Numbers of an input that must be constant; at most |most|. */
+acn_status acn_onnx_constant_ints(const acn_onnx_call *c, int input, int most, int64_t *out,
+                                  int *out_count);
+acn_status acn_onnx_constant_float(const acn_onnx_call *c, int input, double fallback, double *out);
+/* 0 <= axis < rank. */
+acn_status acn_onnx_axis(const acn_onnx_call *c, int64_t axis, int rank, int *out);
+/* Axes given as input |input| (when the opset has them there) or as attribute "axes". A count of 0:
+ * none were given. */
+acn_status acn_onnx_axes(const acn_onnx_call *c, int input, int rank, int *out_axes,
+                         int *out_count);
+
+/* Starts building |op| under the node's name. */
+void acn_onnx_begin(acn_onnx_call *c, acn_node_builder *b, const char *op);
+/* A view of |of| with another shape and the same elements; copies first when strides forbid it. */
+acn_status acn_onnx_reshape(acn_onnx_call *c, acn_net_value *of, int rank, const int64_t *dims,
+                            acn_net_value **out);
+acn_status acn_onnx_contiguous(acn_onnx_call *c, acn_net_value *of, acn_net_value **out);
+/* One operator with one or two inputs and one output of the first one's type. */
+acn_status acn_onnx_unary(acn_onnx_call *c, const char *op, acn_net_value *x, acn_net_value **out);
+acn_status acn_onnx_binary(acn_onnx_call *c, const char *op, acn_net_value *a, acn_net_value *b,
+                           acn_net_value **out);
+acn_status acn_onnx_cast(acn_onnx_call *c, acn_net_value *x, acn_dtype to, acn_net_value **out);
+/* A 0-d constant of |dtype|. */
+acn_status acn_onnx_number(acn_onnx_call *c, double value, acn_dtype dtype, acn_net_value **out);
+
+#endif

@@ -1,0 +1,41 @@
+/* onnx.h - from an ONNX model to a network of operator calls.
+ *
+ * Import runs the model once on shapes: each node becomes a call whose infer gives the outputs'
+ * shapes, so that shape arithmetic and everything else that depends on constants is gone when the
+ * network is done. All inputs therefore need known shapes.
+ */
+#ifndef ACN_GRAPH_IMPORT_ONNX_H
+#define ACN_GRAPH_IMPORT_ONNX_H
+
+#include "graph/import/onnx_model.h"
+#include "graph/net.h"
+
+/* What the user says of an input; the model may leave dimensions open. */
+typedef struct acn_onnx_shape {
+    const char *name;
+    int rank;
+    int64_t dims[ACN_MAX_DIMS];
+} acn_onnx_shape;
+
+typedef struct acn_onnx_options {
+    const char *folder; /* of the model's file, for external data; NULL: the working directory */
+    const acn_onnx_shape *shapes;
+    int shape_count;
+} acn_onnx_options;
+
+/* ACN_OP_NOT_FOUND lists all operators that are missing, each with the nodes that use it. The model
+ * must stay as long as the network, whose constants lie in it. */
+acn_status acn_onnx_import(const acn_onnx_model *model, const acn_onnx_options *options,
+                           acn_net **out);
+
+typedef struct acn_onnx_use {
+    const char *type, *domain;
+    const char *first_node;
+    int count;
+    bool is_supported;
+} acn_onnx_use;
+/* Calls |visit| for each operator that the model uses, in subgraphs as well; by name. */
+acn_status acn_onnx_uses(const acn_onnx_model *model,
+                         void (*visit)(void *context, const acn_onnx_use *use), void *context);
+
+#endif

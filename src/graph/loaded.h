@@ -1,0 +1,39 @@
+/* loaded.h - models that a process has loaded, by the numbers that clients know them by.
+ *
+ * A loaded model stays until it is unloaded and its last queued run is through. Its work memory is
+ * the client's, or device memory of its own.
+ */
+#ifndef ACN_GRAPH_LOADED_H
+#define ACN_GRAPH_LOADED_H
+
+#include "graph/om/om.h"
+#include "runtime/stream.h"
+
+/* Memory that the client gives; NULL: the model allocates it itself. */
+typedef struct acn_load_memory {
+    void *work, *weights;
+    size_t work_bytes, weight_bytes;
+} acn_load_memory;
+
+/* Takes |om| over, also when it fails. */
+acn_status acn_loaded_add(acn_om *om, const acn_load_memory *memory, uint32_t *out_id);
+acn_status acn_loaded_remove(uint32_t id);
+/* The model stays valid until acn_loaded_release. */
+acn_status acn_loaded_find(uint32_t id, const acn_model **out);
+void acn_loaded_release(uint32_t id);
+
+/* Memory that loading a file takes. */
+acn_status acn_loaded_sizes(const acn_om *om, size_t *out_work_bytes, size_t *out_weight_bytes);
+
+typedef struct acn_model_buffer {
+    void *data;
+    size_t bytes;
+} acn_model_buffer;
+
+/* Queues a run on |stream|; NULL runs here and now. The buffers' list is copied; their memory must
+ * stay. */
+acn_status acn_loaded_execute(uint32_t id, const acn_model_buffer *inputs, int input_count,
+                              const acn_model_buffer *outputs, int output_count,
+                              acn_stream *stream);
+
+#endif

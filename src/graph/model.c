@@ -1,0 +1,74 @@
+/* model.c - see model.h. */
+#include "graph/model.h"
+
+#include <string.h>
+
+static void set_addresses(acn_model_step *step, char *const *bases, void *const *inputs,
+                          void *const *outputs) {
+    for (int t = 0; t < step->call.tensor_count; t++) {
+        const acn_place *p = &step->place[t];
+        char *base = p->kind == ACN_IN_INPUT    ? inputs[p->index]
+                     : p->kind == ACN_IN_OUTPUT ? outputs[p->index]
+                                                : bases[p->kind];
+        step->call.tensors[t].data = base + p->offset_bytes;
+    }
+}
+
+/* Plans are made before there is memory. Calls are checked for overlap all the same, so tensors get
+ * addresses that lie to each other as the later ones will; nobody follows them. */
+static void invent_addresses(const acn_model *model, char **bases, void **inputs, void **outputs) {
+    uintptr_t next = (uintptr_t)1 << 40;
+    const uintptr_t gap = 1 << 20;
+    bases[ACN_IN_WORK] = (char *)next;
+    bases[ACN_IN_WEIGHTS] = (char *)(next += model->work_bytes / gap * gap + gap);
+    next += model->weight_bytes / gap * gap + gap;
+    for (int i = 0; i < model->input_count; i++) {
+        inputs[i] = (void *)next;
+        next += model->inputs[i].bytes / gap * gap + gap;
+    }
+    for (int i = 0; i < model->output_count; i++) {
+        outputs[i] = (void *)next;
+        next += model->outputs[i].bytes / gap * gap + gap;
+    }
+}
+
+acn_status acn_model_prepare(acn_model *model) {
+    char *bases[ACN_PLACES];
+    size_t ports = (size_t)(model->input_count + model->output_count) + 1;
+    void **inputs = acn_arena_alloc(&model->arena, ports * sizeof *inputs);
+    if (inputs == NULL) return acn_fail(ACN_BAD_ALLOC, "no host memory for a model");
+    void **outputs = inputs + model->input_count;
+    invent_addresses(model, bases, inputs, outputs);
+    for (int i = 0; i < model->step_count; i++) {
+        acn_model_step *step = &model->steps[i];
+        set_addresses(step, bases, inputs, outputs);
+        ACN_TRY(acn_call_prepare(&step->call));
+        uint64_t bytes = step->call.plan->workspace_bytes;
+        if (bytes > model->scratch_bytes) model->scratch_bytes = bytes;
+    }
+    return ACN_OK;
+}
+
+acn_status acn_model_run(acn_model *model, char *work, void *const *inputs, void *const *outputs) {
+    char *bases[ACN_PLACES] = {
+        [ACN_IN_WORK] = work, [ACN_IN_WEIGHTS] = (char *)(uintptr_t)model->weights};
+    char *scratch = work + model->work_bytes;
+    acn_status status = ACN_OK;
+    pthread_mutex_lock(&model->mutex);
+    for (int i = 0; i < model->step_count && status == ACN_OK; i++) {
+        acn_model_step *step = &model->steps[i];
+        set_addresses(step, bases, inputs, outputs);
+        status = acn_call_run(&step->call, scratch);
+    }
+    pthread_mutex_unlock(&model->mutex);
+    return status;
+}
+
+void acn_model_destroy(acn_model *model) {
+    if (model == NULL) return;
+    for (int i = 0; i < model->step_count; i++)
+        acn_call_release(&model->steps[i].call);
+    pthread_mutex_destroy(&model->mutex);
+    acn_arena arena = model->arena;
+    acn_arena_release(&arena);
+}

@@ -1,0 +1,61 @@
+/* model.h - a network that is ready to run: calls in order, and where each tensor lies.
+ *
+ * All memory is planned once. Tensors lie in one of four places: the work memory, which values
+ * share when their lives do not overlap; the weights; an input; an output. A run writes addresses
+ * into calls whose plans were made when the model was, and runs them one after the other.
+ */
+#ifndef ACN_GRAPH_MODEL_H
+#define ACN_GRAPH_MODEL_H
+
+#include "base/arena.h"
+#include "ops/op.h"
+#include <pthread.h>
+
+typedef enum acn_place_kind {
+    ACN_IN_WORK,
+    ACN_IN_WEIGHTS,
+    ACN_IN_INPUT,
+    ACN_IN_OUTPUT,
+    ACN_PLACES
+} acn_place_kind;
+
+typedef struct acn_place {
+    uint8_t kind;
+    int32_t index; /* of an input or output */
+    int64_t offset_bytes;
+} acn_place;
+
+/* An input or output as a client sees it: contiguous. */
+typedef struct acn_model_port {
+    const char *name;
+    acn_dtype dtype;
+    int rank;
+    int64_t dims[ACN_MAX_DIMS];
+    uint64_t bytes;
+} acn_model_port;
+
+typedef struct acn_model_step {
+    const char *name; /* the node's */
+    acn_call call;
+    acn_place *place; /* of each tensor */
+} acn_model_step;
+
+typedef struct acn_model {
+    const char *name;
+    acn_model_port *inputs, *outputs;
+    int input_count, output_count, step_count;
+    acn_model_step *steps;
+    /* Work memory: |work_bytes| of tensors, then |scratch_bytes| that operators may use. */
+    uint64_t work_bytes, scratch_bytes, weight_bytes;
+    const char *weights; /* not the model's own */
+    acn_arena arena;
+    pthread_mutex_t mutex; /* one run at a time: calls hold addresses */
+} acn_model;
+
+/* Makes every call's plan. */
+acn_status acn_model_prepare(acn_model *model);
+/* Runs everything on this thread. |work| has work_bytes + scratch_bytes. */
+acn_status acn_model_run(acn_model *model, char *work, void *const *inputs, void *const *outputs);
+void acn_model_destroy(acn_model *model);
+
+#endif

@@ -1,0 +1,211 @@
+/* container.c - header, partition table and partitions of a .om. */
+#include "graph/om/om.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { HEADER_BYTES = 256, TABLE_HEAD_BYTES = 8, TABLE_ROW_BYTES = 24, ALIGNMENT = 64 };
+enum { WRITTEN = 4 }; /* partitions of a file that we write */
+static const uint32_t magic = 0x444f4d49, version = 0x20000000;
+
+/* ---- writing --------------------------------------------------------------------------------- */
+
+static void put(uint8_t *at, uint64_t value, int bytes) {
+    for (int i = 0; i < bytes; i++)
+        at[i] = (uint8_t)(value >> (8 * i));
+}
+
+static uint64_t get(const uint8_t *at, int bytes) {
+    uint64_t value = 0;
+    for (int i = 0; i < bytes; i++)
+        value |= (uint64_t)at[i] << (8 * i);
+    return value;
+}
+
+static void make_header(uint8_t *header, const acn_net *net, uint64_t length) {
+    memset(header, 0, HEADER_BYTES);
+    put(header, magic, 4);
+    put(header + 4, HEADER_BYTES, 4);
+    put(header + 8, version, 4);
+    snprintf((char *)header + 84, 32, "%s", net->name);
+    put(header + 156, 1, 4); /* one model */
+    put(header + 184, length, 8);
+}
+
+static acn_status failed_write(const char *path) {
+    return acn_fail(ACN_INVALID_FILE, "%s cannot be written (%s)", path, strerror(errno));
+}
+
+/* The weights as they lie in the file. */
+static acn_status make_weights(const acn_compiled *compiled, char **out) {
+    char *image = calloc(1, compiled->weight_bytes + 1);
+    if (image == NULL)
+        return acn_fail(ACN_BAD_ALLOC, "no host memory for %llu bytes of weights",
+                        (unsigned long long)compiled->weight_bytes);
+    for (const acn_net_value *v = compiled->net->values; v; v = v->next) {
+        const acn_place *place = &compiled->place[v->id];
+        if (v->base != v || !acn_net_is_constant(v) || place->kind != ACN_IN_WEIGHTS) continue;
+        memcpy(image + place->offset_bytes, v->tensor.data,
+               (size_t)acn_tensor_count(&v->tensor) * acn_dtype_bytes(v->tensor.dtype));
+    }
+    *out = image;
+    return ACN_OK;
+}
+
+typedef struct part {
+    uint32_t type;
+    const void *bytes;
+    uint64_t size;
+} part;
+
+static bool write_parts(FILE *file, const acn_net *net, const part *parts, int count) {
+    static const uint8_t zeros[ALIGNMENT];
+    uint8_t head[HEADER_BYTES], table[TABLE_HEAD_BYTES + WRITTEN * TABLE_ROW_BYTES] = {0};
+    uint64_t table_bytes = TABLE_HEAD_BYTES + (uint64_t)count * TABLE_ROW_BYTES, at = 0;
+    put(table, (uint64_t)count, 4);
+    for (int i = 0; i < count; i++) { /* offsets count from the table's end */
+        at = (HEADER_BYTES + table_bytes + at + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT -
+             HEADER_BYTES - table_bytes;
+        put(table + TABLE_HEAD_BYTES + i * TABLE_ROW_BYTES, parts[i].type, 4);
+        put(table + TABLE_HEAD_BYTES + i * TABLE_ROW_BYTES + 8, at, 8);
+        put(table + TABLE_HEAD_BYTES + i * TABLE_ROW_BYTES + 16, parts[i].size, 8);
+        at += parts[i].size;
+    }
+    make_header(head, net, table_bytes + at);
+    bool is_good =
+        fwrite(head, sizeof head, 1, file) == 1 && fwrite(table, (size_t)table_bytes, 1, file) == 1;
+    uint64_t written = HEADER_BYTES + table_bytes;
+    for (int i = 0; i < count && is_good; i++) {
+        size_t gap = (size_t)(-written % ALIGNMENT);
+        is_good = fwrite(zeros, 1, gap, file) == gap &&
+                  fwrite(parts[i].bytes, 1, parts[i].size, file) == parts[i].size;
+        written += gap + parts[i].size;
+    }
+    return is_good;
+}
+
+/* Into a file beside it, which then takes its place: nobody ever sees half a model. */
+static acn_status write_file(const char *path, const acn_net *net, const part *parts, int count) {
+    char temporary[4096];
+    if (snprintf(temporary, sizeof temporary, "%s.%ld", path, (long)getpid()) >=
+        (int)sizeof temporary)
+        return acn_fail(ACN_INVALID_ARGUMENT, "the path %.64s... is too long", path);
+    FILE *file = fopen(temporary, "we");
+    if (file == NULL) return failed_write(path);
+    bool is_good = write_parts(file, net, parts, count);
+    int cause = errno;
+    if (fclose(file) != 0 && is_good) is_good = false, cause = errno;
+    if (is_good && rename(temporary, path) == 0) return ACN_OK;
+    if (is_good) cause = errno;
+    unlink(temporary);
+    errno = cause;
+    return failed_write(path);
+}
+
+acn_status acn_om_write(const char *path, const acn_compiled *compiled, const acn_om_facts *facts) {
+    acn_wire_out definition = {0}, plan = {0}, ports = {0};
+    char *weights = NULL;
+    acn_status status;
+    ACN_TRY_OR(release, make_weights(compiled, &weights));
+    acn_om_put_model_def(&definition, compiled, facts);
+    acn_om_put_plan(&plan, compiled);
+    acn_om_put_ports(&ports, compiled->net);
+    if (definition.has_failed || plan.has_failed || ports.has_failed) {
+        status = acn_fail(ACN_BAD_ALLOC, "no host memory to write %s", path);
+        goto release;
+    }
+    /* The plan's first bytes are a place for the checksums. */
+    uint64_t sums[2] = {
+        acn_om_checksum(plan.bytes + ACN_OM_PLAN_HEAD_BYTES, plan.size - ACN_OM_PLAN_HEAD_BYTES),
+        acn_om_checksum(weights, compiled->weight_bytes)};
+    memcpy(plan.bytes + 8, sums, sizeof sums);
+    const part parts[WRITTEN] = {
+        {ACN_OM_PORTS, ports.bytes, ports.size},
+        {ACN_OM_MODEL_DEF, definition.bytes, definition.size},
+        {ACN_OM_WEIGHTS, weights, compiled->weight_bytes},
+        {ACN_OM_PLAN, plan.bytes, plan.size},
+    };
+    status = write_file(path, compiled->net, parts, WRITTEN);
+release:
+    acn_wire_release(&definition);
+    acn_wire_release(&plan);
+    acn_wire_release(&ports);
+    free(weights);
+    return status;
+}
+
+/* ---- reading --------------------------------------------------------------------------------- */
+
+static acn_status broken(const acn_om *om, const char *what) {
+    return acn_fail(ACN_PARSE_FILE, "%s is no whole .om file: %s", om->name, what);
+}
+
+static acn_status read_table(acn_om *om) {
+    const uint8_t *table = om->bytes + HEADER_BYTES;
+    uint64_t room = om->size - HEADER_BYTES, count = room >= TABLE_HEAD_BYTES ? get(table, 4) : 0;
+    uint64_t table_bytes = TABLE_HEAD_BYTES + count * TABLE_ROW_BYTES;
+    if (count == 0 || count > ACN_OM_PARTITIONS || table_bytes > room)
+        return broken(om, "its table of partitions is damaged");
+    for (uint64_t i = 0; i < count; i++) {
+        const uint8_t *row = table + TABLE_HEAD_BYTES + i * TABLE_ROW_BYTES;
+        uint64_t type = get(row, 4), offset = get(row + 8, 8), size = get(row + 16, 8);
+        if (offset > room - table_bytes || size > room - table_bytes - offset)
+            return broken(om, "a partition ends behind the file's end");
+        if (type >= ACN_OM_PARTITIONS) continue;
+        om->partition[type].bytes = table + table_bytes + offset;
+        om->partition[type].size = size;
+    }
+    if (om->partition[ACN_OM_MODEL_DEF].bytes == NULL) return broken(om, "it describes no model");
+    return ACN_OK;
+}
+
+acn_status acn_om_read(const char *name, const void *bytes, size_t size, acn_om *out) {
+    *out = (acn_om){.name = name, .bytes = bytes, .size = size};
+    if (size < HEADER_BYTES || get(out->bytes, 4) != magic)
+        return broken(out, "it does not begin as one");
+    if (get(out->bytes + 184, 8) == 0)
+        return broken(out, "it was made by an old converter; convert the source model again");
+    return read_table(out);
+}
+
+acn_status acn_om_open(const char *path, acn_om *out) {
+    struct stat about;
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    bool is_file = file >= 0 && fstat(file, &about) == 0 && S_ISREG(about.st_mode);
+    size_t size = is_file ? (size_t)about.st_size : 0;
+    void *bytes = size ? mmap(NULL, size, PROT_READ, MAP_PRIVATE, file, 0) : MAP_FAILED;
+    int cause = file < 0 ? errno : EINVAL;
+    if (file >= 0) close(file);
+    if (bytes == MAP_FAILED)
+        return acn_fail(ACN_INVALID_FILE, "%s cannot be opened (%s); give a readable .om file",
+                        path, strerror(cause));
+    acn_status status = acn_om_read(path, bytes, size, out);
+    if (status != ACN_OK) {
+        munmap(bytes, size);
+        return status;
+    }
+    out->mapping = bytes;
+    return ACN_OK;
+}
+
+acn_status acn_om_read_copy(const char *name, const void *bytes, size_t size, acn_om *out) {
+    acn_om checked;
+    ACN_TRY(acn_om_read(name, bytes, size, &checked));
+    void *copy = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (copy == MAP_FAILED) return acn_fail(ACN_BAD_ALLOC, "no host memory for %zu bytes", size);
+    memcpy(copy, bytes, size);
+    ACN_TRY(acn_om_read(name, copy, size, out));
+    out->mapping = copy;
+    return ACN_OK;
+}
+
+void acn_om_close(acn_om *om) {
+    if (om->mapping != NULL) munmap(om->mapping, om->size);
+    *om = (acn_om){0};
+}

@@ -1,0 +1,317 @@
+/* definition.c - the parts of a .om that others read: the graph as ge.proto.ModelDef, and the list
+ * of inputs and outputs. */
+#include "graph/om/om.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { FORMAT_ND = 2 };
+
+/* Fields of ge_ir.proto. */
+enum {
+    MODEL_NAME = 1,
+    MODEL_VERSION = 2,
+    MODEL_GRAPH = 7,
+    MODEL_ATTR = 11,
+    GRAPH_NAME = 1,
+    GRAPH_INPUT = 4,
+    GRAPH_OUTPUT = 5,
+    GRAPH_OP = 6,
+    OP_NAME = 1,
+    OP_TYPE = 2,
+    OP_INPUT = 5,
+    OP_ATTR = 10,
+    OP_ID = 21,
+    OP_INPUT_NAME = 23,
+    OP_SRC_NAME = 24,
+    OP_SRC_INDEX = 25,
+    OP_INPUT_DESC = 33,
+    OP_OUTPUT_DESC = 34,
+    DESC_NAME = 1,
+    DESC_DTYPE = 2,
+    DESC_SHAPE = 3,
+    DESC_LAYOUT = 4,
+    DESC_SIZE = 10,
+    DESC_WEIGHT_SIZE = 11,
+    DESC_DATA_OFFSET = 18,
+    SHAPE_DIM = 1,
+    TENSOR_DESC = 1,
+    KEY = 1,
+    VALUE = 2,
+    ATTR_LIST = 1,
+    ATTR_TEXT = 2,
+    ATTR_INT = 3,
+    ATTR_FLOAT = 4,
+    ATTR_BOOL = 5,
+    ATTR_TENSOR = 12,
+    LIST_INT = 3,
+    LIST_KIND = 20,
+    LIST_OF_INTS = 2
+};
+
+/* The protocol's numbers differ from aclDataType's. */
+static uint64_t proto_dtype(acn_dtype dtype) {
+    static const uint8_t numbers[ACN_DTYPE_COUNT] = {
+        [ACN_F32] = 1,   [ACN_F16] = 2,  [ACN_I8] = 3,   [ACN_U8] = 4,    [ACN_I16] = 5,
+        [ACN_U16] = 6,   [ACN_I32] = 7,  [ACN_I64] = 8,  [ACN_U32] = 9,   [ACN_U64] = 10,
+        [ACN_BOOL] = 11, [ACN_F64] = 12, [ACN_C64] = 16, [ACN_C128] = 17, [ACN_BF16] = 27,
+    };
+    return dtype >= 0 ? numbers[dtype] : 0;
+}
+
+/* ---- attributes: entries of a map ------------------------------------------------------------ */
+
+typedef struct entry {
+    size_t outer, inner;
+} entry;
+
+static entry begin_attr(acn_wire_out *out, uint32_t field, const char *key) {
+    entry e = {.outer = acn_wire_begin(out, field)};
+    acn_wire_put_text(out, KEY, key);
+    e.inner = acn_wire_begin(out, VALUE);
+    return e;
+}
+
+static void end_attr(acn_wire_out *out, entry e) {
+    acn_wire_end(out, e.inner);
+    acn_wire_end(out, e.outer);
+}
+
+static void put_text_attr(acn_wire_out *out, uint32_t field, const char *key, const char *value) {
+    entry e = begin_attr(out, field, key);
+    acn_wire_put_text(out, ATTR_TEXT, value);
+    end_attr(out, e);
+}
+
+static void put_int_attr(acn_wire_out *out, uint32_t field, const char *key, int64_t value) {
+    entry e = begin_attr(out, field, key);
+    acn_wire_put_number(out, ATTR_INT, (uint64_t)value);
+    end_attr(out, e);
+}
+
+static void put_attr(acn_wire_out *out, const acn_attr_param *param, const acn_attr_value *v) {
+    entry e = begin_attr(out, OP_ATTR, param->name);
+    size_t list;
+    switch (param->kind) {
+    case ACN_ATTR_FLOAT:
+        acn_wire_put_f32(out, ATTR_FLOAT, (float)v->f);
+        break;
+    case ACN_ATTR_SCALAR:
+        acn_wire_put_f32(out, ATTR_FLOAT, (float)acn_scalar_f64(&v->scalar));
+        break;
+    case ACN_ATTR_BOOL:
+        acn_wire_put_number(out, ATTR_BOOL, v->i != 0);
+        break;
+    case ACN_ATTR_STRING:
+        acn_wire_put_text(out, ATTR_TEXT, v->text);
+        break;
+    case ACN_ATTR_INTS:
+        list = acn_wire_begin(out, ATTR_LIST);
+        acn_wire_put_numbers(out, LIST_INT, v->items, (size_t)v->count);
+        acn_wire_put_number(out, LIST_KIND, LIST_OF_INTS);
+        acn_wire_end(out, list);
+        break;
+    default:
+        acn_wire_put_number(out, ATTR_INT, (uint64_t)v->i);
+    }
+    end_attr(out, e);
+}
+
+/* ---- operators ------------------------------------------------------------------------------- */
+
+static void put_desc_fields(acn_wire_out *out, const char *name, const acn_tensor *t) {
+    acn_wire_put_text(out, DESC_NAME, name);
+    acn_wire_put_number(out, DESC_DTYPE, proto_dtype(t->dtype));
+    size_t shape = acn_wire_begin(out, DESC_SHAPE);
+    acn_wire_put_numbers(out, SHAPE_DIM, t->dims, (size_t)t->rank);
+    acn_wire_end(out, shape);
+    acn_wire_put_text(out, DESC_LAYOUT, "ND");
+    acn_wire_put_number(out, DESC_SIZE, (uint64_t)acn_tensor_count(t) * acn_dtype_bytes(t->dtype));
+}
+
+static void put_desc(acn_wire_out *out, uint32_t field, const char *name, const acn_tensor *t) {
+    size_t begun = acn_wire_begin(out, field);
+    put_desc_fields(out, name, t);
+    acn_wire_end(out, begun);
+}
+
+/* The operator that makes a value, as edges name it, and which of its outputs it is. */
+static const char *source_name(const acn_net_value *v, char *room, size_t bytes) {
+    if (v->base->producer) return v->base->producer->name;
+    snprintf(room, bytes, acn_net_is_constant(v->base) ? "%s_const_%d" : "%s", v->base->name,
+             v->base->id);
+    return room;
+}
+
+static int source_index(const acn_net_value *v) {
+    const acn_net_node *n = v->base->producer;
+    int index = 0;
+    for (int i = 0; n && i < n->call.tensor_count && n->value[i] != v->base; i++)
+        index += n->value[i]->producer == n && n->value[i]->base == n->value[i];
+    return index;
+}
+
+static void put_edge(acn_wire_out *out, uint32_t field, const acn_net_value *v) {
+    char room[512], edge[600];
+    snprintf(edge, sizeof edge, "%s:%d", source_name(v, room, sizeof room), source_index(v));
+    acn_wire_put_text(out, field, edge);
+}
+
+static void put_data(acn_wire_out *out, const acn_net_value *v, int index, int64_t id) {
+    size_t op = acn_wire_begin(out, GRAPH_OP);
+    acn_wire_put_text(out, OP_NAME, v->name);
+    acn_wire_put_text(out, OP_TYPE, "Data");
+    put_int_attr(out, OP_ATTR, "index", index);
+    acn_wire_put_number(out, OP_ID, (uint64_t)id);
+    put_desc(out, OP_INPUT_DESC, "x", &v->tensor);
+    put_desc(out, OP_OUTPUT_DESC, "y", &v->tensor);
+    acn_wire_end(out, op);
+}
+
+/* The data stays in the weights' partition. */
+static void put_constant(acn_wire_out *out, const acn_compiled *compiled, const acn_net_value *v,
+                         int64_t id) {
+    char room[512];
+    uint64_t bytes = (uint64_t)acn_tensor_count(&v->tensor) * acn_dtype_bytes(v->tensor.dtype);
+    size_t op = acn_wire_begin(out, GRAPH_OP);
+    acn_wire_put_text(out, OP_NAME, source_name(v, room, sizeof room));
+    acn_wire_put_text(out, OP_TYPE, "Const");
+    entry e = begin_attr(out, OP_ATTR, "value");
+    size_t tensor = acn_wire_begin(out, ATTR_TENSOR), desc = acn_wire_begin(out, TENSOR_DESC);
+    put_desc_fields(out, v->name, &v->tensor);
+    acn_wire_put_number(out, DESC_WEIGHT_SIZE, bytes);
+    acn_wire_put_number(out, DESC_DATA_OFFSET, (uint64_t)compiled->place[v->id].offset_bytes);
+    acn_wire_end(out, desc);
+    acn_wire_end(out, tensor);
+    end_attr(out, e);
+    acn_wire_put_number(out, OP_ID, (uint64_t)id);
+    put_desc(out, OP_OUTPUT_DESC, "y", &v->tensor);
+    acn_wire_end(out, op);
+}
+
+static const char *slot_name(const acn_net_node *n, int tensor) {
+    const acn_call *c = &n->call;
+    for (int s = 0; s < ACN_MAX_INPUTS && c->op->in[s].name; s++)
+        if (tensor >= c->in_first[s] && tensor < c->in_first[s] + c->in_count[s])
+            return c->op->in[s].name;
+    for (int s = 0; s < ACN_MAX_OUTPUTS && c->op->out[s].name; s++)
+        if (tensor >= c->out_first[s] && tensor < c->out_first[s] + c->out_count[s])
+            return c->op->out[s].name;
+    return "";
+}
+
+static bool is_output(const acn_net_node *n, int tensor) {
+    return n->value[tensor]->producer == n && n->value[tensor]->base == n->value[tensor];
+}
+
+static void put_node(acn_wire_out *out, const acn_net_node *n, int64_t id) {
+    const acn_call *c = &n->call;
+    size_t op = acn_wire_begin(out, GRAPH_OP);
+    acn_wire_put_text(out, OP_NAME, n->name);
+    acn_wire_put_text(out, OP_TYPE, c->op->name);
+    for (int i = 0; i < c->tensor_count; i++)
+        if (!is_output(n, i)) put_edge(out, OP_INPUT, n->value[i]);
+    for (int s = 0; s < ACN_MAX_ATTRS && c->op->attr[s].name; s++)
+        if (c->attr[s].is_present) put_attr(out, &c->op->attr[s], &c->attr[s]);
+    acn_wire_put_number(out, OP_ID, (uint64_t)id);
+    for (int i = 0; i < c->tensor_count; i++)
+        if (!is_output(n, i)) acn_wire_put_text(out, OP_INPUT_NAME, slot_name(n, i));
+    for (int i = 0; i < c->tensor_count; i++)
+        put_desc(out, is_output(n, i) ? OP_OUTPUT_DESC : OP_INPUT_DESC, slot_name(n, i),
+                 &n->value[i]->tensor);
+    acn_wire_end(out, op);
+}
+
+static void put_outputs(acn_wire_out *out, const acn_net *net, int64_t id) {
+    size_t op = acn_wire_begin(out, GRAPH_OP);
+    char room[512];
+    acn_wire_put_text(out, OP_NAME, "Node_Output");
+    acn_wire_put_text(out, OP_TYPE, "NetOutput");
+    for (int i = 0; i < net->output_count; i++)
+        put_edge(out, OP_INPUT, net->outputs[i]);
+    acn_wire_put_number(out, OP_ID, (uint64_t)id);
+    for (int i = 0; i < net->output_count; i++)
+        acn_wire_put_text(out, OP_SRC_NAME, source_name(net->outputs[i], room, sizeof room));
+    for (int i = 0; i < net->output_count; i++)
+        acn_wire_put_number(out, OP_SRC_INDEX, (uint64_t)source_index(net->outputs[i]));
+    for (int i = 0; i < net->output_count; i++)
+        put_desc(out, OP_INPUT_DESC, net->output_names[i], &net->outputs[i]->tensor);
+    acn_wire_end(out, op);
+}
+
+void acn_om_put_model_def(acn_wire_out *out, const acn_compiled *compiled,
+                          const acn_om_facts *facts) {
+    const acn_net *net = compiled->net;
+    int64_t id = 0;
+    acn_wire_put_text(out, MODEL_NAME, net->name);
+    acn_wire_put_number(out, MODEL_VERSION, 1);
+    size_t graph = acn_wire_begin(out, MODEL_GRAPH);
+    acn_wire_put_text(out, GRAPH_NAME, net->name);
+    for (int i = 0; i < net->input_count; i++)
+        put_edge(out, GRAPH_INPUT, net->inputs[i]);
+    for (int i = 0; i < net->output_count; i++)
+        put_edge(out, GRAPH_OUTPUT, net->outputs[i]);
+    for (int i = 0; i < net->input_count; i++)
+        put_data(out, net->inputs[i], i, id++);
+    for (const acn_net_value *v = net->values; v; v = v->next)
+        if (v->base == v && acn_net_is_constant(v) && compiled->place[v->id].kind == ACN_IN_WEIGHTS)
+            put_constant(out, compiled, v, id++);
+    for (const acn_net_node *n = net->nodes; n; n = n->next)
+        put_node(out, n, id++);
+    put_outputs(out, net, id);
+    acn_wire_end(out, graph);
+    put_text_attr(out, MODEL_ATTR, "atc_version", facts->cann_version);
+    put_text_attr(out, MODEL_ATTR, "opp_version", facts->cann_version);
+    put_text_attr(out, MODEL_ATTR, "atc_cmdline", facts->command);
+    put_text_attr(out, MODEL_ATTR, "soc_version", facts->soc);
+    put_int_attr(out, MODEL_ATTR, "framework_type", facts->framework);
+    put_int_attr(out, MODEL_ATTR, "memory_size", (int64_t)compiled->work_bytes);
+    put_int_attr(out, MODEL_ATTR, "weight_size", (int64_t)compiled->weight_bytes);
+    put_int_attr(out, MODEL_ATTR, "stream_num", 1);
+    put_int_attr(out, MODEL_ATTR, "event_num", 0);
+}
+
+/* ---- inputs and outputs: {type, length, value} -------------------------------------------------
+ */
+
+static void put_little(acn_wire_out *out, uint64_t value, int bytes) {
+    uint8_t raw[8];
+    for (int i = 0; i < bytes; i++)
+        raw[i] = (uint8_t)(value >> (8 * i));
+    acn_wire_put_raw(out, raw, (size_t)bytes);
+}
+
+static void put_port(acn_wire_out *out, const char *name, const acn_tensor *t) {
+    put_little(out, (uint64_t)acn_tensor_count(t) * acn_dtype_bytes(t->dtype), 8);
+    put_little(out, FORMAT_ND, 4);
+    put_little(out, (uint64_t)t->dtype, 4);
+    put_little(out, strlen(name), 4);
+    put_little(out, (uint64_t)t->rank * 8, 4);
+    put_little(out, (uint64_t)t->rank * 8, 4);
+    put_little(out, 0, 4); /* no ranges */
+    acn_wire_put_raw(out, name, strlen(name));
+    for (int twice = 0; twice < 2; twice++)
+        for (int d = 0; d < t->rank; d++)
+            put_little(out, (uint64_t)t->dims[d], 8);
+}
+
+static void put_block(acn_wire_out *out, uint32_t type, const acn_wire_out *value) {
+    put_little(out, type, 4);
+    put_little(out, value->size, 4);
+    acn_wire_put_raw(out, value->bytes, value->size);
+    out->has_failed |= value->has_failed;
+}
+
+void acn_om_put_ports(acn_wire_out *out, const acn_net *net) {
+    acn_wire_out inputs = {0}, outputs = {0};
+    put_little(&inputs, (uint64_t)net->input_count, 4);
+    for (int i = 0; i < net->input_count; i++)
+        put_port(&inputs, net->inputs[i]->name, &net->inputs[i]->tensor);
+    put_little(&outputs, (uint64_t)net->output_count, 4);
+    for (int i = 0; i < net->output_count; i++)
+        put_port(&outputs, net->output_names[i], &net->outputs[i]->tensor);
+    put_block(out, 0, &inputs);
+    put_block(out, 1, &outputs);
+    acn_wire_release(&inputs);
+    acn_wire_release(&outputs);
+}

@@ -1,0 +1,198 @@
+"""ONNX models through atc and aclmdl, beside ONNX's own results and ONNX Runtime's."""
+
+import collections
+import json
+import random
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+from running import succeeded
+
+CLIENT = Path(__file__).with_name("onnx") / "client.py"
+LIGHT = Path(onnx.__file__).parent / "backend" / "test" / "data" / "light"
+NODE_TESTS_PASSING = 450  # of 1,884; what is missing is listed by the operators' names
+
+
+def atc(toolkit, *words):
+    return toolkit.execute(toolkit.home / "bin" / "atc", *words)
+
+
+def convert(toolkit, model, folder, *words):
+    done = atc(
+        toolkit,
+        f"--model={model}",
+        "--framework=5",
+        f"--output={folder / 'out'}",
+        "--soc_version=Ascend910B1",
+        *words,
+    )
+    return done, folder / "out.om"
+
+
+def small_model(folder):
+    draw = np.random.default_rng(0)
+
+    def weights(name, *shape):
+        return numpy_helper.from_array(draw.normal(size=shape).astype(np.float32), name)
+
+    nodes = [
+        helper.make_node("Conv", ["x", "w", "b"], ["c"], name="conv", pads=[1, 1, 1, 1]),
+        helper.make_node("BatchNormalization", ["c", "k", "o", "m", "v"], ["n"], name="bn"),
+        helper.make_node("Relu", ["n"], ["r"], name="relu"),
+        helper.make_node("MaxPool", ["r"], ["p"], name="pool", kernel_shape=[2, 2], strides=[2, 2]),
+        helper.make_node("Shape", ["p"], ["s"], name="shape"),
+        helper.make_node("Slice", ["s", "zero", "one"], ["batch"], name="slice"),
+        helper.make_node("Concat", ["batch", "rest"], ["to"], name="concat", axis=0),
+        helper.make_node("Reshape", ["p", "to"], ["f"], name="reshape"),
+        helper.make_node("Gemm", ["f", "g", "h"], ["y"], name="gemm", transB=1),
+        helper.make_node("Softmax", ["y"], ["z"], name="softmax"),
+    ]
+    numbers = [numpy_helper.from_array(np.array([v]), n) for n, v in (("zero", 0), ("one", 1))]
+    numbers.append(numpy_helper.from_array(np.array([-1]), "rest"))
+    variance = numpy_helper.from_array(np.ones(4, np.float32), "v")
+    parameters = [weights("w", 4, 3, 3, 3), weights("b", 4), weights("k", 4), weights("o", 4)]
+    parameters += [weights("m", 4), variance, weights("g", 5, 64), weights("h", 5), *numbers]
+    image = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 3, 8, 8])
+    result = helper.make_tensor_value_info("z", TensorProto.FLOAT, None)
+    graph = helper.make_graph(nodes, "small", [image], [result], parameters)
+    path = folder / "small.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]), path)
+    return path
+
+
+RUN = """
+import sys
+import numpy as np
+sys.path.insert(0, {client!r})
+from client import Device
+feeds = np.load({feeds!r})
+results = Device({toolkit!r}).run({model!r}, [feeds[name] for name in feeds])
+np.savez({results!r}, *results)
+"""
+
+
+def run(toolkit, model, folder, feeds):
+    np.savez(folder / "feeds.npz", **feeds)
+    code = RUN.format(
+        client=str(CLIENT.parent),
+        feeds=str(folder / "feeds.npz"),
+        toolkit=str(toolkit.home),
+        model=str(model),
+        results=str(folder / "results.npz"),
+    )
+    succeeded(toolkit.python(code))
+    with np.load(folder / "results.npz") as results:
+        return [results[name] for name in results]
+
+
+def same_as_onnxruntime(toolkit, path, model, folder):
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    draw = np.random.default_rng(1)
+    feeds = {
+        i.name: draw.normal(size=[d if isinstance(d, int) else 2 for d in i.shape]).astype(
+            np.float32
+        )
+        for i in session.get_inputs()
+    }
+    for got, want in zip(run(toolkit, model, folder, feeds), session.run(None, feeds), strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-5)
+
+
+def test_a_small_network_and_what_atc_prints(toolkit, tmp_path):
+    path = small_model(tmp_path)
+    done, model = convert(toolkit, path, tmp_path, "--input_shape=x:2,3,8,8")
+    assert done.returncode == 0 and done.stdout.splitlines() == [
+        "ATC start working now, please wait for a moment.",
+        "...",
+        "ATC run success, welcome to the next use.",
+    ]
+    same_as_onnxruntime(toolkit, path, model, tmp_path)
+    shown = succeeded(atc(toolkit, "--mode=6", f"--om={model}"))
+    assert "resource info: memory_size[" in shown and "Display Model Info end" in shown
+
+
+@pytest.mark.parametrize("name", ["squeezenet", "shufflenet", "densenet121", "resnet50"])
+def test_light_models_agree_with_onnxruntime(toolkit, tmp_path, name):
+    path = LIGHT / f"light_{name}.onnx"
+    done, model = convert(toolkit, path, tmp_path)
+    assert done.returncode == 0, done.stdout
+    same_as_onnxruntime(toolkit, path, model, tmp_path)
+
+
+def test_onnx_node_tests(toolkit):
+    done = toolkit.anycann("run", "python3", "-W", "ignore", CLIENT, toolkit.home, timeout=900)
+    rows = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    counts = collections.Counter(row["status"] for row in rows)
+    wrong = [f"{row['test']}: {row['reason']}" for row in rows if row["status"] == "WRONG"]
+    assert done.returncode == 0 and sum(counts.values()) > 1800, done.stderr[-2000:]
+    assert not wrong, "\n".join(wrong)
+    assert counts["PASS"] >= NODE_TESTS_PASSING, counts
+
+
+MISTAKES = [
+    (["--framework=5"], "E10007"),
+    (["--model=M", "--framework=3"], "E10001"),
+    (["--model=M", "--framework=5", "--output=O"], "E10054"),
+    (["--model=M", "--framework=5", "--output=O/", "--soc_version=Ascend910B1"], "E10022"),
+    (["--model=M", "--framework=5", "--output=O", "--soc_version=Intel"], "E10001"),
+    (["--nonsense=1"], "E10041"),
+    (["--model=M", "--framework=5", "--dynamic_batch_size=1,2"], "not supported yet"),
+]
+
+
+@pytest.mark.parametrize("words,expected", MISTAKES)
+def test_mistakes_in_options_are_told(toolkit, tmp_path, words, expected):
+    model = small_model(tmp_path)
+    words = [w.replace("=M", f"={model}").replace("=O", f"={tmp_path}/o") for w in words]
+    done = atc(toolkit, *words)
+    assert done.returncode == 255
+    assert "ATC run failed, Please check the detail log" in done.stdout
+    assert expected in done.stdout
+    assert not list(tmp_path.glob("*.om*"))
+
+
+def test_open_shapes_and_missing_operators_are_told(toolkit, tmp_path):
+    done, model = convert(toolkit, small_model(tmp_path), tmp_path)
+    assert done.returncode == 255 and '--input_shape="x:n,c,h,w"' in done.stdout
+    nodes = [
+        helper.make_node("Nonsense", ["x"], ["y"], name="first"),
+        helper.make_node("Rubbish", ["y"], ["z"], name="second"),
+    ]
+    value = [helper.make_tensor_value_info(n, TensorProto.FLOAT, [1]) for n in "xz"]
+    graph = helper.make_graph(nodes, "g", value[:1], value[1:])
+    onnx.save(helper.make_model(graph), tmp_path / "bad.onnx")
+    done, model = convert(toolkit, tmp_path / "bad.onnx", tmp_path)
+    assert 'Nonsense (1, first node "first"), Rubbish' in done.stdout
+    assert not model.exists()
+    listed = toolkit.anycann("ops", "--model", tmp_path / "bad.onnx", "--json")
+    assert listed.returncode == 1
+    assert [row["supported"] for row in json.loads(listed.stdout)] == ["missing", "missing"]
+
+
+def test_damaged_files_are_refused(toolkit, tmp_path):
+    """Bytes that are cut off, changed or repeated: an error, never a crash or a hang."""
+    path = small_model(tmp_path)
+    done, model = convert(toolkit, path, tmp_path, "--input_shape=x:2,3,8,8")
+    assert done.returncode == 0
+    draw = random.Random(3)
+    for kind, original in (("onnx", path.read_bytes()), ("om", model.read_bytes())):
+        for index in range(12):
+            damaged = bytearray(original)
+            if index % 3 == 0:
+                del damaged[draw.randrange(len(damaged)) :]
+            else:
+                for _ in range(index):
+                    damaged[draw.randrange(len(damaged))] = draw.randrange(256)
+            bad = tmp_path / f"bad.{kind}"
+            bad.write_bytes(damaged)
+            if kind == "onnx":
+                done, _ = convert(toolkit, bad, tmp_path, "--input_shape=x:2,3,8,8")
+            else:
+                done = atc(toolkit, "--mode=6", f"--om={bad}")
+            assert done.returncode in (0, 255), (kind, index, done.returncode, done.stderr)
