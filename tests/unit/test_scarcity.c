@@ -138,7 +138,7 @@ static int queue_that_grows(void) {
     int code, closed;
     sem_init(&gate.open, 0, 0);
     code = closed = aclrtLaunchHostFunc(stream, client_gate_wait, &gate);
-    for (int i = 0; i < 100; i++)
+    for (int i = 0; i < 40; i++)
         FIRST(aclrtLaunchHostFunc(stream, do_nothing, NULL));
     sem_post(&gate.open);
     FIRST(aclrtSynchronizeStream(stream));
@@ -521,6 +521,9 @@ static bool is_right(int code, const char **out_text) {
     return is_code && strcmp(*out_text, "no text") != 0;
 }
 
+/* Slow builds leave out most of the later requests. */
+static int after(int n) { return n + (n < 8 ? 1 : UNIT_EVERY(6)); }
+
 enum { MET = 0, NOTHING_LEFT = 10, WRONG = 20 };
 
 static int in_child(const scenario *s, int n) {
@@ -546,7 +549,7 @@ static int in_child(const scenario *s, int n) {
 /* From a fresh process: first uses fail, too. */
 static void in_fresh_processes(void **state) {
     const scenario *s = *state;
-    for (int n = 1; n < MOST_REQUESTS; n++) {
+    for (int n = 1; n < MOST_REQUESTS; n = after(n)) {
         int status = 0;
         fflush(NULL);
         pid_t child = fork();
@@ -585,9 +588,9 @@ static void nothing_stays(void **state) {
     const scenario *s = *state;
     bool was_met = true;
     assert_int_equal(s->run(), 0);
-    for (int n = 1; was_met; n++) {
+    for (int n = 1; was_met; n = after(n)) {
         int attempts = 1;
-        if (n == MOST_REQUESTS) fail_msg("%s asks for more than %d times", s->name, n);
+        if (n >= MOST_REQUESTS) fail_msg("%s asks for more than %d times", s->name, n);
         while (blocks_that_stay(s, n, &was_met) > 0)
             if (++attempts > ATTEMPTS) fail_msg("%s, request %d: blocks stay", s->name, n);
     }
