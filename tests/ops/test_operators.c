@@ -11,7 +11,7 @@
 #include "compare.h"
 #include "ops/kernels/kernels.h"
 
-enum { LARGE = 100000, MAX_OPERATORS = 2048 };
+enum { LARGE = 100000 / UNIT_EVERY(20), MAX_OPERATORS = 2048 };
 
 static acn_dtypes passed[MAX_OPERATORS]; /* by operator: types in which a case ran */
 
@@ -57,7 +57,7 @@ static void check_level(report *r, const test_case *c, const variant *v, const s
 static void check_levels(report *r, const test_case *c, const variant *v, const subject *want) {
     const acn_kernels *const *levels;
     int count = acn_kernels_levels(&levels);
-    for (int i = (count - 1) % UNIT_EVERY(2); i < count; i += UNIT_EVERY(2)) { /* with the best */
+    for (int i = UNIT_EVERY(2) > 1 ? count - 1 : 0; i < count; i++) { /* or the best alone */
         acn_kernels_select(levels[i]->isa);
         check_level(r, c, v, want);
     }
@@ -120,9 +120,12 @@ static void check_case(report *r, const test_case *c, acn_dtypes *out_types) {
     acn_dtypes types = case_types(r->op, c);
     for (int dtype = 0; dtype < ACN_DTYPE_COUNT; dtype++) {
         if (!ACN_HAS(types, dtype)) continue;
+        bool is_first = (types & (ACN_T(dtype) - 1)) == 0;
+        if (UNIT_EVERY(2) > 1 && !is_first && case_elements(c) > LARGE) continue;
         int failures = r->failures;
         for (size_t i = 0; i < COUNT_OF(variants); i++) {
             bool may_be_special = c->tolerance == ELEMENTWISE || c->tolerance == COMPOUND;
+            if (UNIT_EVERY(2) > 1) may_be_special = false; /* values change no address */
             if (variants[i].values == SPECIAL && !may_be_special) continue;
             if (i > 0 && case_elements(c) > LARGE) continue;
             variant v = variants[i];
