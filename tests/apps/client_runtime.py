@@ -200,6 +200,7 @@ def data_loader():
 
 
 def expandable_segments():
+    assert torch.ones(3).pin_memory().is_pinned()  # reads the settings before a device is set
     many = [torch.full((1 << 20,), float(i), device="npu") for i in range(20)]
     assert all(x[5].item() == i for i, x in enumerate(many))
     assert all(segment["is_expandable"] for segment in npu.memory_snapshot())

@@ -6,14 +6,14 @@
 #include "runtime/context.h"
 #include "runtime/guard.h"
 
+/* Addresses are the process's: torch_npu reserves some to see whether it can, before it has set a
+ * device. */
 static acn_status reserve(void **out, size_t bytes, size_t alignment, uint64_t flags) {
-    acn_context *context;
     if (bytes == 0) return acn_fail(ACN_INVALID_ARGUMENT, "size is 0; expected at least one byte");
     if (alignment != 0 || flags > 1)
         return acn_fail(ACN_PARAM_INVALID,
                         "alignment is %zu and flags %llu; expected 0, and 0 or 1 (large pages)",
                         alignment, (unsigned long long)flags);
-    ACN_TRY(acn_context_current(&context));
     return acn_virtual_reserve(bytes, out);
 }
 
