@@ -35,6 +35,26 @@ def positive(generator, shape):
     return torch.rand(shape, generator=generator) * 0.9 + 0.05
 
 
+def swiglu(x):
+    if x.is_npu:
+        return torch_npu.npu_swiglu(x)
+    a, b = x.chunk(2, -1)
+    return F.silu(a) * b
+
+
+def rms_norm(x, w):
+    if x.is_npu:
+        return torch_npu.npu_rms_norm(x, w, 1e-6)[0]
+    return F.rms_norm(x, w.shape, w, 1e-6)
+
+
+def add_rms_norm(a, b, w):
+    if a.is_npu:
+        y, _, total = torch_npu.npu_add_rms_norm(a, b, w, 1e-6)
+        return y, total
+    return F.rms_norm(a + b, w.shape, w, 1e-6), a + b
+
+
 def gelu_tanh(x):
     if x.is_npu:
         return torch_npu.npu_gelu(x, approximate="tanh")
@@ -55,6 +75,13 @@ def activations():
     Case("celu_alpha", lambda x: F.celu(x, 0.5), shape)
     Case("threshold", lambda x: F.threshold(x, 0.5, 3.0), shape)
     Case("softplus_beta", lambda x: F.softplus(x, 2.0, 3.0), shape)
+    Case("relu6", F.relu6, shape)
+    Case("hardtanh", lambda x: F.hardtanh(x, -0.5, 2.0), shape)
+    Case("glu", lambda x: F.glu(x, 0), shape)
+    Case("glu_last", F.glu, (3, 8))
+    Case("prelu", F.prelu, (4, 5, 6), (5,), units=SUMS)
+    Case("prelu_one", F.prelu, (4, 5, 6), (1,), units=SUMS)
+    Case("swiglu", swiglu, (3, 8))
 
 
 def batch_norms():
@@ -82,6 +109,19 @@ def batch_norms():
         Case(f"{name}_running", running, shape, *weights, units=SUMS)
         Case(f"{name}_eval", evaluation, shape, *weights, units=SUMS)
     Case("batch_norm_plain", lambda x: F.batch_norm(x, None, None, None, None, True), (4, 5, 6))
+    for name, shape in {"group_norm": (4, 6, 5, 7), "group_norm_1d": (3, 6, 40)}.items():
+        Case(name, lambda x, w, b: F.group_norm(x, 3, w, b), shape, (6,), (6,), units=SUMS)
+    Case("group_norm_plain", lambda x: F.group_norm(x, 2), (2, 4, 5, 3), units=SUMS)
+    Case("rms_norm", rms_norm, (4, 5, 24), (24,), units=SUMS)
+    Case("add_rms_norm", add_rms_norm, (4, 24), (4, 24), (24,), units=SUMS, grad=False)
+    Case(
+        "layer_norm",
+        lambda x, w, b: F.layer_norm(x, (24,), w, b),
+        (4, 5, 24),
+        (24,),
+        (24,),
+        units=SUMS,
+    )
     Case("instance_norm", lambda x: F.instance_norm(x), (4, 5, 6, 7), units=SUMS)
     # A mean that is large beside the deviation must not cost digits.
     Case(
@@ -91,6 +131,31 @@ def batch_norms():
         units=1000,
         dtypes=[torch.float32],
     )
+
+
+def dropout_is_sound():
+    """Kept elements are scaled, as many as the probability says, and the gradient has the mask."""
+    torch.manual_seed(5)
+    x = torch.ones(1000, 301, device="npu", requires_grad=True)
+    y = F.dropout(x, 0.25)
+    y.sum().backward()
+    kept = (y != 0).float().mean().item()
+    again = F.dropout(x, 0.25)
+    values = sorted(y.detach().unique().tolist())
+    sound = (
+        abs(kept - 0.75) < 0.005
+        and len(values) == 2
+        and abs(values[1] - 1 / 0.75) < 1e-6
+        and torch.equal(x.grad, y.detach())
+        and not torch.equal(again, y)
+        and torch.equal(F.dropout(x, 0.25, training=False), x)
+    )
+    return {
+        "operator": "dropout",
+        "dtype": "float32",
+        "layout": "plain",
+        "error": None if sound else f"keeps {kept} with values {values}",
+    }
 
 
 def recurrent():
@@ -218,6 +283,7 @@ def main():
     assert torch_npu.npu.is_available()
     for group in (activations, batch_norms, recurrent):
         group()
+    print(json.dumps(dropout_is_sound()), flush=True)
     for case in CASES:
         if sys.argv[1:] and case.name not in sys.argv[1:]:
             continue

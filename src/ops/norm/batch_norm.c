@@ -74,7 +74,7 @@ static acn_status run(acn_call *call) {
         scale[c] = line[0];
         shift[c] = line[1];
     }
-    acn_channels_affine(&p->ch, &y, &x, mean, scale, shift, NULL, acn_bn_room(call));
+    acn_channels_affine(&p->ch, &y, &x, mean, scale, shift, NULL, NULL, acn_bn_room(call));
     return ACN_OK;
 }
 

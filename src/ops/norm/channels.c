@@ -256,7 +256,8 @@ typedef struct apply_job {
     const acn_channel_side *y, *x, *dy; /* dy NULL: affine */
     const double *mean, *a, *b, *c;     /* by lane */
     const char *columns[4];             /* the same in the class's type; is_last only */
-    void (*finish)(acn_class k, void *tile, int64_t n);
+    acn_channel_finish finish;
+    const void *context;
 } apply_job;
 
 static void apply_tile(const apply_job *j, void *y, const void *dy, const void *x, int64_t lane,
@@ -272,7 +273,7 @@ static void apply_tile(const apply_job *j, void *y, const void *dy, const void *
         k->blend(y, dy, x, j->mean[lane], j->a[lane], j->b[lane], j->c[lane], n);
     else
         k->affine(y, x, j->mean[lane], j->a[lane], j->b[lane], n);
-    if (j->finish) j->finish(j->ch->klass, y, n);
+    if (j->finish) j->finish(j->context, j->ch->klass, y, n);
 }
 
 static void apply_row(const void *context, int64_t row) {
@@ -314,10 +315,16 @@ static void run_apply(apply_job *j, void *workspace) {
 
 void acn_channels_affine(const acn_channels *ch, const acn_channel_side *y,
                          const acn_channel_side *x, const double *mean, const double *scale,
-                         const double *shift, void (*finish)(acn_class k, void *tile, int64_t n),
+                         const double *shift, acn_channel_finish finish, const void *context,
                          void *workspace) {
-    apply_job j = {
-        .ch = ch, .y = y, .x = x, .mean = mean, .a = scale, .b = shift, .finish = finish};
+    apply_job j = {.ch = ch,
+                   .y = y,
+                   .x = x,
+                   .mean = mean,
+                   .a = scale,
+                   .b = shift,
+                   .finish = finish,
+                   .context = context};
     run_apply(&j, workspace);
 }
 

@@ -41,10 +41,12 @@ void acn_channels_products(const acn_channels *ch, const acn_channel_side *dy,
                            const acn_channel_side *x, const double *mean, double *sum,
                            double *product, void *workspace);
 
-/* y = scale * (x - mean) + shift, then |finish| (may be NULL) on each tile of results. */
+/* What is done to each tile of results. */
+typedef void (*acn_channel_finish)(const void *context, acn_class k, void *tile, int64_t n);
+/* y = scale * (x - mean) + shift, then |finish| unless NULL. */
 void acn_channels_affine(const acn_channels *ch, const acn_channel_side *y,
                          const acn_channel_side *x, const double *mean, const double *scale,
-                         const double *shift, void (*finish)(acn_class k, void *tile, int64_t n),
+                         const double *shift, acn_channel_finish finish, const void *context,
                          void *workspace);
 /* dx = a * dy + b * (x - mean) + c */
 void acn_channels_blend(const acn_channels *ch, const acn_channel_side *dx,
