@@ -1,4 +1,5 @@
-/* range.c - numbers in equal steps: Range (aclnnArange, aclnnRange) and LinSpace. */
+/* range.c - numbers in equal steps: Range (aclnnArange, aclnnRange) and LinSpace; in equal ratios:
+ * LogSpaceD. */
 #include "base/pool.h"
 #include "ops/layout/copy.h"
 #include <math.h>
@@ -13,6 +14,8 @@ typedef struct numbers {
     double start, limit, step;
     int64_t count;
     bool from_both_ends; /* LinSpace: exact at either end */
+    bool is_power;       /* LogSpace: of |base| */
+    double base;
     acn_route route;
 } numbers;
 
@@ -31,9 +34,10 @@ static int64_t whole_of(const acn_tensor *t) {
 static bool is_whole_type(acn_dtype dtype) { return !acn_dtype_is_float(dtype); }
 
 static double number_at(const numbers *s, int64_t i) {
+    double number = s->start + s->step * (double)i;
     if (s->from_both_ends && i >= s->count / 2)
-        return s->limit - s->step * (double)(s->count - 1 - i);
-    return s->start + s->step * (double)i;
+        number = s->limit - s->step * (double)(s->count - 1 - i);
+    return s->is_power ? pow(s->base, number) : number;
 }
 
 static int64_t whole_at(const numbers *s, int64_t i) {
@@ -186,6 +190,23 @@ static numbers linspace_of(const acn_call *c) {
     return s;
 }
 
+static numbers logspace_of(const acn_call *c) {
+    numbers s = linspace_of(c);
+    s.is_power = true;
+    s.base = acn_attr_float(c, 1);
+    return s;
+}
+
+static acn_status run_logspace(acn_call *c) {
+    numbers s = logspace_of(c);
+    return fill(&s);
+}
+
+static acn_status run0_logspace(acn_call *c) {
+    numbers s = logspace_of(c);
+    return fill0(&s);
+}
+
 static acn_status run_linspace(acn_call *c) {
     numbers s = linspace_of(c);
     return fill(&s);
@@ -224,4 +245,19 @@ ACN_OP(LinSpace) = {
     .run0 = run0_linspace,
     .cases = "0,10->[11]|num=11 -1.5,2.5->f32+f64+f16+bf16[9]|num=9 3,8->[1]|num=1 1,2->[0]|num=0 "
              "0,1->f32+f64[1001]|num=1001",
+};
+
+ACN_OP(LogSpaceD) = {
+    .name = "LogSpaceD",
+    .doc = "base to the power of num numbers from start to stop, both included",
+    .in = {{"start", ACN_REALS | ACN_BOOLS, ACN_SCALARISH},
+           {"stop", ACN_REALS | ACN_BOOLS, ACN_SCALARISH}},
+    .out = {{"output", ACN_REALS}},
+    .attr = {{"num", ACN_ATTR_INT, .is_required = true},
+             {"base", ACN_ATTR_FLOAT, .fallback = 10, .is_value = true}},
+    .infer = infer_linspace,
+    .run = run_logspace,
+    .run0 = run0_logspace,
+    .cases = "0,4->[5]|num=5,base=2 -1.5,2.5->f32+f64+f16+bf16[9]|num=9 3,8->f64[1]|num=1 "
+             "1,2->[0]|num=0",
 };
