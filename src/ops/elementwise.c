@@ -71,9 +71,9 @@ acn_status acn_elementwise_infer(acn_call *c) {
     return ACN_OK;
 }
 
-/* The tile plans of one call: the formula, and its short form if it has one. */
+/* The tile plans of one call: the formula, and its other forms. */
 typedef struct elementwise_plan {
-    acn_tile_plan *full, *brief;
+    acn_tile_plan *form[ACN_MAX_FORMS];
 } elementwise_plan;
 
 static acn_status bind_formula(acn_call *c, acn_body body, acn_tile_plan **out) {
@@ -106,24 +106,25 @@ acn_status acn_elementwise_plan(acn_call *c) {
     const acn_elementwise *e = c->op->family;
     elementwise_plan *plan = acn_plan_alloc(c, sizeof *plan);
     if (!plan) return acn_fail(ACN_BAD_ALLOC, "no host memory for a plan");
-    ACN_TRY(bind_formula(c, e->body, &plan->full));
-    if (e->has_short_form) {
-        uint32_t cost_us = c->plan->cost_us; /* one of the two runs, not both */
-        ACN_TRY(bind_formula(c, NULL, &plan->brief));
-        c->plan->cost_us = cost_us;
-    }
+    ACN_TRY(bind_formula(c, e->body, &plan->form[0]));
+    uint32_t cost_us = c->plan->cost_us; /* one of them runs, not all */
+    for (int i = 0; i < e->form_count; i++)
+        ACN_TRY(bind_formula(c, e->forms[i], &plan->form[i + 1]));
+    c->plan->cost_us = cost_us;
     c->plan->data = plan;
     return ACN_OK;
 }
 
-static bool attr_is_fallback(const acn_call *c) {
-    acn_scalar s = acn_attr_scalar(c, 0);
-    return acn_scalar_f64(&s) == c->op->attr[0].fallback && acn_scalar_imag(&s) == 0;
+double acn_weak_value(const acn_call *c, int slot) {
+    if (!acn_is_weak(c, slot)) return NAN;
+    acn_value v = acn_load_value(acn_in(c, slot)->data, acn_in(c, slot)->dtype);
+    return acn_dtype_is_float(acn_in(c, slot)->dtype) ? v.f : (double)v.i;
 }
 
 acn_status acn_elementwise_run(acn_call *c) {
+    const acn_elementwise *e = c->op->family;
     const elementwise_plan *plan = c->plan->data;
-    acn_tile_run(plan->brief && attr_is_fallback(c) ? plan->brief : plan->full, c);
+    acn_tile_run(plan->form[e->form ? e->form(c) : 0], c);
     return ACN_OK;
 }
 

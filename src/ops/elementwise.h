@@ -36,9 +36,12 @@ typedef struct acn_elementwise {
     bool gives_real;        /* of complex inputs, the result is the real part of the formula's */
     acn_micro_code micro;   /* used when body is NULL; operands are the inputs in order */
     acn_body body;
-    /* With a body: |micro| alone gives the same when scalar attribute 0 has its fallback value,
-     * which is only known at run time (alpha = 1 of Add, most of the time). */
-    bool has_short_form;
+    /* Shorter formulas that give the same where scalars, which only a run knows, have certain
+     * values (alpha = 1 of Add, a square). |form| says which one a run takes: 0 is the formula
+     * itself, i is forms[i - 1]. */
+    const acn_body *forms;
+    int form_count;
+    int (*form)(const acn_call *c);
     acn_ref ref;
     const acn_value *absent; /* what |ref| gets for absent optional inputs; NULL: zeros */
 } acn_elementwise;
@@ -54,6 +57,11 @@ acn_dtype acn_promote_inputs(const acn_call *c);
 /* Can a result of type |from| be stored as |to|? Up the categories bool, integer, float, complex.
  */
 bool acn_can_cast(acn_dtype from, acn_dtype to);
+
+enum { ACN_MAX_FORMS = 8 };
+
+/* The value of a weak scalar input, for forms; NaN when it is none. */
+double acn_weak_value(const acn_call *c, int slot);
 
 /* Members of an ACN_OP that is elementwise over |definition|. */
 #define ACN_ELEMENTWISE(definition)                                                                \

@@ -125,6 +125,10 @@ static inline long double float_reference(acn_micro_code code, long double x, lo
         return nan_or_larger(x, y);
     case ACN_U_MIN:
         return -nan_or_larger(-x, -y);
+    case ACN_U_CLAMP:
+        return -nan_or_larger(-nan_or_larger(x, y), -z);
+    case ACN_U_NUMBER:
+        return isnan(x) ? y : x;
     case ACN_U_NEG:
         return -x;
     case ACN_U_ABS:
@@ -309,6 +313,9 @@ static inline wide integer_reference(acn_micro_code code, int bits, wide x, wide
         return x >> (y < 0 || y >= bits ? bits - 1 : y);
     case ACN_U_GCD:
         return gcd_reference(x, y);
+    case ACN_U_CLAMP:
+        x = x > y ? x : y;
+        return x < z ? x : z;
     case ACN_U_NEG:
         return -x;
     case ACN_U_ABS:

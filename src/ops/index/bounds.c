@@ -24,8 +24,25 @@ typedef struct task {
     }                                                                                              \
     break
 
+/* Contiguous indices are asked for their extremes, by vector kernels. */
+static bool are_inside(acn_bounds b, const void *at, acn_dtype dtype, int64_t n) {
+    acn_class k = acn_class_of(dtype);
+    int64_t low[2] = {b.size - 1, b.low}; /* what the extremes start from: inside, if anything is */
+    int32_t narrow[2] = {(int32_t)low[0], (int32_t)low[1]};
+    void *extremes = k == ACN_K_I64 ? (void *)low : (void *)narrow;
+    size_t bytes = acn_class_bytes(k);
+    if (b.size <= 0 || (k == ACN_K_I32 && b.size > INT32_MAX)) return false;
+    acn_kernels_get()->reduce[ACN_R_MIN][k](extremes, at, n);
+    acn_kernels_get()->reduce[ACN_R_MAX][k]((char *)extremes + bytes, at, n);
+    int64_t least = k == ACN_K_I64 ? low[0] : narrow[0], most = k == ACN_K_I64 ? low[1] : narrow[1];
+    return least >= b.low && most < b.size;
+}
+
 static int64_t count_bad(acn_bounds b, const char *at, int64_t stride, acn_dtype dtype, int64_t n) {
     int64_t bad = 0;
+    bool is_native = dtype == ACN_I64 || dtype == ACN_I32;
+    if (is_native && stride == (int64_t)acn_dtype_bytes(dtype) && are_inside(b, at, dtype, n))
+        return 0;
     switch (dtype) {
     case ACN_I64:
         COUNT_BAD(int64_t);

@@ -3,6 +3,7 @@
 #include "base/pool.h"
 #include "ops/index/bounds.h"
 #include "ops/layout/copy.h"
+#include <stdatomic.h>
 #include <string.h>
 
 enum { X, INDEX, SOURCE, CHUNK = 8192 };
@@ -82,10 +83,17 @@ static acn_status take_plan_of(acn_call *c) {
     return ACN_OK;
 }
 
+typedef struct take_task {
+    const acn_call *call;
+    atomic_bool has_bad;
+} take_task;
+
 static void take_chunk(void *context, int64_t chunk, int worker) {
     (void)worker;
-    const acn_call *c = context;
+    take_task *t = context;
+    const acn_call *c = t->call;
     const take_plan *p = c->plan->data;
+    acn_bounds bounds = acn_bounds_of(p->size, true);
     int last = p->walk.rank - 1;
     int64_t from = chunk * CHUNK, end = from + CHUNK < p->count ? from + CHUNK : p->count;
     int64_t inner = p->walk.dims[last], i = from % inner;
@@ -99,7 +107,14 @@ static void take_chunk(void *context, int64_t chunk, int worker) {
         const char *x = acn_in(c, X)->data;
         ACN_BY_BYTES(p->bytes, T, {
             for (int64_t j = 0; j < n; j++) {
-                int64_t number = load_number(index + j * index_step, p->index_dtype, p->size);
+                const char *at_index = index + j * index_step;
+                int64_t number =
+                    acn_bounds_wrap(bounds, p->index_dtype == ACN_I64 ? *(const int64_t *)at_index
+                                                                      : *(const int32_t *)at_index);
+                if (number < 0) {
+                    atomic_store(&t->has_bad, true);
+                    return;
+                }
                 *(T *)(y + j * y_step) = *(const T *)(x + place_of(&p->x, number));
             }
         });
@@ -109,10 +124,10 @@ static void take_chunk(void *context, int64_t chunk, int worker) {
 
 static acn_status take_run(acn_call *c) {
     const take_plan *p = c->plan->data;
-    if (p->count == 0) return ACN_OK;
-    ACN_TRY(acn_bounds_check(c, INDEX, 0, acn_bounds_of(p->size, true)));
-    acn_pool_run((p->count + CHUNK - 1) / CHUNK, take_chunk, c);
-    return ACN_OK;
+    take_task t = {.call = c};
+    acn_pool_run((p->count + CHUNK - 1) / CHUNK, take_chunk, &t);
+    if (!atomic_load(&t.has_bad)) return ACN_OK;
+    return acn_bounds_tell(c, INDEX, 0, acn_bounds_of(p->size, true));
 }
 
 /* A number's own index, checked. */

@@ -84,9 +84,24 @@ typedef struct task {
     factor scale;
 } task;
 
+/* Contiguous elements of the class's own type, which is most of them: a vector kernel. */
+static bool add_vectors(const task *t, char *to, const char *from, int64_t n) {
+    acn_class k = acn_class_of(t->put->dtype);
+    bool is_own = t->put->dtype != ACN_BOOL && acn_dtype_bytes(t->put->dtype) == acn_class_bytes(k);
+    if (is_own && t->scale.is_one) acn_kernels_get()->micro[ACN_U_ADD][k](to, to, from, NULL, n);
+    return is_own && t->scale.is_one;
+}
+
 static void put_run(const task *t, char *to, int64_t to_stride, const char *from,
                     int64_t from_stride, int64_t n) {
     const acn_put *p = t->put;
+    if (to_stride == p->take.bytes && from_stride == p->take.bytes) {
+        if (p->adds && add_vectors(t, to, from, n)) return;
+        if (!p->adds) {
+            memcpy(to, from, (size_t)(n * p->take.bytes));
+            return;
+        }
+    }
     if (p->adds) {
         add_run(p->dtype, &t->scale, to, to_stride, from, from_stride, n);
         return;

@@ -115,24 +115,32 @@ typedef struct block {
     bool goes_across, is_wide;
 } block;
 
-static inline int64_t place_of(const block *b, int64_t line, int64_t i) {
-    const char *at = b->index + line * b->line_step[1] + i * b->step[1];
-    int64_t value = b->is_wide ? *(const int64_t *)at : *(const int32_t *)at;
-    return value < 0 ? value + b->size : value; /* all are in range */
-}
-
-/* |body| sees T *to and the update v. */
+/* One run of the inner loop; |index_type| is a type for the compiler. |body| sees T *to and the
+ * update v. All indices are in range. */
+#define RUN(T, index_type, body)                                                                   \
+    for (int64_t n = 0; n < inner; n++, y += step[0], at += step[1], from += step[2]) {            \
+        int64_t place = *(const index_type *)at;                                                   \
+        place += place < 0 ? b->size : 0;                                                          \
+        T *to = (T *)(y + place * b->step[0]);                                                     \
+        T v = *(const T *)from;                                                                    \
+        body;                                                                                      \
+    }
 #define EACH(T, body)                                                                              \
     do {                                                                                           \
-        int64_t outer = b->goes_across ? b->length : b->lines;                                     \
-        int64_t inner = b->goes_across ? b->lines : b->length;                                     \
-        for (int64_t o = 0; o < outer; o++)                                                        \
-            for (int64_t n = 0; n < inner; n++) {                                                  \
-                int64_t line = b->goes_across ? n : o, i = b->goes_across ? o : n;                 \
-                T *to = (T *)(b->y + line * b->line_step[0] + place_of(b, line, i) * b->step[0]);  \
-                T v = *(const T *)(b->updates + line * b->line_step[2] + i * b->step[2]);          \
-                body;                                                                              \
-            }                                                                                      \
+        bool across = b->goes_across;                                                              \
+        int64_t outer = across ? b->length : b->lines, inner = across ? b->lines : b->length;      \
+        const int64_t *big = across ? b->step : b->line_step;                                      \
+        const int64_t *small = across ? b->line_step : b->step;                                    \
+        /* along the dimension, y's place is the index's alone */                                  \
+        int64_t step[3] = {across ? small[0] : 0, small[1], small[2]};                             \
+        for (int64_t o = 0; o < outer; o++) {                                                      \
+            char *y = b->y + (across ? 0 : o * big[0]);                                            \
+            const char *at = b->index + o * big[1], *from = b->updates + o * big[2];               \
+            if (b->is_wide)                                                                        \
+                RUN(T, int64_t, body)                                                              \
+            else                                                                                   \
+                RUN(T, int32_t, body)                                                              \
+        }                                                                                          \
     } while (0)
 
 #define SAME(x) (x)

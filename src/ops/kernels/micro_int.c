@@ -2,6 +2,10 @@
 #include "ops/kernels/loops.h"
 
 #define DEFINE_HELPERS(klass, type, unsigned_type)                                                 \
+    static inline type clamp_##klass(type x, type low, type high) {                                \
+        type y = x > low ? x : low;                                                                \
+        return y < high ? y : high;                                                                \
+    }                                                                                              \
     static inline type negate_##klass(type x) { return (type)(0 - (unsigned_type)x); }             \
     /* x / 0 = 0; the smallest number divided by -1 wraps to itself. */                            \
     static inline type divide_##klass(type x, type y) {                                            \
@@ -62,6 +66,7 @@
     ACN_MICRO_3(klass, FMA, unsigned_type, unsigned_type, (x) * (y) + z)                           \
     ACN_MICRO_2(klass, MAX, type, type, x > y ? x : y)                                             \
     ACN_MICRO_2(klass, MIN, type, type, x < y ? x : y)                                             \
+    ACN_MICRO_3(klass, CLAMP, type, type, clamp_##klass(x, y, z))                                  \
     ACN_MICRO_2(klass, AND, unsigned_type, unsigned_type, (x) & (y))                               \
     ACN_MICRO_2(klass, OR, unsigned_type, unsigned_type, x | y)                                    \
     ACN_MICRO_2(klass, XOR, unsigned_type, unsigned_type, x ^ y)                                   \

@@ -17,12 +17,12 @@
 #define ACN_REAL_MICROS(X)                                                                         \
     X(ADD) X(SUB) X(MUL) X(DIV) X(FMA) X(MAX) X(MIN) X(NEG) X(ABS) X(FLOOR) X(CEIL) X(TRUNC)       \
     X(ROUND) X(POW) X(FMOD) X(REMAINDER) X(FLOOR_DIV) X(RELU) X(IS_FINITE) X(IS_NAN)               \
-    X(SELECT) X(COPY) ACN_COMPARE_MICROS(X)
+    X(SELECT) X(COPY) X(CLAMP) ACN_COMPARE_MICROS(X)
 
 #define ACN_FLOAT_MICROS(X)                                                                        \
     ACN_REAL_MICROS(X)                                                                             \
     X(SQRT) X(RSQRT) X(RECIP) X(EXP) X(LOG) X(TANH) X(SIN) X(COS) X(ERF) X(ERFC)        \
-    X(ERFINV)         \
+    X(ERFINV) X(NUMBER)                                                                          \
     X(EXPM1) X(LOG1P) X(EXP2) X(LOG2) X(LOG10) X(LGAMMA) X(DIGAMMA) X(ATAN2) ACN_ANGLE_MICROS(X)   \
     ACN_ACTIVATION_MICROS(X)
 

@@ -45,9 +45,19 @@ BODY(sub) {
     return acn_p2(p, ACN_U_SUB, in[0], acn_p2(p, ACN_U_MUL, in[1], alpha));
 }
 
+/* Without the factor, most of the time. */
+static int is_plain(const acn_call *c) {
+    acn_scalar alpha = acn_attr_scalar(c, 0);
+    return acn_scalar_f64(&alpha) == 1 && acn_scalar_imag(&alpha) == 0;
+}
+BODY(plain_add) { return acn_p2(p, ACN_U_ADD, in[0], in[1]); }
+BODY(plain_sub) { return acn_p2(p, ACN_U_SUB, in[0], in[1]); }
+static const acn_body add_forms[] = {plain_add_body}, sub_forms[] = {plain_sub_body};
+
 static const acn_elementwise add_definition = {.body = add_body,
-                                               .micro = ACN_U_ADD,
-                                               .has_short_form = true,
+                                               .forms = add_forms,
+                                               .form_count = 1,
+                                               .form = is_plain,
                                                .has_element_attrs = true,
                                                .ref = add_ref};
 ACN_OP(add) = {
@@ -61,8 +71,9 @@ ACN_OP(add) = {
 };
 
 static const acn_elementwise sub_definition = {.body = sub_body,
-                                               .micro = ACN_U_SUB,
-                                               .has_short_form = true,
+                                               .forms = sub_forms,
+                                               .form_count = 1,
+                                               .form = is_plain,
                                                .has_element_attrs = true,
                                                .ref = sub_ref};
 ACN_OP(sub) = {
@@ -151,7 +162,35 @@ REF(pow) {
     double complex z = x == 0 && creal(y) > 0 ? 0 : cpow(x, y);
     return acn_value_c(creal(z), cimag(z));
 }
-BINARY(pow, "Pow", "y = x1 ^ x2", ACN_NUMBERS, ACN_COMPUTE_PROMOTED, ACN_U_POW);
+BODY(pow) { return acn_p2(p, ACN_U_POW, in[0], in[1]); }
+BODY(square) { return acn_p2(p, ACN_U_MUL, in[0], in[0]); }
+BODY(cube) { return acn_p2(p, ACN_U_MUL, square_body(p, c, in, k), in[0]); }
+#define POWER_BY(id, code) /* of floats; integers have no such exponents */                        \
+    BODY(id) { return acn_is_float_class(k) ? acn_p1(p, code, in[0]) : pow_body(p, c, in, k); }
+POWER_BY(root, ACN_U_SQRT)
+POWER_BY(inverse_root, ACN_U_RSQRT)
+POWER_BY(inverse, ACN_U_RECIP)
+static const acn_body pow_forms[] = {square_body, cube_body, root_body, inverse_root_body,
+                                     inverse_body};
+static int pow_form(const acn_call *c) {
+    static const double exponents[] = {2, 3, 0.5, -0.5, -1};
+    double exponent = acn_weak_value(c, 1);
+    for (int i = 0; i < 5; i++)
+        if (exponents[i] == exponent && (i < 2 || acn_dtype_is_float(acn_in(c, 0)->dtype)))
+            return i + 1;
+    return 0;
+}
+static const acn_elementwise pow_definition = {
+    .body = pow_body, .forms = pow_forms, .form_count = 5, .form = pow_form, .ref = pow_ref};
+ACN_OP(pow) = {
+    .name = "Pow",
+    .doc = "y = x1 ^ x2; as PyTorch, the square root where x2 is the number 0.5",
+    .in = IN(ACN_NUMBERS),
+    .out = {{"y", ACN_NUMBERS, 0}},
+    ACN_ELEMENTWISE(pow_definition),
+    .cases = CASES " f32+f16+i32+i64+c64[50],2 f32+f64+bf16+u8[50],3 f32+f64[50]@0..9,0.5 "
+                   "f32+f16[50]@0.5..9,-0.5 f32+f64[50]@0.5..9,-1 f32[50]@0..9,2.5",
+};
 
 REF(atan2) { return acn_value_f(atan2(in[0].f, in[1].f)); }
 BINARY_OF(atan2, "Atan2", "y = angle of the point (x2, x1)", ACN_REALS | ACN_BOOLS, ACN_FLOATS,

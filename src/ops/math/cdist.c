@@ -9,7 +9,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { X1, X2, LANES = 128, ROWS = 16, SLICE = 64 };
+enum { X1, X2, LANES = 512, ROWS = 32, SLICE = 16 };
 
 static double order_of(const acn_call *c) { return acn_attr_float(c, 0); }
 
@@ -162,6 +162,21 @@ static void store_row(const acn_kernels *k, acn_class class, double p, const mat
         memcpy(to + i * y->column, packed + i * bytes, (size_t)bytes);
 }
 
+/* Elements [from, from + n) of rows [lane, lane + lanes), each element's lanes side by side. */
+static void turn(const matrix *b, int64_t lane, int64_t lanes, int64_t from, int64_t n,
+                 tile *turned, acn_class class) {
+    for (int64_t i = 0; i < lanes; i++) {
+        const char *x = b->data + (lane + i) * b->row + from * b->column;
+        for (int64_t j = 0; j < n; j++, x += b->column)
+            if (b->dtype == ACN_F32)
+                turned[j].f[i] = *(const float *)x;
+            else if (class == ACN_K_F32)
+                turned[j].f[i] = (float)acn_load_value(x, b->dtype).f;
+            else
+                turned[j].d[i] = *(const double *)x;
+    }
+}
+
 static int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 /* ROWS rows of x1 against LANES rows of x2, SLICE elements at a time. */
@@ -183,14 +198,7 @@ static void run_block(void *context, int64_t block, int worker) {
     memset(sums, 0, sizeof sums);
     for (int64_t from = 0; from < s->width; from += SLICE) {
         int64_t n = s->width - from < SLICE ? s->width - from : SLICE;
-        for (int64_t i = 0; i < lanes; i++)
-            for (int64_t j = 0; j < n; j++) {
-                double value = value_at(&b, lane + i, from + j);
-                if (class == ACN_K_F32)
-                    turned[j].f[i] = (float)value;
-                else
-                    turned[j].d[i] = value;
-            }
+        turn(&b, lane, lanes, from, n, turned, class);
         for (int64_t i = 0; i < rows; i++)
             for (int64_t j = 0; j < n; j++)
                 take_element(k, class, p, &sums[i], &turned[j], value_at(&a, row + i, from + j),

@@ -1,4 +1,5 @@
 /* complex.c - Complex and Polar, which make complex numbers of pairs of floats, and AngleV2. */
+#include "base/pool.h"
 #include "ops/layout/copy.h"
 #include "ops/math/viewed.h"
 
@@ -30,6 +31,37 @@ static void emit_complex(acn_program *p, const acn_call *c) {
     for (int i = 0; i < 2; i++)
         acn_p_store(p, acn_p1(p, ACN_U_COPY, acn_p_input(p, i, ACN_K_F32)));
 }
+
+/* Pairs that lie as they came are put together without a machine. */
+typedef struct pairs {
+    const float *re, *im;
+    float *y;
+    int64_t count;
+} pairs;
+
+enum { PAIRS = 16384 };
+
+static void join_chunk(void *context, int64_t chunk, int worker) {
+    (void)worker;
+    const pairs *p = context;
+    int64_t end = (chunk + 1) * PAIRS < p->count ? (chunk + 1) * PAIRS : p->count;
+    for (int64_t i = chunk * PAIRS; i < end; i++) {
+        p->y[2 * i] = p->re[i];
+        p->y[2 * i + 1] = p->im[i];
+    }
+}
+
+static acn_status complex_run(acn_call *c) {
+    const acn_tensor *re = acn_in(c, 0), *im = acn_in(c, 1), *y = acn_out(c, 0);
+    bool is_plain = re->dtype == ACN_F32 && im->dtype == ACN_F32 && acn_tensor_same_shape(re, im) &&
+                    acn_tensor_is_contiguous(re) && acn_tensor_is_contiguous(im) &&
+                    acn_tensor_is_contiguous(y);
+    if (!is_plain) return acn_viewed_run(c);
+    pairs p = {re->data, im->data, y->data, acn_tensor_count(y)};
+    acn_pool_run((p.count + PAIRS - 1) / PAIRS, join_chunk, &p);
+    return ACN_OK;
+}
+static acn_status polar_run(acn_call *c) { return acn_viewed_run(c); }
 
 static void emit_polar(acn_program *p, const acn_call *c) {
     acn_reg length = acn_p_input(p, 0, ACN_K_F32), angle = acn_p_input(p, 1, ACN_K_F32);
@@ -63,7 +95,7 @@ static acn_status polar_run0(acn_call *c) { return run0_pair(c, true); }
         .out = {{"out", ACN_COMPLEXES, 0}},                                                        \
         .infer = infer_pair,                                                                       \
         .plan = acn_viewed_plan,                                                                   \
-        .run = acn_viewed_run,                                                                     \
+        .run = id##_run,                                                                           \
         .run0 = id##_run0,                                                                         \
         .family = &id##_viewed,                                                                    \
         .cases = "[2,3],[2,3] [5,7],[5,7] [4,3],[3] [4,1],[1,5] [0,3],[3] [],[] [1030],[1030]",    \

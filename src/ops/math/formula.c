@@ -92,9 +92,29 @@ BODY(nan_to_num) {
     if (!acn_is_float_class(k)) return acn_p1(p, ACN_U_COPY, x);
     acn_reg y = acn_p3(p, ACN_U_SELECT, acn_p_attr(p, POS_VALUE, k), x, equals(p, x, INFINITY, k));
     y = acn_p3(p, ACN_U_SELECT, acn_p_attr(p, NEG_VALUE, k), y, equals(p, x, -INFINITY, k));
-    return acn_p3(p, ACN_U_SELECT, acn_p_attr(p, NAN_VALUE, k), y, acn_p1(p, ACN_U_IS_NAN, x));
+    return acn_p2(p, ACN_U_NUMBER, y, acn_p_attr(p, NAN_VALUE, k));
+}
+/* Where the numbers for infinities are the type's ends or beyond, bounds will do. */
+BODY(bounded_nan_to_num) {
+    acn_reg x = in[0];
+    if (!acn_is_float_class(k)) return nan_to_num_body(p, c, in, k);
+    acn_reg low = acn_p_attr(p, NEG_VALUE, k), high = acn_p_attr(p, POS_VALUE, k);
+    acn_reg bounded = acn_p3(p, ACN_U_CLAMP, x, low, high);
+    return acn_p2(p, ACN_U_NUMBER, bounded, acn_p_attr(p, NAN_VALUE, k));
+}
+static const acn_body nan_to_num_forms[] = {bounded_nan_to_num_body};
+static int nan_to_num_form(const acn_call *c) {
+    acn_dtype dtype = acn_in(c, 0)->dtype;
+    double end = dtype == ACN_F16    ? 65504
+                 : dtype == ACN_BF16 ? 0x1.fep127
+                 : dtype == ACN_F64  ? 0x1.fffffffffffffp1023
+                                     : 0x1.fffffep127;
+    return acn_attr_float(c, POS_VALUE) >= end && acn_attr_float(c, NEG_VALUE) <= -end;
 }
 static const acn_elementwise nan_to_num_definition = {.body = nan_to_num_body,
+                                                      .forms = nan_to_num_forms,
+                                                      .form_count = 1,
+                                                      .form = nan_to_num_form,
                                                       .ref = nan_to_num_ref};
 ACN_OP(nan_to_num) = {
     .name = "NanToNum",

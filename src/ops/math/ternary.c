@@ -59,15 +59,30 @@ BODY(lerp) {
     acn_reg is_low = acn_p2(p, ACN_U_LT, acn_p1(p, ACN_U_ABS, w), acn_p_const(p, 0.5, k));
     return acn_p3(p, ACN_U_SELECT, low, high, is_low);
 }
-static const acn_elementwise lerp_definition = {
-    .body = lerp_body, .ref = lerp_ref, .has_exact_scalars = true};
+/* A weight that is one number decides for all elements. */
+BODY(low_lerp) { return acn_p3(p, ACN_U_FMA, in[2], acn_p2(p, ACN_U_SUB, in[1], in[0]), in[0]); }
+BODY(high_lerp) {
+    acn_reg rest = acn_p2(p, ACN_U_SUB, in[2], acn_p_const(p, 1, k));
+    return acn_p3(p, ACN_U_FMA, acn_p2(p, ACN_U_SUB, in[1], in[0]), rest, in[1]);
+}
+static const acn_body lerp_forms[] = {low_lerp_body, high_lerp_body};
+static int lerp_form(const acn_call *c) {
+    double weight = acn_weak_value(c, 2);
+    return isnan(weight) ? 0 : fabs(weight) < 0.5 ? 1 : 2;
+}
+static const acn_elementwise lerp_definition = {.body = lerp_body,
+                                                .forms = lerp_forms,
+                                                .form_count = 2,
+                                                .form = lerp_form,
+                                                .ref = lerp_ref,
+                                                .has_exact_scalars = true};
 ACN_OP(lerp) = {
     .name = "Lerp",
     .doc = "y = start + weight * (end - start)",
     .in = {{"start", ACN_FLOATS, 0}, {"end", ACN_FLOATS, 0}, {"weight", ACN_FLOATS, ACN_SCALARISH}},
     .out = {{"y", ACN_FLOATS, 0}},
     ACN_ELEMENTWISE(lerp_definition),
-    .cases = CASES,
+    .cases = CASES " [50],[50],0.25 [50],[50],0.75",
 };
 
 REF(threshold_grad) {
@@ -96,6 +111,8 @@ enum { CLAMP_X, CLAMP_LOW, CLAMP_HIGH };
 
 BODY(clamp) {
     acn_reg y = in[CLAMP_X];
+    if (acn_in(c, CLAMP_LOW) && acn_in(c, CLAMP_HIGH))
+        return acn_p3(p, ACN_U_CLAMP, y, in[CLAMP_LOW], in[CLAMP_HIGH]);
     if (acn_in(c, CLAMP_LOW)) y = acn_p2(p, ACN_U_MAX, y, in[CLAMP_LOW]);
     if (acn_in(c, CLAMP_HIGH)) y = acn_p2(p, ACN_U_MIN, y, in[CLAMP_HIGH]);
     return y == in[CLAMP_X] ? acn_p1(p, ACN_U_COPY, y) : y;

@@ -20,7 +20,7 @@ static void make_inner(const acn_call *c, acn_call *inner, acn_tensor *views) {
 }
 
 acn_status acn_viewed_plan(acn_call *c) {
-    static const int numbers[ACN_MAX_VIEWS] = {0, 1, 2, 3, 4, 5, 6, 7};
+    static const int numbers[ACN_MAX_VIEWS] = {0, 1, 2, 3, 4, 5, 6, 7, 8};
     const acn_viewed *v = c->op->family;
     acn_tensor views[ACN_MAX_VIEWS];
     acn_call inner;

@@ -5,7 +5,7 @@
 
 #include "ops/elementwise.h"
 
-enum { ACN_MAX_VIEWS = 8 };
+enum { ACN_MAX_VIEWS = 9 };
 
 typedef struct acn_viewed {
     /* Fills |views|: outputs first, all of one shape, then inputs, which broadcast onto it. Called

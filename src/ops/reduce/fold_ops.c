@@ -131,12 +131,9 @@ static void lse_finish(const acn_call *c, const acn_fold_state *s, double *resul
 /* ---- the sum without NaN --------------------------------------------------------------------- */
 
 static void nansum_take(acn_fold_state *s, acn_class k, const void *x, int64_t n) {
-    const acn_kernels *kernels = acn_kernels_get();
-    tile zero, kept;
-    uint8_t is_nan[ACN_READ_TILE];
-    splat(k, &zero, 0, n);
-    kernels->micro[ACN_U_IS_NAN][k](is_nan, x, NULL, NULL, n);
-    kernels->micro[ACN_U_SELECT][k](&kept, &zero, x, is_nan, n);
+    static const tile zero;
+    tile kept;
+    acn_kernels_get()->micro[ACN_U_NUMBER][k](&kept, x, &zero, NULL, n);
     s->a += sum_of(k, &kept, n);
 }
 

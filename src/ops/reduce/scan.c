@@ -166,15 +166,21 @@ static void scan_across(acn_class klass, scan_kind kind, void *state, const void
 #define EXTREME(T, better)                                                                         \
     do {                                                                                           \
         const T *x = values;                                                                       \
-        T *best = state, *y = out;                                                                 \
-        for (int64_t i = 0; i < n; i++) {                                                          \
-            int64_t lane = along ? 0 : i;                                                          \
-            T v = x[i], b = best[lane];                                                            \
+        T *best = state, *y = out, b = best[0];                                                    \
+        int64_t place = at[0];                                                                     \
+        for (int64_t i = 0; along && i < n; i++) {                                                 \
+            T v = x[i];                                                                            \
+            if (better) b = v, place = start + i;                                                  \
+            y[i] = b;                                                                              \
+            places[i] = place;                                                                     \
+        }                                                                                          \
+        if (along) best[0] = b, at[0] = place;                                                     \
+        for (int64_t i = 0; !along && i < n; i++) {                                                \
+            T v = x[i];                                                                            \
+            b = best[i];                                                                           \
             bool is_better = better;                                                               \
-            best[lane] = is_better ? v : b;                                                        \
-            at[lane] = is_better ? (along ? start + i : start) : at[lane];                         \
-            if (along) y[i] = best[0];                                                             \
-            if (along) places[i] = at[0];                                                          \
+            best[i] = is_better ? v : b;                                                           \
+            at[i] = is_better ? start : at[i];                                                     \
         }                                                                                          \
     } while (0)
 #define FLOAT_EXTREME(T)                                                                           \
