@@ -66,6 +66,31 @@ def put(a, b, accumulate):
     return a.clone().put_(numbers, b, accumulate=accumulate)
 
 
+def square(a):
+    """A batch of well-conditioned matrices; each function below sees the same ones."""
+    side = torch.arange(4.0, device=a.device)
+    base = (side[:, None] * 7 + side * side * 3) % 5 - 2 + 6 * torch.eye(4, device=a.device)
+    return base + torch.arange(3.0, device=a.device)[:, None, None] / 4
+
+
+def definite(a):
+    return square(a) @ square(a).mT + torch.eye(4, device=a.device)
+
+
+def rebuilt(a, full):
+    x = square(a)[:, :, :3] if full else square(a)[:, :3]
+    u, s, vh = torch.linalg.svd(x, full_matrices=full)
+    return row(s, (u[..., : s.shape[-1]] * s[:, None]) @ vh[:, : s.shape[-1]], u.mT @ u, vh @ vh.mT)
+
+
+def slogdet(a):
+    return (
+        row(*torch.linalg.slogdet(square(a)))
+        if a.device.type == "cpu"
+        else row(*torch.slogdet(square(a)))
+    )
+
+
 # name, function, number of tensors, dtypes, tolerance
 TABLE = [
     ("std", lambda a: a.std(1), 1, F32, SUMS),
@@ -137,6 +162,21 @@ TABLE = [
      EXACT),
     ("unfold_grad", lambda a: torch.ops.aten.unfold_backward(
         a.unfold(1, 2, 1), a.shape, 1, 2, 1), 1, F32, SUMS),
+    ("inverse", lambda a: torch.inverse(square(a)), 1, F32, 64),
+    ("cholesky", lambda a: torch.linalg.cholesky(definite(a)), 1, F32, SUMS),
+    ("cholesky_upper", lambda a: torch.linalg.cholesky(definite(a), upper=True), 1, F32, SUMS),
+    ("qr", lambda a: row(*torch.linalg.qr(square(a)[:, :, :3])), 1, F32, SUMS),
+    ("qr_complete", lambda a: row(*torch.linalg.qr(square(a)[:, :, :3], "complete")), 1, F32, SUMS),
+    ("svd", lambda a: rebuilt(a, False), 1, F32, SUMS),
+    ("svd_full", lambda a: rebuilt(a, True), 1, F32, SUMS),
+    ("solve_triangular", lambda a: torch.linalg.solve_triangular(
+        square(a), square(a)[:, :, :2], upper=True), 1, F32, SUMS),
+    ("slogdet", slogdet, 1, F32, SUMS),
+    ("cross", lambda a, b: torch.linalg.cross(a[:, :3], b[:, :3]), 2, FEW, SUMS),
+    ("cdist", torch.cdist, 2, F32, 256),
+    ("cdist_1", lambda a, b: torch.cdist(a, b, 1), 2, F32, SUMS),
+    ("pdist", torch.pdist, 1, F32, 256),
+    ("logspace", lambda a: torch.logspace(-1, 2, 9, device=a.device), 1, F32, CLOSE),
 ]  # fmt: skip
 
 if __name__ == "__main__":
