@@ -108,6 +108,7 @@ check-aarch64:
 bench: build venv
 	cmake --build $(BUILD) --parallel $(JOBS) --target bench
 	for threads in 1 2; do $(VENV)/bin/python bench/torch_elementwise.py $(TOOLKIT) $$threads; done
+	$(VENV)/bin/python bench/torch_elementwise.py $(TOOLKIT) 1 functions
 	$(VENV)/bin/python bench/import_time.py
 
 # COMPATIBILITY.md from what the toolkit says of itself and from the results of the tests.

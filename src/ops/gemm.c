@@ -39,6 +39,7 @@ typedef struct job {
     const acn_gemm_matrix *a, *b, *c;
     int64_t a_row, a_col, b_row, b_col, c_row, c_col; /* of A, B, C or of the transposed problem */
     size_t item_bytes, source_bytes, c_bytes;         /* class, A and B, C */
+    int64_t k_unit;                                   /* steps of k in an element of a panel */
     bool is_swapped, is_vector, is_beta_zero;
     bool is_a_direct, is_b_direct, is_c_direct;
     bool is_b_copied; /* packed by the first row of tiles */
@@ -179,11 +180,11 @@ static void block_vector(job *j, int workers) {
 
 static void block_matrix(job *j, int workers) {
     const acn_gemm_class *kernels = j->kernels;
-    int64_t item = (int64_t)j->item_bytes;
+    int64_t item = (int64_t)j->item_bytes, unit = j->k_unit;
     j->passes = j->k <= kernels->kc + kernels->kc / 3 ? 1 : ceil_div(j->k, kernels->kc);
     j->kc = round_up(ceil_div(j->k, j->passes), 8);
     j->passes = j->k ? ceil_div(j->k, j->kc) : 1;
-    int64_t most_cols = B_BLOCK_BYTES / item / (j->kc + 1) / kernels->nr * kernels->nr;
+    int64_t most_cols = B_BLOCK_BYTES / item / (j->kc / unit + 1) / kernels->nr * kernels->nr;
     if (most_cols < 2 * kernels->nr) most_cols = 2 * kernels->nr;
     bool is_class_type = kernels->is_direct && j->source_bytes == j->item_bytes;
     j->strip = round_up(ceil_div(j->n, ceil_div(j->n, most_cols)), kernels->nr);
@@ -191,13 +192,13 @@ static void block_matrix(job *j, int workers) {
     bool keeps_sums = !j->is_c_direct && j->passes > 1;
     j->nb = keeps_sums ? j->strip : round_up(j->n, kernels->nr);
     j->mb = round_up(j->m, kernels->mr);
-    int64_t panel_bytes = j->kc * kernels->a_width * item;
+    int64_t panel_bytes = j->kc / unit * kernels->a_width * item;
     int64_t most_rows = (keeps_sums ? C_BLOCK_BYTES / item / j->nb
                                     : A_BLOCK_BYTES / (panel_bytes + 1) * kernels->mr) /
                         kernels->mr * kernels->mr;
     j->mb = min(j->mb, most_rows < kernels->mr ? kernels->mr : most_rows);
     int64_t sum_rows = j->is_c_direct ? 0 : j->passes == 1 ? kernels->mr : j->mb;
-    int64_t sum_bytes = sum_rows * j->strip * item, b_bytes = j->kc * j->strip * item;
+    int64_t sum_bytes = sum_rows * j->strip * item, b_bytes = j->kc / unit * j->strip * item;
 
     j->is_b_direct = is_class_type && j->b_col == 1 &&
                      (j->k * j->n * item <= DIRECT_B_BYTES || j->m <= 2 * kernels->mr);
@@ -231,6 +232,11 @@ static bool make_job(job *j, const acn_gemm *g) {
     orient(j, g);
     j->k = g->k < 0 ? 0 : g->k;
     j->is_vector = j->m == 1 && j->kernels->vector[g->dtype] && (j->b_row == 1 || j->b_col == 1);
+    const acn_gemm_class *pairs = acn_kernels_get()->gemm->pairs;
+    if (pairs && g->dtype == ACN_BF16 && !j->is_vector && j->m >= pairs->mr &&
+        acn_kernels_have_bf16())
+        j->kernels = pairs;
+    j->k_unit = j->kernels->k_unit ? j->kernels->k_unit : 1;
     j->is_c_direct = j->c_col == 1 && j->c_bytes == j->item_bytes;
     int workers = acn_pool_size();
     if (j->is_vector)
@@ -287,7 +293,8 @@ static void run_rows(const job *j, const block *x, int64_t row, int64_t rows, in
     const acn_gemm_class *kernels = j->kernels;
     const int64_t item = (int64_t)j->item_bytes;
     const char *a = x->a + (row * j->a_row + step * j->a_col) * (int64_t)j->source_bytes;
-    acn_gemm_tile t = {.k = steps,
+    int64_t elements = ceil_div(steps, j->k_unit); /* of a lane */
+    acn_gemm_tile t = {.k = elements,
                        .a = a,
                        .a_row = j->a_row,
                        .a_col = j->a_col,
@@ -308,7 +315,7 @@ static void run_rows(const job *j, const block *x, int64_t row, int64_t rows, in
     }
     for (int64_t col = 0; col < x->cols; col += kernels->nr) {
         t.cols = (int)min(kernels->nr, x->cols - col);
-        char *panel = x->packed_b + (j->is_b_direct ? 0 : col * steps * item);
+        char *panel = x->packed_b + (j->is_b_direct ? 0 : col * elements * item);
         bool is_in_place = (j->is_b_direct || copies_b) && t.cols == kernels->nr;
         t.b = is_in_place ? x->b + (step * j->b_row + x->col + col) * item : panel;
         t.b_row = is_in_place ? j->b_row : kernels->nr;
@@ -324,7 +331,8 @@ static void pack_b(const job *j, const block *x, int64_t step, int64_t steps, bo
     int64_t first = is_last_only ? x->cols / kernels->nr * kernels->nr : 0;
     if (first < x->cols)
         kernels->pack[j->g->dtype](
-            x->packed_b + (j->is_b_direct ? 0 : first * steps * (int64_t)j->item_bytes),
+            x->packed_b +
+                (j->is_b_direct ? 0 : first * ceil_div(steps, j->k_unit) * (int64_t)j->item_bytes),
             kernels->nr,
             x->b + (step * j->b_row + (x->col + first) * j->b_col) * (int64_t)j->source_bytes,
             j->b_row, j->b_col, steps, x->cols - first);

@@ -66,6 +66,14 @@ const acn_kernels *acn_kernels_get(void) {
     return __builtin_expect(k != NULL, 1) ? k : choose();
 }
 
+bool acn_kernels_have_bf16(void) {
+#ifdef __x86_64__
+    return __builtin_cpu_supports("avx512bf16");
+#else
+    return false;
+#endif
+}
+
 size_t acn_class_bytes(acn_class k) {
     static const uint8_t bytes[ACN_CLASS_COUNT] = {
         [ACN_K_F32] = 4, [ACN_K_F64] = 8, [ACN_K_I32] = 4,

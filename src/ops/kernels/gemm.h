@@ -4,7 +4,8 @@
  * transposed and sliced operands need no copy. A descriptor is planned once and run many times, on
  * the process's pool; results do not depend on the number of threads. C must not overlap A or B.
  *
- * Classes: f32 f16 bf16 accumulate in f32 over the whole of k and round once; f64; i8 u8 i16 i32
+ * Classes: f32 f16 bf16 accumulate in f32 over the whole of k and round once (bf16 by the CPU's own
+ * instructions if it has any, to which subnormal numbers are zero); f64; i8 u8 i16 i32
  * u32 in i32 and i64 u64 in i64, both wrapping; c64. C has the dtype of A and B or any other of the
  * same class (i8 x i8 -> i32, bf16 x bf16 -> f32 ...).
  */

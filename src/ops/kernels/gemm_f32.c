@@ -94,6 +94,9 @@ static inline __attribute__((always_inline)) void put_f16(uint16_t *d, vec_f32 x
 #define PACK_PUT1(p, x) (*(p) = acn_f32_to_bf16(x))
 #include "ops/kernels/gemm_pack.h"
 
+#define BY_STORAGE(name)                                                                           \
+    { [ACN_F32] = name##_f32_f32, [ACN_F16] = name##_f32_f16, [ACN_BF16] = name##_f32_bf16 }
+
 const acn_gemm_class ACN_KERNEL(gemm_f32) = {
     .dtype = ACN_F32,
     .mr = GEMM_MR,
@@ -102,9 +105,25 @@ const acn_gemm_class ACN_KERNEL(gemm_f32) = {
     .kc = GEMM_KC,
     .is_direct = true,
     .tile = tile_f32,
-    .pack = {[ACN_F32] = pack_f32_f32, [ACN_F16] = pack_f32_f16, [ACN_BF16] = pack_f32_bf16},
-    .load = {[ACN_F32] = load_f32_f32, [ACN_F16] = load_f32_f16, [ACN_BF16] = load_f32_bf16},
-    .store = {[ACN_F32] = store_f32_f32, [ACN_F16] = store_f32_f16, [ACN_BF16] = store_f32_bf16},
-    .vector =
-        {[ACN_F32] = vector_f32_f32, [ACN_F16] = vector_f32_f16, [ACN_BF16] = vector_f32_bf16},
+    .pack = BY_STORAGE(pack),
+    .load = BY_STORAGE(load),
+    .store = BY_STORAGE(store),
+    .vector = BY_STORAGE(vector),
 };
+
+#if defined(__AVX512F__) && __GNUC__ >= 10
+#include "ops/kernels/gemm_pairs.h"
+
+const acn_gemm_class ACN_KERNEL(gemm_pairs) = {
+    .dtype = ACN_F32,
+    .mr = GEMM_MR,
+    .nr = GEMM_NR,
+    .a_width = GEMM_A_WIDTH,
+    .kc = 2 * GEMM_KC,
+    .k_unit = 2,
+    .tile = tile_pairs,
+    .pack = {[ACN_BF16] = pack_pairs},
+    .load = BY_STORAGE(load),
+    .store = BY_STORAGE(store),
+};
+#endif

@@ -45,6 +45,7 @@ typedef struct acn_gemm_class {
     acn_dtype dtype; /* the type of accumulators and panels */
     int mr, nr, a_width;
     int kc;         /* steps of k per pass: a panel of B and one of A stay in L1 */
+    int k_unit;     /* not 0: panels hold so many steps of k, of the storage type, in one element */
     bool is_direct; /* the tile can read operands of |dtype| that are not packed */
     void (*tile)(const acn_gemm_tile *t);
     /* by storage dtype; NULL: not of this class */
@@ -56,6 +57,7 @@ typedef struct acn_gemm_class {
 
 struct acn_gemm_kernels {
     const acn_gemm_class *by_class[ACN_CLASS_COUNT];
+    const acn_gemm_class *pairs; /* bf16 where acn_kernels_have_bf16; NULL: none at this level */
 };
 
 #endif

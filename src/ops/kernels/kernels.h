@@ -147,6 +147,10 @@ int acn_kernels_levels(const acn_kernels *const **out_levels);
 /* For tests: "generic", "avx2", "avx512". False if the machine lacks it. */
 bool acn_kernels_select(const char *isa);
 
+/* The CPU multiplies bf16 (avx512_bf16); kernels that use it are an addition to the AVX-512 level.
+ */
+bool acn_kernels_have_bf16(void);
+
 size_t acn_class_bytes(acn_class k);
 /* The class in which |dtype| computes. */
 acn_class acn_class_of(acn_dtype dtype);
