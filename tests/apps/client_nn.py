@@ -158,6 +158,24 @@ def dropout_is_sound():
     }
 
 
+def losses():
+    pair = ((4, 6), (4, 6))
+    for name in "mse_loss l1_loss smooth_l1_loss soft_margin_loss".split():
+        for how in ("none", "mean", "sum"):
+
+            def function(x, t, name=name, how=how):
+                return getattr(F, name)(x, t.detach().sign(), reduction=how)
+
+            Case(f"{name}_{how}", function, *pair, units=SUMS)
+    Case("kl_div", lambda x, t: F.kl_div(x, t, reduction="sum"), *pair, units=SUMS, draw=positive)
+    Case(
+        "kl_div_log",
+        lambda x, t: F.kl_div(x, t, reduction="none", log_target=True),
+        *pair,
+        units=SUMS,
+    )
+
+
 def recurrent():
     def layer(kind, *sizes, **options):
         """A layer's function of its input, first states and weights."""
@@ -281,7 +299,7 @@ def run(case, dtype, layout):
 
 def main():
     assert torch_npu.npu.is_available()
-    for group in (activations, batch_norms, recurrent):
+    for group in (activations, batch_norms, losses, recurrent):
         group()
     print(json.dumps(dropout_is_sound()), flush=True)
     for case in CASES:

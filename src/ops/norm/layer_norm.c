@@ -3,6 +3,7 @@
  *
  * The variance is summed from the deviations, not from squares: no cancellation. Sums of a tile are
  * the class's own, sums of tiles are double. */
+#include "ops/kernels/norm.h"
 #include "ops/norm/rows.h"
 #include <math.h>
 #include <string.h>
@@ -88,28 +89,22 @@ static void store_statistic(const acn_tensor *t, int64_t row, double v) {
     if (t) acn_store_value(acn_tensor_at(t, row), t->dtype, (acn_value){.f = v});
 }
 
-static double row_mean(const layer_norm *p, const char *row) {
+/* Mean and variance of a row; moments of tiles are joined as Chan, Golub and LeVeque do. */
+static void row_moments(const layer_norm *p, const char *row, double *out_mean,
+                        double *out_variance) {
+    const acn_norm_kernels *k = &acn_kernels_get()->norm[p->klass];
     acn_row_tile scratch;
-    double sum = 0;
+    double mean = 0, square = 0;
     for (int64_t from = 0; from < p->rows.length; from += ACN_ROW_TILE) {
         int64_t n = acn_row_tile_count(&p->rows, from);
-        sum += acn_row_sum(p->klass, acn_row_load(&p->rows, &p->x, row, from, n, &scratch), n);
+        double tile[2], all = (double)(from + n);
+        k->moments(tile, acn_row_load(&p->rows, &p->x, row, from, n, &scratch), n);
+        double delta = tile[0] - mean;
+        square += tile[1] + delta * delta * (double)from * (double)n / all;
+        mean += delta * (double)n / all;
     }
-    return sum / (double)p->rows.length;
-}
-
-static double row_variance(const layer_norm *p, const char *row, const acn_row_tile *mean) {
-    const acn_kernels *k = acn_kernels_get();
-    acn_row_tile scratch, work;
-    double sum = 0;
-    for (int64_t from = 0; from < p->rows.length; from += ACN_ROW_TILE) {
-        int64_t n = acn_row_tile_count(&p->rows, from);
-        const void *x = acn_row_load(&p->rows, &p->x, row, from, n, &scratch);
-        k->micro[ACN_U_SUB][p->klass](&work, x, mean, NULL, n);
-        k->micro[ACN_U_MUL][p->klass](&work, &work, &work, NULL, n);
-        sum += acn_row_sum(p->klass, &work, n);
-    }
-    return sum / (double)p->rows.length;
+    *out_mean = mean;
+    *out_variance = square / (double)p->rows.length;
 }
 
 static void run_row(const void *context, int64_t row) {
@@ -119,26 +114,24 @@ static void run_row(const void *context, int64_t row) {
     const acn_tensor *gamma = acn_in(call, GAMMA), *beta = acn_in(call, BETA);
     const char *x_row = acn_row_at(&p->rows, &p->x, acn_in(call, X)->data, row);
     char *y_row = acn_row_at(&p->rows, &p->y, acn_out(call, Y)->data, row);
-    acn_row_tile scratch, out, means, factors;
-    double mean = row_mean(p, x_row);
-    acn_row_splat(p->klass, &means, mean, acn_row_tile_count(&p->rows, 0));
-    double variance = row_variance(p, x_row, &means);
+    acn_row_tile scratch, more, out;
+    double mean, variance;
+    row_moments(p, x_row, &mean, &variance);
     double rstd = 1 / sqrt(variance + acn_attr_float(call, ATTR_EPSILON));
-    acn_row_splat(p->klass, &factors, rstd, acn_row_tile_count(&p->rows, 0));
     for (int64_t from = 0; from < p->rows.length; from += ACN_ROW_TILE) {
         int64_t n = acn_row_tile_count(&p->rows, from);
         const void *x = acn_row_load(&p->rows, &p->x, x_row, from, n, &scratch);
+        const void *g = NULL, *b = NULL;
         void *y = acn_row_target(&p->y, y_row, from, &out);
-        micro[ACN_U_SUB][p->klass](y, x, &means, NULL, n);
-        micro[ACN_U_MUL][p->klass](y, y, &factors, NULL, n);
-        if (gamma) {
-            const void *g = acn_row_load(&p->rows, &p->gamma, gamma->data, from, n, &scratch);
+        acn_kernels_get()->norm[p->klass].affine(y, x, mean, rstd, 0, n);
+        if (gamma) g = acn_row_load(&p->rows, &p->gamma, gamma->data, from, n, &scratch);
+        if (beta) b = acn_row_load(&p->rows, &p->beta, beta->data, from, n, &more);
+        if (g && b)
+            micro[ACN_U_FMA][p->klass](y, y, g, b, n);
+        else if (g)
             micro[ACN_U_MUL][p->klass](y, y, g, NULL, n);
-        }
-        if (beta) {
-            const void *b = acn_row_load(&p->rows, &p->beta, beta->data, from, n, &scratch);
+        else if (b)
             micro[ACN_U_ADD][p->klass](y, y, b, NULL, n);
-        }
         acn_row_store(&p->rows, &p->y, y_row, from, n, y);
     }
     store_statistic(acn_out(call, MEAN), row, mean);
