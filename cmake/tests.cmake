@@ -35,7 +35,8 @@ endforeach()
 # qemu-user cannot run these: it fails in children of fork whose parent had threads, and a program
 # cannot start itself a second time.
 if(CMAKE_CROSSCOMPILING)
-    set_tests_properties(unit.test_guard unit.test_pool unit.test_sharing PROPERTIES DISABLED ON)
+    set_tests_properties(unit.test_guard unit.test_pool unit.test_scarcity unit.test_sharing
+        PROPERTIES DISABLED ON)
 endif()
 
 add_subdirectory(tests/ops) # operators against level 0 and against independent references

@@ -296,6 +296,9 @@ static void snapshots_let_the_source_go(void **state) {
 }
 
 static void reserved_addresses_take_memory(void **state) {
+#ifdef ACN_EMULATED
+    skip(); /* the emulator is given fewer addresses than this reserves */
+#endif
     const size_t unit = ACN_VIRTUAL_UNIT_BYTES;
     char *area, *small;
     acn_physical *a, *b, *found;
