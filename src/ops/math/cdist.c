@@ -322,6 +322,12 @@ static double gradient(double p, double difference, double distance, double grad
     return sign * pow(d, p - 1) * grad / pow(distance, p - 1);
 }
 
+/* As the distance saw it: of floats, rounded to one. */
+static double difference_of(const matrix *a, int64_t i, const matrix *b, int64_t j, int64_t m) {
+    double d = value_at(a, i, m) - value_at(b, j, m);
+    return a->dtype == ACN_F64 ? d : (double)(float)d;
+}
+
 static acn_status infer_grad(acn_call *c) {
     shape s;
     int64_t dims[ACN_MAX_DIMS];
@@ -347,9 +353,9 @@ static void grad_of_row(void *context, int64_t number, int worker) {
     matrix g = matrix_at(acn_in(c, GRAD), &s, batch), y = matrix_at(acn_out(c, 0), &s, batch);
     matrix distances = matrix_at(acn_in(c, DISTANCES), &s, batch);
     for (int64_t m = 0; m < s.width; m++) {
-        double sum = 0, own = value_at(&a, i, m);
+        double sum = 0;
         for (int64_t j = 0; j < s.rows2; j++)
-            sum += gradient(order_of(c), own - value_at(&b, j, m), value_at(&distances, i, j),
+            sum += gradient(order_of(c), difference_of(&a, i, &b, j, m), value_at(&distances, i, j),
                             value_at(&g, i, j));
         acn_store_value(y.data + i * y.row + m * y.column, y.dtype, (acn_value){.f = sum});
     }
@@ -372,8 +378,8 @@ static acn_status run0_grad(acn_call *c) {
             matrix a = matrix_at(acn_in(c, G1), &s, batch), b = matrix_at(acn_in(c, G2), &s, batch);
             matrix g = matrix_at(acn_in(c, GRAD), &s, batch);
             matrix d = matrix_at(acn_in(c, DISTANCES), &s, batch);
-            sum += gradient(order_of(c), value_at(&a, i, m) - value_at(&b, j, m),
-                            value_at(&d, i, j), value_at(&g, i, j));
+            sum += gradient(order_of(c), difference_of(&a, i, &b, j, m), value_at(&d, i, j),
+                            value_at(&g, i, j));
         }
         acn_store_value(acn_tensor_at(acn_out(c, 0), at), acn_out(c, 0)->dtype,
                         (acn_value){.f = sum});

@@ -28,13 +28,15 @@ static acn_status infer(acn_call *c) {
         acn_out_is(c, Y, x->dtype, 1, &all);
     else
         acn_out_like(c, Y, x->dtype, x);
-    if (inverse && acn_tensor_count(inverse) != n)
+    bool wants_inverse = acn_attr_int(c, RETURN_INVERSE);
+    if (inverse && wants_inverse && acn_tensor_count(inverse) != n)
         return acn_bad_output(c, INVERSE, "expected %lld elements", (long long)n);
     if (inverse)
         acn_out_like(c, INVERSE, ACN_I64, inverse);
     else
         acn_out_is(c, INVERSE, ACN_I64, 1, &n);
-    if (counts && acn_tensor_count(counts) < n)
+    bool wants_counts = acn_attr_int(c, RETURN_COUNTS);
+    if (counts && wants_counts && acn_tensor_count(counts) < n)
         return acn_bad_output(c, COUNTS, "expected room for %lld elements", (long long)n);
     if (counts)
         acn_out_like(c, COUNTS, ACN_I64, counts);
@@ -148,10 +150,11 @@ static acn_status give(acn_call *c, int dim, int64_t slices, const int64_t *orde
     memcpy(dims, y->dims, sizeof dims);
     if (y->rank) dims[dim] = distinct;
     acn_out_set_shape(c, Y, y->rank, dims);
+    bool gives_inverse = inverse && acn_tensor_count(inverse) == slices;
     bool gives_counts = counts && acn_tensor_count(counts) >= slices;
     if (gives_counts) acn_out_set_shape(c, COUNTS, 1, &distinct);
     for (int64_t i = 0, first = 0; i < slices; i++) {
-        if (inverse) *(int64_t *)acn_tensor_at(inverse, order[i]) = group[i];
+        if (gives_inverse) *(int64_t *)acn_tensor_at(inverse, order[i]) = group[i];
         if (i > 0 && group[i] == group[i - 1]) continue;
         for (first = i; first < slices && group[first] == group[i]; first++) {
         }
