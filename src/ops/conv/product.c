@@ -12,7 +12,8 @@
 #include <string.h>
 
 enum {
-    PANELS_BYTES = 1 << 19, /* gathered panels of a pass: half of a usual L2 */
+    MOST_UNSWAPPED_STEPS = 128, /* shorter sums do not pay for transposing results */
+    PANELS_BYTES = 1 << 19,     /* gathered panels of a pass: half of a usual L2 */
     SUMS_BYTES = 1 << 19,
     TABLE_BYTES = 1 << 20,
     MOST_PANELS = 48,
@@ -23,11 +24,17 @@ enum {
 
 typedef struct lattice {
     acn_conv_lattice map;
-    int64_t steps;                  /* channels * taps, and the bias */
-    bool is_direct;                 /* a panel's positions are one run of the result */
-    int64_t image_panels, panels;   /* image_panels: when panels begin anew in each image */
-    int64_t block_panels, blocks;   /* of a chunk */
-    int64_t block_rows, row_blocks; /* multiples of the tile's rows */
+    int64_t steps; /* channels * taps, and the bias */
+    /* Positions are the tile's rows and the result's channels its columns: for small images, whose
+     * positions fill more of the rows. */
+    bool is_swapped;
+    int64_t unit, width;               /* positions and lanes of a gathered panel */
+    int64_t filter_unit, filter_width; /* the result's channels, and lanes, of a filter's panel */
+    int64_t tiles;                     /* of the filter, in a group */
+    bool is_direct;                    /* a panel's positions are one run of the result */
+    int64_t image_panels, panels;      /* image_panels: when panels begin anew in each image */
+    int64_t block_panels, blocks;      /* of a chunk */
+    int64_t block_rows, row_blocks;    /* multiples of the tile's rows */
     int64_t pass_channels, pass_steps;
     int64_t most_rows; /* of positions that one panel can touch */
 } lattice;
@@ -41,7 +48,6 @@ struct acn_conv_product {
     bool has_bias;
     int64_t lattices;
     lattice *lattice;
-    int64_t tiles; /* of rows, in a group */
     size_t filter_bytes, table_offset, sums_offset, worker_bytes;
     int workers;
 };
@@ -53,38 +59,63 @@ static int64_t max(int64_t a, int64_t b) { return a > b ? a : b; }
 
 /* ---- planning -------------------------------------------------------------------------------- */
 
-static void cut(const acn_conv_product *p, lattice *l) {
+/* Which way fewer lanes of tiles are wasted. */
+static void orient(const acn_conv_product *p, lattice *l) {
     const acn_gemm_class *k = p->kernels;
-    int64_t positions = acn_conv_volume(l->map.dims), nr = k->nr;
-    l->steps = p->channels * l->map.taps + p->has_bias;
-    l->pass_channels = l->map.taps ? max(1, min(k->kc / l->map.taps, p->channels)) : 1;
+    int64_t positions = acn_conv_volume(l->map.dims);
+    double plain = (double)round_up(p->n * positions, k->nr) * (double)p->rows;
+    double swapped = (double)(p->n * positions) * (double)round_up(p->rows, k->nr);
+    l->is_swapped = l->steps >= MOST_UNSWAPPED_STEPS && swapped * 1.03 < plain;
+    l->unit = l->is_swapped ? k->mr : k->nr;
+    l->width = l->is_swapped ? k->a_width : k->nr;
+    l->filter_unit = l->is_swapped ? k->nr : k->mr;
+    l->filter_width = l->is_swapped ? k->nr : k->a_width;
+    l->tiles = ceil_div(p->rows, l->filter_unit);
+}
+
+/* Passes of channels that are about as long as the kernels like. */
+static void cut_steps(const acn_conv_product *p, lattice *l) {
+    int64_t kc = p->kernels->kc, steps = p->channels * l->map.taps;
+    int64_t passes = steps <= kc + kc / 3 ? 1 : ceil_div(steps, kc);
+    l->pass_channels = max(1, ceil_div(p->channels, passes));
+    if (l->pass_channels * l->map.taps > kc + kc / 3) l->pass_channels = max(1, kc / l->map.taps);
     l->pass_steps = l->pass_channels * l->map.taps + p->has_bias;
+}
+
+/* Chunks that keep their panels and sums in the L2 cache. */
+static void cut(const acn_conv_product *p, lattice *l) {
+    int64_t positions = acn_conv_volume(l->map.dims);
+    const int64_t floats = sizeof(float);
+    l->steps = p->channels * l->map.taps + p->has_bias;
+    orient(p, l);
+    cut_steps(p, l);
     bool is_whole = l->map.out_step[0] == 1 && l->map.out_step[1] == 1 && l->map.out_step[2] == 1;
-    l->is_direct = is_whole && (p->n == 1 || positions % nr == 0 || positions >= 16 * nr);
-    l->image_panels = l->is_direct ? ceil_div(positions, nr) : 0;
-    l->panels = l->is_direct ? p->n * l->image_panels : ceil_div(p->n * positions, nr);
-    l->most_rows = min(nr, nr / max(1, l->map.dims[2]) + 2);
+    l->is_direct = !l->is_swapped && is_whole &&
+                   (p->n == 1 || positions % l->unit == 0 || positions >= 16 * l->unit);
+    l->image_panels = l->is_direct ? ceil_div(positions, l->unit) : 0;
+    l->panels = l->is_direct ? p->n * l->image_panels : ceil_div(p->n * positions, l->unit);
+    l->most_rows = min(l->unit, l->unit / max(1, l->map.dims[2]) + 2);
 
     int64_t table = l->most_rows * (int64_t)sizeof(acn_conv_run) * max(1, l->map.taps);
-    int64_t most = min(PANELS_BYTES / (int64_t)sizeof(float) / nr / max(1, l->pass_steps),
+    int64_t most = min(PANELS_BYTES / floats / l->width / max(1, l->pass_steps),
                        min(MOST_PANELS, TABLE_BYTES / table));
-    int64_t unit = l->is_direct ? l->image_panels : l->panels;
-    l->block_panels = ceil_div(unit, max(1, ceil_div(unit, max(1, most))));
-    l->block_rows = p->tiles * k->mr;
+    int64_t all = l->is_direct ? l->image_panels : l->panels;
+    l->block_panels = ceil_div(all, max(1, ceil_div(all, max(1, most))));
+    l->block_rows = l->tiles * l->filter_unit;
     if (!l->is_direct) {
-        int64_t rows = SUMS_BYTES / (int64_t)sizeof(float) / (l->block_panels * nr + 1);
-        l->block_rows = min(l->block_rows, max(1, rows / k->mr) * k->mr);
+        int64_t rows = SUMS_BYTES / floats / (l->block_panels * l->unit + 1);
+        if (l->is_swapped) rows = min(rows, PANELS_BYTES / floats / max(1, l->pass_steps));
+        l->block_rows = min(l->block_rows, max(1, rows / l->filter_unit) * l->filter_unit);
     }
     for (;;) {
-        l->blocks = l->is_direct ? p->n * ceil_div(unit, max(1, l->block_panels))
-                                 : ceil_div(unit, max(1, l->block_panels));
+        l->blocks = ceil_div(all, max(1, l->block_panels)) * (l->is_direct ? p->n : 1);
         l->row_blocks = ceil_div(p->rows, l->block_rows);
         int64_t chunks = l->blocks * l->row_blocks * p->groups;
         if (p->workers == 1 || chunks >= CHUNKS_PER_WORKER * p->workers) break;
         if (l->block_panels > 4)
             l->block_panels = ceil_div(l->block_panels, 2);
-        else if (l->block_rows > 4 * k->mr)
-            l->block_rows = round_up(ceil_div(l->block_rows, 2), k->mr);
+        else if (l->block_rows > 4 * l->filter_unit)
+            l->block_rows = round_up(ceil_div(l->block_rows, 2), l->filter_unit);
         else
             break;
     }
@@ -92,15 +123,14 @@ static void cut(const acn_conv_product *p, lattice *l) {
 
 static void size_workspace(acn_conv_product *p) {
     size_t panels = 0, table = 0, sums = 0;
-    const acn_gemm_class *k = p->kernels;
     for (int64_t i = 0; i < p->lattices; i++) {
         const lattice *l = &p->lattice[i];
-        size_t filter = sizeof(float) * (size_t)(p->groups * p->tiles * l->steps * k->a_width);
+        size_t filter = sizeof(float) * (size_t)(p->groups * l->tiles * l->steps * l->filter_width);
         size_t run = sizeof(acn_conv_run) * (size_t)(l->most_rows * max(1, l->map.taps));
         size_t one = (size_t)l->block_panels * (run + (size_t)(l->map.taps + 1) * sizeof(int64_t));
-        size_t room = sizeof(float) * (size_t)(l->block_panels * k->nr * l->pass_steps);
+        size_t room = sizeof(float) * (size_t)(l->block_panels * l->width * l->pass_steps);
         size_t sum =
-            l->is_direct ? 0 : sizeof(float) * (size_t)(l->block_rows * l->block_panels * k->nr);
+            l->is_direct ? 0 : sizeof(float) * (size_t)(l->block_rows * l->block_panels * l->unit);
         if (filter > p->filter_bytes) p->filter_bytes = filter;
         if (one > table) table = one;
         if (room > panels) panels = room;
@@ -129,7 +159,6 @@ acn_status acn_conv_product_plan(acn_call *c, const acn_conv *conv, acn_conv_sid
     p->row_step = gives_y ? conv->ci * taps : taps;
     p->channel_step = gives_y ? taps : conv->ci * taps;
     p->has_bias = has_bias;
-    p->tiles = ceil_div(p->rows, p->kernels->mr);
     memcpy(p->source, gives_y ? conv->in : conv->out, sizeof p->source);
     memcpy(p->result, gives_y ? conv->out : conv->in, sizeof p->result);
     p->source_volume = acn_conv_volume(p->source);
@@ -178,33 +207,32 @@ static void pack_tile(void *context, int64_t index, int worker) {
     const acn_conv_product *p = j->p;
     const lattice *l = j->l;
     const acn_gemm_class *k = p->kernels;
-    int64_t group = index / p->tiles, row = index % p->tiles * k->mr;
-    int lanes = (int)min(k->mr, p->rows - row);
+    int64_t group = index / l->tiles, row = index % l->tiles * l->filter_unit;
+    int lanes = (int)min(l->filter_unit, p->rows - row), width = (int)l->filter_width;
     int64_t per_group =
         p->row_step > p->channel_step ? p->rows * p->row_step : p->channels * p->channel_step;
-    float *panel = j->filter + index * l->steps * k->a_width;
+    float *panel = j->filter + index * l->steps * width;
     const float *w = j->w + group * per_group + row * p->row_step;
     bool is_plain = p->channel_step == l->map.taps && l->map.taps > 0;
     if (is_plain)
-        k->pack[ACN_F32](panel, k->a_width, w, 1, p->row_step, p->channels * l->map.taps, lanes);
+        k->pack[ACN_F32](panel, width, w, 1, p->row_step, p->channels * l->map.taps, lanes);
     else
-        acn_kernels_get()->conv->pack_filter(panel, k->a_width, w, p->row_step, lanes,
-                                             p->channel_step, l->map.filter_tap, l->map.taps,
-                                             p->channels);
+        acn_kernels_get()->conv->pack_filter(panel, width, w, p->row_step, lanes, p->channel_step,
+                                             l->map.filter_tap, l->map.taps, p->channels);
     if (!p->has_bias) return;
-    float *last = panel + (l->steps - 1) * k->a_width;
-    for (int i = 0; i < k->a_width; i++)
+    float *last = panel + (l->steps - 1) * width;
+    for (int i = 0; i < width; i++)
         last[i] = j->bias && i < lanes ? j->bias[group * p->rows + row + i] : 0;
 }
 
 /* Cuts a panel's positions where a row of the lattice ends. */
 static int cut_panel(const job *j, int64_t panel, stretch *out) {
     const lattice *l = j->l;
-    int64_t positions = acn_conv_volume(l->map.dims), nr = j->p->kernels->nr;
-    int64_t at = l->is_direct ? panel / l->image_panels * positions + panel % l->image_panels * nr
-                              : panel * nr;
+    int64_t positions = acn_conv_volume(l->map.dims), unit = l->unit;
+    int64_t at = l->is_direct ? panel / l->image_panels * positions + panel % l->image_panels * unit
+                              : panel * unit;
     int64_t end = l->is_direct ? (panel / l->image_panels + 1) * positions : j->p->n * positions;
-    if (end > at + nr) end = at + nr;
+    if (end > at + unit) end = at + unit;
     int count = 0;
     for (int64_t lane = 0; at < end; count++) {
         int64_t x = at % l->map.dims[2], row = at / l->map.dims[2];
@@ -264,21 +292,21 @@ static void make_runs(const job *j, chunk *x) {
 static void gather(const job *j, const chunk *x, int64_t channel, int64_t count, bool is_last) {
     const acn_conv_product *p = j->p;
     const lattice *l = j->l;
-    const int64_t nr = p->kernels->nr, steps = count * l->map.taps + (is_last && p->has_bias);
+    const int64_t width = l->width, steps = count * l->map.taps + (is_last && p->has_bias);
     const acn_conv_kernels *kernels = acn_kernels_get()->conv;
-    acn_conv_gather g = {.panel_step = l->map.taps * nr,
+    acn_conv_gather g = {.panel_step = l->map.taps * width,
                          .source_step = p->source_volume,
                          .lane_step = l->map.step[2],
-                         .width = (int)nr};
+                         .width = (int)width};
     const float *source = j->source + (x->group * p->channels + channel) * p->source_volume;
     for (int64_t done = 0; done < count; done += GATHER_STEPS) {
         g.steps = min(GATHER_STEPS, count - done);
         g.source = source + done * p->source_volume;
         for (int64_t i = 0; i < x->panels; i++) {
             const int64_t *first = x->first + i * (l->map.taps + 1);
-            float *panel = x->room + (i * steps + done * l->map.taps) * nr;
+            float *panel = x->room + (i * steps + done * l->map.taps) * width;
             for (int64_t t = 0; t < l->map.taps; t++) {
-                g.panel = panel + t * nr;
+                g.panel = panel + t * width;
                 g.runs = x->runs + first[t];
                 g.run_count = first[t + 1] - first[t];
                 kernels->gather(&g);
@@ -287,41 +315,45 @@ static void gather(const job *j, const chunk *x, int64_t channel, int64_t count,
     }
     if (!is_last || !p->has_bias) return;
     for (int64_t i = 0; i < x->panels; i++)
-        for (int64_t lane = 0; lane < nr; lane++)
-            x->room[((i + 1) * steps - 1) * nr + lane] = 1;
+        for (int64_t lane = 0; lane < width; lane++)
+            x->room[((i + 1) * steps - 1) * width + lane] = 1;
 }
 
 /* Where the panel's first element of |row| is summed up, and the distance of rows. */
 static float *place(const job *j, const chunk *x, int64_t row, int64_t panel, int64_t *row_step) {
     const acn_conv_product *p = j->p;
     const lattice *l = j->l;
-    const int64_t nr = p->kernels->nr;
     if (!l->is_direct) {
-        *row_step = x->panels * nr;
-        return x->sums + (row - x->row) * *row_step + panel * nr;
+        *row_step = x->panels * l->unit;
+        return x->sums + (row - x->row) * *row_step + panel * l->unit;
     }
     *row_step = p->result_volume;
     int64_t at = x->panel + panel, image = at / l->image_panels;
     return j->result + ((image * p->groups + x->group) * p->rows + row) * p->result_volume +
-           at % l->image_panels * nr;
+           at % l->image_panels * l->unit;
+}
+
+static const float one = 1, zero = 0;
+
+static acn_gemm_tile tile_of(const acn_gemm_class *k, int64_t step, int64_t steps) {
+    return (acn_gemm_tile){.k = steps,
+                           .a_row = 1,
+                           .a_col = k->a_width,
+                           .b_row = k->nr,
+                           .alpha = &one,
+                           .beta = step ? &one : &zero,
+                           .is_beta_zero = step == 0,
+                           .is_beta_one = step != 0};
 }
 
 static void multiply(const job *j, const chunk *x, int64_t step, int64_t steps) {
-    static const float one = 1, zero = 0;
     const acn_conv_product *p = j->p;
     const lattice *l = j->l;
     const acn_gemm_class *k = p->kernels;
     int64_t positions = acn_conv_volume(l->map.dims);
-    acn_gemm_tile t = {.k = steps,
-                       .a_row = 1,
-                       .a_col = k->a_width,
-                       .b_row = k->nr,
-                       .alpha = &one,
-                       .beta = step ? &one : &zero,
-                       .is_beta_zero = step == 0,
-                       .is_beta_one = step != 0};
+    acn_gemm_tile t = tile_of(k, step, steps);
     for (int64_t row = x->row; row < x->row + x->rows; row += k->mr) {
-        int64_t tile = x->group * p->tiles + row / k->mr;
+        int64_t tile = x->group * l->tiles + row / k->mr;
         t.a = j->filter + (tile * l->steps + step) * k->a_width;
         t.rows = (int)min(k->mr, x->row + x->rows - row);
         for (int64_t i = 0; i < x->panels; i++) {
@@ -335,26 +367,49 @@ static void multiply(const job *j, const chunk *x, int64_t step, int64_t steps) 
     }
 }
 
-/* From the sums to their places in the result. */
+/* Sums are [position][channel]. */
+static void multiply_swapped(const job *j, const chunk *x, int64_t step, int64_t steps) {
+    const acn_conv_product *p = j->p;
+    const lattice *l = j->l;
+    const acn_gemm_class *k = p->kernels;
+    int64_t positions = p->n * acn_conv_volume(l->map.dims);
+    acn_gemm_tile t = tile_of(k, step, steps);
+    t.c_row = l->block_rows;
+    t.cols = k->nr;
+    for (int64_t i = 0; i < x->panels; i++) {
+        t.a = x->room + i * steps * k->a_width;
+        t.rows = (int)min(k->mr, positions - (x->panel + i) * k->mr);
+        for (int64_t row = x->row; row < x->row + x->rows; row += k->nr) {
+            int64_t tile = x->group * l->tiles + row / k->nr;
+            t.b = j->filter + (tile * l->steps + step) * k->nr;
+            t.c = x->sums + i * k->mr * l->block_rows + row - x->row;
+            k->tile(&t);
+        }
+    }
+}
+
+/* From the sums to their places in the result: sum[row * row_step + position * step]. */
 static void scatter(const job *j, const chunk *x) {
     const acn_conv_product *p = j->p;
     const lattice *l = j->l;
     stretch stretches[32];
+    const int64_t sum_step = l->is_swapped ? l->block_rows : 1;
+    const int64_t row_step = l->is_swapped ? 1 : x->panels * l->unit;
     for (int64_t i = 0; i < x->panels; i++) {
         int count = cut_panel(j, x->panel + i, stretches);
         for (int s = 0; s < count; s++) {
             const stretch *from = &stretches[s];
-            int64_t at[3], step = l->map.out_step[2], row_step;
+            int64_t at[3], step = l->map.out_step[2];
             for (int d = 0; d < 3; d++)
                 at[d] = from->q[d] * l->map.out_step[d] + l->map.out_start[d];
             float *d =
                 j->result +
                 ((from->image * p->groups + x->group) * p->rows + x->row) * p->result_volume +
                 (at[0] * p->result[1] + at[1]) * p->result[2] + at[2];
-            const float *sum = place(j, x, x->row, i, &row_step) + from->lane;
+            const float *sum = x->sums + (i * l->unit + from->lane) * sum_step;
             for (int64_t row = 0; row < x->rows; row++, d += p->result_volume, sum += row_step)
                 for (int64_t e = 0; e < from->count; e++)
-                    d[e * step] = sum[e];
+                    d[e * step] = sum[e * sum_step];
         }
     }
 }
@@ -387,7 +442,10 @@ static void run_chunk(void *context, int64_t index, int worker) {
         bool is_last = channel + count >= p->channels;
         int64_t steps = count * l->map.taps + (is_last && p->has_bias);
         gather(j, &x, channel, l->map.taps ? count : 0, is_last);
-        multiply(j, &x, channel * l->map.taps, steps);
+        if (l->is_swapped)
+            multiply_swapped(j, &x, channel * l->map.taps, steps);
+        else
+            multiply(j, &x, channel * l->map.taps, steps);
         channel += count;
     } while (channel < p->channels);
     if (!l->is_direct) scatter(j, &x);
@@ -411,7 +469,7 @@ void acn_conv_product_run(const acn_conv_product *p, float *result, const float 
                  .workers = workspace + p->filter_bytes};
         int64_t chunks = l->blocks * l->row_blocks * p->groups;
         if (chunks == 0 || p->rows == 0) continue;
-        acn_pool_run(p->groups * p->tiles, pack_tile, &j);
+        acn_pool_run(p->groups * l->tiles, pack_tile, &j);
         acn_pool_run(chunks, run_chunk, &j);
     }
 }
