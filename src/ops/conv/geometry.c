@@ -49,6 +49,7 @@ static acn_status read_channels(const acn_call *c, int input, int filter, bool i
                                 acn_conv *out) {
     const acn_tensor *x = acn_in(c, input), *w = acn_in(c, filter);
     int64_t groups = acn_attr_int(c, ACN_CONV_GROUPS);
+    if (groups == 0) groups = x->dims[1]; /* depthwise */
     if (groups < 1)
         return acn_bad_attr(c, ACN_CONV_GROUPS, "is %lld; expected at least 1", (long long)groups);
     if (w->dims[0] % groups != 0)
