@@ -358,7 +358,8 @@ static void put_bytes(key_writer *w, const void *bytes, size_t count) {
 }
 
 static void put_tensor(key_writer *w, const acn_tensor *t) {
-    put(w, (uint64_t)(uint32_t)t->dtype | (uint64_t)(uint32_t)t->rank << 32);
+    put(w, (uint64_t)(uint32_t)t->dtype | (uint64_t)(uint32_t)t->rank << 32 |
+               (uint64_t)(uint16_t)t->format << 48);
     for (int d = 0; d < t->rank; d++) {
         put(w, (uint64_t)t->dims[d]);
         put(w, (uint64_t)t->strides[d]);

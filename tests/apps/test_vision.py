@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 CLIENT = Path(__file__).with_name("client_vision.py")
+FORMATS = Path(__file__).with_name("client_formats.py")
 
 
 def test_results_and_gradients_agree_with_the_cpu(toolkit):
@@ -15,3 +16,11 @@ def test_results_and_gradients_agree_with_the_cpu(toolkit):
     assert len(cases) > 150, f"only {len(cases)} cases ran"
     wrong = [f"{c['case']} {c['dtype']}: {c['error'][:200]}" for c in cases if c["error"]]
     assert not wrong, "\n".join(wrong)
+
+
+def test_private_formats_round_trip(toolkit):
+    done = toolkit.anycann("run", "python3", FORMATS, timeout=120)
+    cases = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert len(cases) == 14
+    assert all(case["format"] and case["same"] for case in cases), cases

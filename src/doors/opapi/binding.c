@@ -177,7 +177,8 @@ static acn_status copy_tensor(const filler *f, int argument, const void *handle,
     if (!acn_object_tensor_is_live(handle)) return not_live(f, argument, "aclTensor");
     const acn_object_tensor *object = handle;
     *out = object->view;
-    if (acn_format_is_private(out->format))
+    bool takes_any = f->call->op->flags & ACN_OP_ANY_FORMAT;
+    if (acn_format_is_private(out->format) && !takes_any)
         return acn_fail(ACN_INVALID_ARGUMENT, "%s has private format %d; convert it to ND first",
                         f->row->argument_names[argument], out->format);
     if (!out->data && acn_tensor_count(out) > 0)

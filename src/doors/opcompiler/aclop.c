@@ -9,7 +9,9 @@
 #include "acl/acl_op_compiler.h"
 #include "doors/door.h"
 #include "doors/nnopbase/executor.h"
+#include "doors/nnopbase/objects.h"
 #include "doors/opcompiler/desc.h"
+#include "ops/layout/formats.h"
 #include "ops/object.h"
 #include "ops/signature.h"
 #include "runtime/memory.h"
@@ -45,6 +47,19 @@ typedef struct filler {
 
 /* ---- tensors --------------------------------------------------------------------------------- */
 
+/* The operator must be one that knows private formats; their memory is padded. */
+static acn_status check_format(const acn_call *c, const char *name, const acn_tensor *t,
+                               size_t *out_bytes) {
+    acn_format_layout layout;
+    if (!(c->op->flags & ACN_OP_ANY_FORMAT))
+        return acn_fail(ACN_INVALID_ARGUMENT,
+                        "%s of operator %s has private format %d; convert it to ND first", name,
+                        c->op->name, t->format);
+    ACN_TRY(acn_format_layout_of(t->format, t->rank, t->dims, &layout));
+    *out_bytes = (size_t)acn_format_elements(&layout) * acn_dtype_bytes(t->dtype);
+    return ACN_OK;
+}
+
 static acn_status fill_tensor(acn_call *c, const char *name, const acn_tensor_desc *desc,
                               const acn_data_buffer *buffer, bool is_input, acn_tensor *out) {
     if (desc->shape.rank > ACN_MAX_DIMS)
@@ -60,6 +75,8 @@ static acn_status fill_tensor(acn_call *c, const char *name, const acn_tensor_de
                         name);
     acn_tensor_init(out, NULL, (acn_dtype)desc->dtype, desc->shape.rank, desc->shape.dims);
     size_t bytes = (size_t)count * element_bytes;
+    out->format = desc->storage_format;
+    if (acn_format_is_private(out->format)) ACN_TRY(check_format(c, name, out, &bytes));
     if (is_input && desc->constant && desc->constant_bytes >= bytes) {
         out->data = acn_arena_copy(&c->arena, desc->constant, bytes ? bytes : 1);
         return out->data ? ACN_OK : acn_fail(ACN_BAD_ALLOC, "no host memory for %s", name);
