@@ -82,7 +82,7 @@ enum {
     ACN_OP_MAY_OVERLAP = 1, /* outputs may overlap inputs in any way (views, copies handle it) */
     ACN_OP_DYNAMIC_OUT = 2, /* outputs' true shapes are known after run */
     ACN_OP_CAN_BLOCK = 4,   /* never inline on a caller's thread */
-    ACN_OP_ANY_FORMAT = 64, /* tensors may have private formats (layout/formats.h) */
+    ACN_OP_ANY_FORMAT = 64, /* tensors may have private formats (formats.h) */
 };
 
 #define ACN_OP(id) ACN_REGISTER(op, id)

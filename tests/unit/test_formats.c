@@ -1,6 +1,6 @@
 /* test_formats.c - where elements lie in private formats: shapes of their memory, and places that
  * follow from the formats' names. */
-#include "ops/layout/formats.h"
+#include "ops/formats.h"
 #include "unit.h"
 
 static int64_t place(const acn_format_layout *l, const int64_t *index) {

@@ -3,7 +3,7 @@
 #include "aclnn/acl_meta.h"
 #include "doors/door.h"
 #include "doors/nnopbase/objects.h"
-#include "ops/layout/formats.h"
+#include "ops/formats.h"
 #include "ops/object.h"
 #include <stdlib.h>
 #include <string.h>

@@ -11,7 +11,7 @@
 #include "doors/nnopbase/executor.h"
 #include "doors/nnopbase/objects.h"
 #include "doors/opcompiler/desc.h"
-#include "ops/layout/formats.h"
+#include "ops/formats.h"
 #include "ops/object.h"
 #include "ops/signature.h"
 #include "runtime/memory.h"

@@ -6,6 +6,7 @@
 #include "base/pool.h"
 #include "ops/conv/depthwise.h"
 #include "ops/conv/lattice.h"
+#include "ops/conv/winograd.h"
 #include "ops/kernels/conv.h"
 #include "ops/kernels/gemm.h"
 #include "ops/kernels/gemm_kernels.h"
@@ -40,7 +41,8 @@ typedef struct lattice {
 } lattice;
 
 struct acn_conv_product {
-    acn_conv_depthwise *depthwise; /* does it instead */
+    acn_conv_depthwise *depthwise; /* either does it instead */
+    acn_conv_winograd *winograd;
     const acn_gemm_class *kernels;
     int64_t n, groups, rows, channels; /* rows: of the result, in a group */
     int64_t source[3], result[3], source_volume, result_volume;
@@ -148,6 +150,8 @@ acn_status acn_conv_product_plan(acn_call *c, const acn_conv *conv, acn_conv_sid
     if (!p) return acn_fail(ACN_BAD_ALLOC, "no memory for a convolution's plan");
     *out = p;
     if (acn_conv_is_depthwise(conv)) return acn_conv_depthwise_plan(c, conv, side, &p->depthwise);
+    ACN_TRY(acn_conv_winograd_plan(c, conv, side, &p->winograd));
+    if (p->winograd) return ACN_OK;
     bool gives_y = side == ACN_CONV_Y;
     int64_t taps = acn_conv_volume(conv->kernel);
     p->kernels = acn_kernels_get()->gemm->by_class[ACN_K_F32];
@@ -176,6 +180,7 @@ acn_status acn_conv_product_plan(acn_call *c, const acn_conv *conv, acn_conv_sid
 
 uint64_t acn_conv_product_workspace_bytes(const acn_conv_product *p) {
     if (p->depthwise) return acn_conv_depthwise_workspace_bytes(p->depthwise);
+    if (p->winograd) return acn_conv_winograd_workspace_bytes(p->winograd);
     return p->filter_bytes + p->worker_bytes * (uint64_t)p->workers;
 }
 
@@ -455,6 +460,10 @@ void acn_conv_product_run(const acn_conv_product *p, float *result, const float 
                           const float *w, const float *bias, char *workspace) {
     if (p->depthwise) {
         acn_conv_depthwise_run(p->depthwise, result, source, w, bias, workspace);
+        return;
+    }
+    if (p->winograd) {
+        acn_conv_winograd_run(p->winograd, result, source, w, bias, workspace);
         return;
     }
     for (int64_t i = 0; i < p->lattices; i++) {

@@ -96,6 +96,10 @@ static void pack_filter(float *panel, int width, const float *w, int64_t lane_st
         }
 }
 
+void ACN_KERNEL(winograd_filter)(float *, int64_t, const float *, int64_t, int, int,
+                                 const int64_t *);
+void ACN_KERNEL(winograd_in)(float *, int64_t, const float *, int64_t, int64_t, int64_t);
+void ACN_KERNEL(winograd_out)(float *, float *, const float *, int64_t, int64_t, float);
 void ACN_KERNEL(take)(float *, const float *, int64_t, int64_t);
 void ACN_KERNEL(stencil)(float *, const float *, const int64_t *, const float *, int64_t, int64_t,
                          float, bool);
@@ -105,6 +109,9 @@ void ACN_KERNEL(stencil_sums)(float *, const float *, const float *, const int64
 extern const acn_conv_kernels ACN_KERNEL(conv);
 const acn_conv_kernels ACN_KERNEL(conv) = {.gather = gather,
                                            .pack_filter = pack_filter,
+                                           .winograd_filter = ACN_KERNEL(winograd_filter),
+                                           .winograd_in = ACN_KERNEL(winograd_in),
+                                           .winograd_out = ACN_KERNEL(winograd_out),
                                            .take = ACN_KERNEL(take),
                                            .stencil = ACN_KERNEL(stencil),
                                            .stencil_sums = ACN_KERNEL(stencil_sums)};

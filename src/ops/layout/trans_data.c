@@ -1,7 +1,7 @@
 /* trans_data.c - Identity: a copy between formats, private ones included. Elements are only moved,
  * and padding of a private format is zeros, so every way there and back gives the same bits. */
+#include "ops/formats.h"
 #include "ops/layout/copy.h"
-#include "ops/layout/formats.h"
 #include <string.h>
 
 enum { MOST_PARTS = 16 }; /* a split dimension has whole blocks and a rest */

@@ -3,8 +3,8 @@
  * A dimension may be split into blocks of 16, the last of which is padded: its element i then lies
  * at i / 16 * block + i % 16 * inner. Names are CANN's; the values are aclFormat's.
  */
-#ifndef ACN_OPS_LAYOUT_FORMATS_H
-#define ACN_OPS_LAYOUT_FORMATS_H
+#ifndef ACN_OPS_FORMATS_H
+#define ACN_OPS_FORMATS_H
 
 #include "ops/tensor.h"
 

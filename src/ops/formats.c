@@ -1,5 +1,5 @@
 /* formats.c - see formats.h. */
-#include "ops/layout/formats.h"
+#include "ops/formats.h"
 
 static int64_t blocks(int64_t size) { return (size + ACN_FORMAT_BLOCK - 1) / ACN_FORMAT_BLOCK; }
 
