@@ -303,6 +303,39 @@ static void run_chunk(void *context, int64_t index, int worker) {
     }
 }
 
+/* Rows of x with channels last: whole vectors of channels are transposed by the packing kernel. */
+typedef struct staging {
+    const acn_conv_filter_grad *p;
+    const float *x; /* of the group's first image */
+    float *inner;   /* the first image's inner part */
+} staging;
+
+static void stage_row(void *context, int64_t row, int worker) {
+    const staging *s = context;
+    const acn_conv_filter_grad *p = s->p;
+    const acn_conv *c = &p->conv;
+    int64_t channels = c->groups * c->ci, volume = acn_conv_volume(c->in);
+    int64_t y = row % c->in[1], z = row / c->in[1] % c->in[0], image = row / c->in[1] / c->in[0];
+    int64_t count = min(c->in[2], p->frame[2] - c->before[2]);
+    if (z + c->before[0] >= p->frame[0] || y + c->before[1] >= p->frame[1] || count <= 0) return;
+    p->kernels->pack[ACN_F32](
+        s->inner + image * p->image_elements + (z * p->frame[1] + y) * p->frame[2] * channels,
+        (int)channels, s->x + image * channels * volume + (z * c->in[1] + y) * c->in[2], 1, volume,
+        count, channels);
+}
+
+static void stage_images(const acn_conv_filter_grad *p, const float *x, float *inner,
+                         int64_t images) {
+    const acn_conv *c = &p->conv;
+    int64_t channels = c->groups * c->ci;
+    staging s = {p, x, inner};
+    bool is_whole = channels % 16 == 0 && channels < INT32_MAX && acn_conv_volume(c->in) > 1;
+    if (is_whole)
+        acn_pool_run(images * c->in[0] * c->in[1], stage_row, &s);
+    else
+        acn_copy_run(images == p->group_images ? &p->stage : &p->stage_rest, inner, x);
+}
+
 void acn_conv_filter_grad_run(const acn_conv_filter_grad *p, const float *x, const float *dy,
                               char *workspace) {
     const acn_conv *c = &p->conv;
@@ -324,13 +357,12 @@ void acn_conv_filter_grad_run(const acn_conv_filter_grad *p, const float *x, con
                     c->groups * c->ci;
     for (int64_t g = 0; g < p->image_groups; g++) {
         int64_t image = g * p->group_images;
-        bool is_last = g == p->image_groups - 1;
-        acn_copy_run(is_last ? &p->stage_rest : &p->stage, (float *)staged + inner,
-                     x + image * x_image);
+        int64_t images = min(p->group_images, c->n - image);
+        stage_images(p, x + image * x_image, (float *)staged + inner, images);
         job j = {.p = p,
                  .dy = dy + image * dy_image,
                  .staged = (const float *)staged,
-                 .images = min(p->group_images, c->n - image),
+                 .images = images,
                  .result = (float *)workspace,
                  .workers = staged + p->staged_bytes,
                  .is_first = g == 0};

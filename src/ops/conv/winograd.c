@@ -16,8 +16,8 @@ enum {
     NUMBERS = 16,
     LEAST_CHANNELS = 16,
     MOST_TILES = 256,       /* of a chunk */
-    PANELS_BYTES = 1 << 21, /* of a chunk, all numbers */
-    SUMS_BYTES = 1 << 20,
+    PANELS_BYTES = 5 << 17, /* of a chunk, all numbers */
+    SUMS_BYTES = 1 << 18,
     CHUNKS_PER_WORKER = 2,
     SLACK = 64,
 };
@@ -62,7 +62,7 @@ static double choose_rows(acn_conv_winograd *p) {
     int64_t nr = p->kernels->nr;
     int64_t most = PANELS_BYTES / (int64_t)sizeof(float) / NUMBERS / p->channels;
     if (most > MOST_TILES) most = MOST_TILES;
-    if (most < nr) most = nr;
+    if (most < 2 * nr) most = 2 * nr;
     for (int64_t rows = 1; rows <= p->tile_rows; rows++) {
         int64_t tiles = rows * p->tiles[1];
         if (tiles > most && rows > 1) break;
@@ -93,7 +93,7 @@ static void size_workspace(acn_conv_winograd *p) {
     p->parts = ceil_div(p->rows, p->part_rows);
     p->pitch = p->tiles[1] + 1;
     p->phase = (p->chunk_rows + 1) * p->pitch + SLACK;
-    p->filter_bytes = align(NUMBERS * p->filter_tiles * p->channels * k->a_width);
+    p->filter_bytes = align(NUMBERS * p->filter_tiles * (p->channels + 1) * k->a_width);
     p->room = align(4 * p->phase);
     p->flat = p->room + align(NUMBERS * p->panels * p->channels * nr);
     p->sums = p->flat + align(NUMBERS * p->phase);
@@ -149,18 +149,22 @@ typedef struct job {
     char *workers;
 } job;
 
-/* All numbers of some rows of filters: [number][tile][channel][lane]. */
+/* Distance of the numbers of a tile of filters; odd, so that they do not share a cache's sets. */
+static int64_t number_step(const acn_conv_winograd *p) {
+    return (p->channels + 1) * p->kernels->a_width;
+}
+
+/* All numbers of some rows of filters: [tile][number][channel][lane]. */
 static void transform_filter(void *context, int64_t tile, int worker) {
     const job *j = context;
     const acn_conv_winograd *p = j->p;
     const acn_gemm_class *k = p->kernels;
     int64_t lanes = p->rows - tile * k->mr < k->mr ? p->rows - tile * k->mr : k->mr;
-    int64_t step = p->filter_tiles * p->channels * k->a_width;
-    for (int64_t channel = 0; channel < p->channels; channel++)
+    const float *w = j->w + tile * k->mr * p->row_step;
+    for (int64_t channel = 0; channel < p->channels; channel++, w += p->channel_step)
         acn_kernels_get()->conv->winograd_filter(
-            j->filter + (tile * p->channels + channel) * k->a_width, step,
-            j->w + tile * k->mr * p->row_step + channel * p->channel_step, p->row_step, (int)lanes,
-            k->a_width, p->tap);
+            j->filter + tile * NUMBERS * number_step(p) + channel * k->a_width, number_step(p), w,
+            p->row_step, (int)lanes, k->a_width, p->tap, w + 8 * p->channel_step);
 }
 
 /* A row of the source, or zeros, into its even and odd positions from |low| on. */
@@ -228,8 +232,7 @@ static void multiply(const job *j, int64_t row, int64_t rows, char *memory) {
                        .is_beta_zero = true};
     for (int64_t number = 0; number < NUMBERS; number++)
         for (int64_t i = 0; i < rows; i += k->mr) {
-            int64_t tile = number * p->filter_tiles + (row + i) / k->mr;
-            t.a = j->filter + tile * p->channels * k->a_width;
+            t.a = j->filter + ((row + i) / k->mr * NUMBERS + number) * number_step(p);
             t.rows = (int)(rows - i < k->mr ? rows - i : k->mr);
             for (int64_t panel = 0; panel < p->panels; panel++) {
                 t.b = room + (number * p->panels + panel) * p->channels * k->nr;

@@ -26,11 +26,13 @@ typedef struct acn_conv_gather {
 
 struct acn_conv_kernels {
     /* Winograd's F(2x2, 3x3). A filter's 9 taps become 16 numbers, each in a panel of its own:
-     * panel[number * step + lane], for |width| lanes of which |lanes| are not 0. */
+     * panel[number * step + lane], for |width| lanes of which |lanes| are not 0. |next| is
+     * fetched ahead. */
     void (*winograd_filter)(float *panel, int64_t step, const float *w, int64_t lane_step,
-                            int lanes, int width, const int64_t *tap);
+                            int lanes, int width, const int64_t *tap, const float *next);
     /* 4x4 elements at every second position become 16 numbers: d[number * step + i]. Elements lie
-     * by phases (even and odd rows and columns), |phase| apart, in rows of |pitch|. */
+     * by phases (even and odd rows and columns), |phase| apart, in rows of |pitch|; up to 16 past
+     * |n| are read and written. */
     void (*winograd_in)(float *d, int64_t step, const float *s, int64_t phase, int64_t pitch,
                         int64_t n);
     /* 16 sums, |step| apart, become two elements in each of two rows. */

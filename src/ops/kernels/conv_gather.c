@@ -85,7 +85,10 @@ static void gather(const acn_conv_gather *g) {
 
 static void pack_filter(float *panel, int width, const float *w, int64_t lane_step, int lanes,
                         int64_t group_step, const int64_t *tap, int64_t taps, int64_t groups) {
-    for (int64_t g = 0; g < groups; g++, w += group_step)
+    enum { AHEAD = 8 }; /* groups are far apart: the next ones are fetched */
+    for (int64_t g = 0; g < groups; g++, w += group_step) {
+        for (int64_t i = 0; i < lanes * lane_step && lane_step < 64; i += 16)
+            __builtin_prefetch(w + AHEAD * group_step + i);
         for (int64_t t = 0; t < taps; t++, panel += width) {
             const float *from = w + tap[t];
             int lane = 0;
@@ -94,10 +97,11 @@ static void pack_filter(float *panel, int width, const float *w, int64_t lane_st
             for (; lane < width; lane++)
                 panel[lane] = 0;
         }
+    }
 }
 
 void ACN_KERNEL(winograd_filter)(float *, int64_t, const float *, int64_t, int, int,
-                                 const int64_t *);
+                                 const int64_t *, const float *);
 void ACN_KERNEL(winograd_in)(float *, int64_t, const float *, int64_t, int64_t, int64_t);
 void ACN_KERNEL(winograd_out)(float *, float *, const float *, int64_t, int64_t, float);
 void ACN_KERNEL(take)(float *, const float *, int64_t, int64_t);

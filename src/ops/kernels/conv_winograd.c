@@ -1,11 +1,23 @@
 /* conv_winograd.c - the three transforms of Winograd's F(2x2, 3x3); see conv.h. */
 #include "ops/kernels/conv.h"
 
+#if defined(__AVX512F__)
+enum { V = 16 };
+#elif defined(__AVX2__)
+enum { V = 8 };
+#else
+enum { V = 4 };
+#endif
 enum { MOST_LANES = 32 };
 
+typedef float vec __attribute__((vector_size(4 * V)));
+typedef float memory __attribute__((vector_size(4 * V), aligned(4), may_alias));
+
 void ACN_KERNEL(winograd_filter)(float *panel, int64_t step, const float *w, int64_t lane_step,
-                                 int lanes, int width, const int64_t *tap) {
+                                 int lanes, int width, const int64_t *tap, const float *next) {
     float g[9][MOST_LANES], r[4][3][MOST_LANES];
+    for (int64_t i = 0; i < lanes * lane_step && lane_step < 64; i += 16)
+        __builtin_prefetch(next + i);
     for (int t = 0; t < 9; t++)
         for (int i = 0; i < width; i++)
             g[t][i] = i < lanes ? w[i * lane_step + tap[t]] : 0;
@@ -27,25 +39,33 @@ void ACN_KERNEL(winograd_filter)(float *panel, int64_t step, const float *w, int
         }
 }
 
-void ACN_KERNEL(winograd_in)(float *restrict d, int64_t step, const float *restrict s,
-                             int64_t phase, int64_t pitch, int64_t n) {
-    const float *restrict ee = s, *restrict eo = s + phase;
-    const float *restrict oe = s + 2 * phase, *restrict oo = s + 3 * phase;
-    for (int64_t i = 0; i < n; i++) {
-        float r[4][4];
-        for (int j = 0; j < 2; j++) {
-            float e0 = ee[i + j], e1 = oe[i + j], e2 = ee[i + j + pitch], e3 = oe[i + j + pitch];
-            float o0 = eo[i + j], o1 = oo[i + j], o2 = eo[i + j + pitch], o3 = oo[i + j + pitch];
-            r[0][2 * j] = e0 - e2, r[0][2 * j + 1] = o0 - o2;
-            r[1][2 * j] = e1 + e2, r[1][2 * j + 1] = o1 + o2;
-            r[2][2 * j] = e2 - e1, r[2][2 * j + 1] = o2 - o1;
-            r[3][2 * j] = e1 - e3, r[3][2 * j + 1] = o1 - o3;
-        }
+static inline vec load(const float *p) { return *(const memory *)p; }
+
+/* One column of a tile, from its even and odd rows: the transform down the rows. */
+static inline __attribute__((always_inline)) void down(vec *r, const float *even, const float *odd,
+                                                       int64_t pitch) {
+    vec d0 = load(even), d1 = load(odd), d2 = load(even + pitch), d3 = load(odd + pitch);
+    r[0] = d0 - d2;
+    r[1] = d1 + d2;
+    r[2] = d2 - d1;
+    r[3] = d1 - d3;
+}
+
+void ACN_KERNEL(winograd_in)(float *d, int64_t step, const float *s, int64_t phase, int64_t pitch,
+                             int64_t n) {
+    const float *odd = s + 2 * phase;
+    for (int64_t i = 0; i < n; i += V) {
+        vec c[4][4];
+        down(c[0], s + i, odd + i, pitch);
+        down(c[1], s + phase + i, odd + phase + i, pitch);
+        down(c[2], s + i + 1, odd + i + 1, pitch);
+        down(c[3], s + phase + i + 1, odd + phase + i + 1, pitch);
         for (int y = 0; y < 4; y++) {
-            d[(4 * y + 0) * step + i] = r[y][0] - r[y][2];
-            d[(4 * y + 1) * step + i] = r[y][1] + r[y][2];
-            d[(4 * y + 2) * step + i] = r[y][2] - r[y][1];
-            d[(4 * y + 3) * step + i] = r[y][1] - r[y][3];
+            float *to = d + 4 * y * step + i;
+            *(memory *)to = c[0][y] - c[2][y];
+            *(memory *)(to + step) = c[1][y] + c[2][y];
+            *(memory *)(to + 2 * step) = c[2][y] - c[1][y];
+            *(memory *)(to + 3 * step) = c[1][y] - c[3][y];
         }
     }
 }
