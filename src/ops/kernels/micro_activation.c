@@ -3,6 +3,7 @@
  * activation's input as y. */
 #include "ops/kernels/loops.h"
 #include "ops/kernels/math_f32.h"
+#include "ops/kernels/math_f64.h"
 #include <math.h>
 
 #define ROOT_HALF 0.70710678118654752440 /* 1 / sqrt(2) */
@@ -67,4 +68,4 @@
     ACN_MICRO_3(klass, SHRINK_GRAD, type, type, (y >= -z) & (y <= z) ? 0 : x)
 
 DEFINE_ACTIVATIONS(f32, float, exp_f32, tanh_f32, erf_f32)
-DEFINE_ACTIVATIONS(f64, double, exp, tanh, erf)
+DEFINE_ACTIVATIONS(f64, double, exp_f64, tanh_f64, erf)
