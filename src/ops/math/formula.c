@@ -99,7 +99,7 @@ BODY(bounded_nan_to_num) {
     acn_reg x = in[0];
     if (!acn_is_float_class(k)) return nan_to_num_body(p, c, in, k);
     acn_reg low = acn_p_attr(p, NEG_VALUE, k), high = acn_p_attr(p, POS_VALUE, k);
-    acn_reg bounded = acn_p3(p, ACN_U_CLAMP, x, low, high);
+    acn_reg bounded = acn_p2(p, ACN_U_MIN, acn_p2(p, ACN_U_MAX, x, low), high);
     return acn_p2(p, ACN_U_NUMBER, bounded, acn_p_attr(p, NAN_VALUE, k));
 }
 static const acn_body nan_to_num_forms[] = {bounded_nan_to_num_body};

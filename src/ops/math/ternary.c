@@ -111,8 +111,6 @@ enum { CLAMP_X, CLAMP_LOW, CLAMP_HIGH };
 
 BODY(clamp) {
     acn_reg y = in[CLAMP_X];
-    if (acn_in(c, CLAMP_LOW) && acn_in(c, CLAMP_HIGH))
-        return acn_p3(p, ACN_U_CLAMP, y, in[CLAMP_LOW], in[CLAMP_HIGH]);
     if (acn_in(c, CLAMP_LOW)) y = acn_p2(p, ACN_U_MAX, y, in[CLAMP_LOW]);
     if (acn_in(c, CLAMP_HIGH)) y = acn_p2(p, ACN_U_MIN, y, in[CLAMP_HIGH]);
     return y == in[CLAMP_X] ? acn_p1(p, ACN_U_COPY, y) : y;
