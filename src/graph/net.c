@@ -30,8 +30,20 @@ void acn_net_destroy(acn_net *net) {
 
 /* ---- values ---------------------------------------------------------------------------------- */
 
+static acn_status check_shape(const char *name, int rank, const int64_t *dims) {
+    int64_t elements = 1;
+    for (int d = 0; d < rank; d++)
+        if (dims[d] < 0 || __builtin_mul_overflow(elements, dims[d] ? dims[d] : 1, &elements) ||
+            elements > INT64_MAX / 16)
+            return acn_fail(ACN_INVALID_ARGUMENT,
+                            "tensor \"%s\" has dimension %d of %lld; expected sizes of a tensor",
+                            name, d, (long long)dims[d]);
+    return ACN_OK;
+}
+
 acn_status acn_net_new_value(acn_net *net, const char *name, acn_dtype dtype, int rank,
                              const int64_t *dims, acn_net_value **out) {
+    ACN_TRY(check_shape(name, rank, dims));
     acn_net_value *v = acn_arena_alloc(&net->arena, sizeof *v);
     if (v == NULL) return no_memory();
     v->name = acn_arena_copy(&net->arena, name, strlen(name) + 1);

@@ -175,6 +175,45 @@ def test_open_shapes_and_missing_operators_are_told(toolkit, tmp_path):
     assert [row["supported"] for row in json.loads(listed.stdout)] == ["missing", "missing"]
 
 
+@pytest.mark.parametrize(
+    ("kind", "inputs", "outputs", "attributes", "says"),
+    [
+        ("Relu", ["x"], [], {}, "has no output"),
+        ("Relu", [], ["y"], {}, "input 0 is missing"),
+        ("Div", ["x"], ["y"], {}, "input 1 is missing"),
+        ("Where", ["x", "", "x"], ["y"], {}, "input 1 is missing"),
+        ("Split", ["x"], [], {}, "has no output"),
+        ("AveragePool", ["x"], ["y"], {"kernel_shape": [2], "strides": [0]}, "strides has 0"),
+        ("ConstantOfShape", ["huge"], ["y"], {}, "sizes of a tensor"),
+    ],
+)
+def test_nodes_that_mean_nothing_are_refused(
+    toolkit, tmp_path, kind, inputs, outputs, attributes, says
+):
+    node = helper.make_node(kind, inputs, outputs, **attributes)
+    huge = numpy_helper.from_array(np.array([1 << 40, 1 << 40]), "huge")
+    tensors = [helper.make_tensor_value_info(n, TensorProto.FLOAT, [1, 2, 8]) for n in "xy"]
+    graph = helper.make_graph([node], "g", tensors[:1], tensors[1:], [huge])
+    path = tmp_path / "bad.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]), path)
+    done, _ = convert(toolkit, path, tmp_path)
+    assert done.returncode == 255
+    assert says in done.stdout
+
+
+def test_powers_of_integers_take_fractions(toolkit, tmp_path):
+    node = helper.make_node("Pow", ["x", "half"], ["y"])
+    half = numpy_helper.from_array(np.array(0.5, np.float32), "half")
+    x, y = (helper.make_tensor_value_info(n, TensorProto.INT32, [3]) for n in "xy")
+    graph = helper.make_graph([node], "g", [x], [y], [half])
+    path = tmp_path / "pow.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]), path)
+    done, model = convert(toolkit, path, tmp_path)
+    assert done.returncode == 0, done.stdout
+    results = run(toolkit, model, tmp_path, {"x": np.array([4, 9, 17], np.int32)})
+    assert results[0].tolist() == [2, 3, 4]
+
+
 def test_damaged_files_are_refused(toolkit, tmp_path):
     """Bytes that are cut off, changed or repeated: an error, never a crash or a hang."""
     path = small_model(tmp_path)

@@ -2,6 +2,7 @@
 #include "graph/import/importer.h"
 
 #include <fcntl.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -84,10 +85,9 @@ static acn_status map_external(acn_importer *im, const acn_onnx_tensor *t, const
     char path[4096];
     const char *folder = im->options->folder ? im->options->folder : ".";
     struct stat about;
-    int64_t count = 1;
-    for (int d = 0; d < t->rank; d++)
-        count *= t->dims[d];
-    int64_t bytes = count * (int64_t)acn_dtype_bytes(t->dtype), offset = t->location_offset;
+    int64_t bytes = acn_dtype_bytes(t->dtype), offset = t->location_offset;
+    for (int d = 0; d < t->rank; d++) /* acn_onnx_read has seen that they can be counted */
+        bytes *= t->dims[d];
     if (t->location[0] == '/' || strstr(t->location, ".."))
         return acn_fail(ACN_PARSE_FILE,
                         "tensor \"%s\" lies in %s, which leads out of the model's folder", t->name,
@@ -102,7 +102,9 @@ static acn_status map_external(acn_importer *im, const acn_onnx_tensor *t, const
                         t->name, (long long)bytes, (long long)offset, path);
     }
     char *copy = acn_arena_alloc(&im->net->arena, (size_t)bytes + 1);
-    bool is_read = copy && pread(file, copy, (size_t)bytes, offset) == bytes;
+    bool is_read = copy != NULL;
+    for (int64_t done = 0, n; is_read && done < bytes; done += n) /* 2 GiB at most at a time */
+        is_read = (n = pread(file, copy + done, (size_t)(bytes - done), offset + done)) > 0;
     close(file);
     if (!is_read) return acn_fail(ACN_INVALID_FILE, "%s cannot be read", path);
     *out = copy;
@@ -244,10 +246,13 @@ acn_status acn_onnx_cast(acn_onnx_call *c, acn_net_value *x, acn_dtype to, acn_n
     return acn_node_end(&b, out);
 }
 
+/* Infinity is no number of integers. */
+static int64_t whole(double value) { return fabs(value) < 0x1p63 ? (int64_t)value : 0; }
+
 acn_status acn_onnx_number(acn_onnx_call *c, double value, acn_dtype dtype, acn_net_value **out) {
     void *data = acn_arena_alloc(&c->net->arena, 16);
     if (data == NULL) return acn_fail(ACN_BAD_ALLOC, "no host memory for a constant");
-    acn_store_value(data, dtype, (acn_value){.f = value, .i = (int64_t)value});
+    acn_store_value(data, dtype, (acn_value){.f = value, .i = whole(value)});
     return acn_net_constant(c->net, c->node->name, dtype, 0, NULL, data, out);
 }
 
@@ -279,7 +284,6 @@ static acn_status import_row(acn_onnx_call *c, const acn_onnx_row *row) {
     acn_node_builder b;
     char word[32];
     int i = 0;
-    if (c->in_count == 0 || c->in[0] == NULL) return acn_onnx_bad(c, "its first input is missing");
     acn_onnx_begin(c, &b, row->op);
     for (const char *at = row->inputs; *at; i++) {
         size_t n = strcspn(at, " ");
@@ -291,6 +295,16 @@ static acn_status import_row(acn_onnx_call *c, const acn_onnx_row *row) {
     acn_dtype dtype = row->dtype == ACN_UNDEFINED ? c->in[0]->tensor.dtype : row->dtype;
     acn_node_output(&b, row->output, dtype, NULL);
     return acn_node_end(&b, c->out);
+}
+
+/* What importers may then rely on: an output, whose name is the node's if it has no other, and the
+ * inputs without which the operator means nothing. */
+static acn_status check_tensors(const acn_onnx_call *c, const acn_onnx_op *op) {
+    int required = op->required == 0 ? 1 : op->required;
+    if (c->out_count == 0) return acn_onnx_bad(c, "it has no output");
+    for (int i = 0; i < required; i++)
+        if (c->in[i] == NULL) return acn_onnx_bad(c, "input %d is missing", i);
+    return ACN_OK;
 }
 
 static acn_status import_node(acn_importer *im, const acn_onnx_node *node) {
@@ -314,6 +328,7 @@ static acn_status import_node(acn_importer *im, const acn_onnx_node *node) {
     while (c.in_count > 0 && c.in[c.in_count - 1] == NULL)
         c.in_count--;
     const acn_onnx_op *op = acn_onnx_op_find(node->type, node->domain);
+    ACN_TRY(check_tensors(&c, op));
     ACN_TRY(op->row ? import_row(&c, op->row) : op->import(&c));
     for (int i = 0; i < c.out_count; i++) {
         const char *name = node->outputs.items[i];
@@ -497,4 +512,4 @@ static acn_status constant(acn_onnx_call *c) {
         return acn_net_constant(c->net, name, ACN_I64, 1, &count, a->ints, c->out);
     return acn_onnx_bad(c, "it holds texts or a sparse tensor, which no device has");
 }
-ACN_ONNX(constant) = {.type = "Constant", .import = constant};
+ACN_ONNX(constant) = {.type = "Constant", .required = ACN_ONNX_NONE, .import = constant};

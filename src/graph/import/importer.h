@@ -11,7 +11,7 @@
 #include "base/registry.h"
 #include "graph/import/onnx.h"
 
-enum { ACN_ONNX_MAX_TENSORS = 60 };
+enum { ACN_ONNX_MAX_TENSORS = 60, ACN_ONNX_NONE = -1 };
 
 typedef struct acn_importer acn_importer;
 
@@ -37,6 +37,7 @@ typedef struct acn_onnx_row {
 typedef struct acn_onnx_op {
     const char *type;
     const char *domain; /* NULL: ONNX's own */
+    int required;       /* inputs that every node has: 0 is the first one, ACN_ONNX_NONE none */
     acn_status (*import)(acn_onnx_call *c);
     const acn_onnx_row *row; /* instead of |import| */
 } acn_onnx_op;

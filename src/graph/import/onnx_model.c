@@ -161,10 +161,10 @@ static int64_t element_count(const acn_onnx_tensor *t) {
 
 static acn_status check_size(const reader *r, const acn_onnx_tensor *t) {
     int64_t count = element_count(t), bytes;
-    if (count < 0 || t->dtype == ACN_UNDEFINED || t->location)
-        return count < 0 ? broken(r, "a tensor's shape") : ACN_OK;
-    if (__builtin_mul_overflow(count, (int64_t)acn_dtype_bytes(t->dtype), &bytes) ||
-        (uint64_t)bytes != t->bytes)
+    if (count < 0 || __builtin_mul_overflow(count, (int64_t)acn_dtype_bytes(t->dtype), &bytes))
+        return broken(r, "a tensor's shape");
+    if (t->dtype == ACN_UNDEFINED || t->location) return ACN_OK;
+    if ((uint64_t)bytes != t->bytes)
         return acn_fail(ACN_PARSE_FILE,
                         "%s: tensor \"%s\" has %zu bytes of data, its shape and type ask for "
                         "%lld x %zu; the file is damaged",

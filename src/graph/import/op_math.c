@@ -13,18 +13,22 @@ static acn_status divide(acn_onnx_call *c) {
     ACN_TRY(acn_onnx_binary(c, "Sub", c->in[0], rest, &even));
     return acn_onnx_binary(c, "FloorDiv", even, c->in[1], &c->out[0]);
 }
-ACN_ONNX(div) = {.type = "Div", .import = divide};
+ACN_ONNX(div) = {.type = "Div", .required = 2, .import = divide};
 
 static acn_status power(acn_onnx_call *c) {
-    acn_net_value *exponent;
-    ACN_TRY(acn_onnx_cast(c, c->in[1], c->in[0]->tensor.dtype, &exponent));
+    acn_net_value *base, *exponent, *result;
+    acn_dtype dtype = c->in[0]->tensor.dtype, wide = c->in[1]->tensor.dtype;
+    if (acn_dtype_is_float(dtype) || !acn_dtype_is_float(wide)) wide = dtype;
+    ACN_TRY(acn_onnx_cast(c, c->in[0], wide, &base)); /* an integer's square root is a number */
+    ACN_TRY(acn_onnx_cast(c, c->in[1], wide, &exponent));
     double two;
     if (acn_net_is_constant(exponent) && acn_tensor_count(&exponent->tensor) == 1 &&
         acn_onnx_constant_float(c, 1, 0, &two) == ACN_OK && two == 2)
         return acn_onnx_binary(c, "Mul", c->in[0], c->in[0], &c->out[0]);
-    return acn_onnx_binary(c, "Pow", c->in[0], exponent, &c->out[0]);
+    ACN_TRY(acn_onnx_binary(c, "Pow", base, exponent, &result));
+    return acn_onnx_cast(c, result, dtype, &c->out[0]);
 }
-ACN_ONNX(pow) = {.type = "Pow", .import = power};
+ACN_ONNX(pow) = {.type = "Pow", .required = 2, .import = power};
 
 /* Sum, Min, Max of any number of inputs. */
 static acn_status chain(acn_onnx_call *c, const char *op) {
@@ -84,7 +88,7 @@ static acn_status where(acn_onnx_call *c) {
     acn_node_output(&b, "result", c->in[1]->tensor.dtype, NULL);
     return acn_node_end(&b, c->out);
 }
-ACN_ONNX(where) = {.type = "Where", .import = where};
+ACN_ONNX(where) = {.type = "Where", .required = 3, .import = where};
 
 /* Activations with numbers; ONNX's defaults differ from the operators'. */
 static acn_status activation(acn_onnx_call *c, const char *op, const char *input,

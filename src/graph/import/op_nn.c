@@ -6,15 +6,17 @@
 
 /* ---- windows --------------------------------------------------------------------------------- */
 
-/* One number for each spatial dimension, |fallback| when the node does not say. */
+/* One number for each spatial dimension, 1 at least; |fallback| when the node does not say. */
 static acn_status spatial(const acn_onnx_call *c, const char *name, int count, int64_t fallback,
                           int64_t *out) {
     int given;
     const int64_t *numbers = acn_onnx_ints(c, name, &given);
     if (numbers && given != count)
         return acn_onnx_bad(c, "%s has %d numbers for %d dimensions", name, given, count);
-    for (int d = 0; d < count; d++)
+    for (int d = 0; d < count; d++) {
         out[d] = numbers ? numbers[d] : fallback;
+        if (out[d] < 1) return acn_onnx_bad(c, "%s has %lld", name, (long long)out[d]);
+    }
     return ACN_OK;
 }
 
@@ -65,7 +67,7 @@ static acn_status convolution(acn_onnx_call *c) {
     acn_node_output(&b, "y", x->dtype, NULL);
     return acn_node_end(&b, c->out);
 }
-ACN_ONNX(conv) = {.type = "Conv", .import = convolution};
+ACN_ONNX(conv) = {.type = "Conv", .required = 2, .import = convolution};
 
 typedef struct window {
     int count;
@@ -128,12 +130,17 @@ static acn_status pool(acn_onnx_call *c, const char *op, acn_net_value *x, const
     return acn_node_end(&b, out);
 }
 
+/* What is larger than nothing, in each type that ONNX pools. */
+static double lowest(acn_dtype dtype) {
+    return dtype == ACN_I8 ? INT8_MIN : dtype == ACN_U8 ? 0 : -INFINITY;
+}
+
 static acn_status max_pool(acn_onnx_call *c) {
     acn_net_value *x = c->in[0];
     window w;
     ACN_TRY(read_window(c, &w));
     if (c->out_count > 1) return acn_onnx_bad(c, "its indices are no output here");
-    if (!has_even_padding(&w)) ACN_TRY(pad_spatial(c, x, &w, -INFINITY, &x));
+    if (!has_even_padding(&w)) ACN_TRY(pad_spatial(c, x, &w, lowest(x->tensor.dtype), &x));
     return pool(c, "MaxPooling", x, &w, false, &c->out[0]);
 }
 
@@ -205,7 +212,7 @@ static acn_status gemm(acn_onnx_call *c) {
     if (beta != 1) ACN_TRY(acn_onnx_binary(c, "Mul", bias, number, &scaled));
     return acn_onnx_binary(c, "Add", product, scaled, &c->out[0]);
 }
-ACN_ONNX(gemm) = {.type = "Gemm", .import = gemm};
+ACN_ONNX(gemm) = {.type = "Gemm", .required = 2, .import = gemm};
 
 /* ---- normalisation --------------------------------------------------------------------------- */
 
@@ -236,7 +243,7 @@ static acn_status batch_norm(acn_onnx_call *c) {
     ACN_TRY(acn_onnx_binary(c, "Mul", x, k, &x));
     return acn_onnx_binary(c, "Add", x, rest, &c->out[0]);
 }
-ACN_ONNX(batch_normalization) = {.type = "BatchNormalization", .import = batch_norm};
+ACN_ONNX(batch_normalization) = {.type = "BatchNormalization", .required = 5, .import = batch_norm};
 
 static acn_status layer_norm(acn_onnx_call *c) {
     const acn_tensor *x = &c->in[0]->tensor;
@@ -253,7 +260,7 @@ static acn_status layer_norm(acn_onnx_call *c) {
     acn_node_output(&b, "y", x->dtype, NULL);
     return acn_node_end(&b, c->out);
 }
-ACN_ONNX(layer_normalization) = {.type = "LayerNormalization", .import = layer_norm};
+ACN_ONNX(layer_normalization) = {.type = "LayerNormalization", .required = 2, .import = layer_norm};
 
 /* Before opset 13 everything from the axis on was one row. */
 static acn_status softmax_as(acn_onnx_call *c, const char *op, const char *in, const char *out) {
@@ -346,7 +353,7 @@ static acn_status gather(acn_onnx_call *c) {
     acn_node_output(&b, "y", c->in[0]->tensor.dtype, NULL);
     return acn_node_end(&b, c->out);
 }
-ACN_ONNX(gather) = {.type = "Gather", .import = gather};
+ACN_ONNX(gather) = {.type = "Gather", .required = 2, .import = gather};
 
 static acn_status gather_elements(acn_onnx_call *c) {
     int axis;
@@ -359,7 +366,7 @@ static acn_status gather_elements(acn_onnx_call *c) {
     acn_node_output(&b, "y", c->in[0]->tensor.dtype, NULL);
     return acn_node_end(&b, c->out);
 }
-ACN_ONNX(gather_elements) = {.type = "GatherElements", .import = gather_elements};
+ACN_ONNX(gather_elements) = {.type = "GatherElements", .required = 2, .import = gather_elements};
 
 static acn_status gelu(acn_onnx_call *c) {
     acn_node_builder b;

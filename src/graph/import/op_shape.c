@@ -45,8 +45,8 @@ static acn_status reshape(acn_onnx_call *c) {
             open = d;
         else if (dims[d] < 0)
             return acn_onnx_bad(c, "dimension %d of its shape is %lld", d, (long long)dims[d]);
-        else
-            known *= dims[d];
+        else if (__builtin_mul_overflow(known, dims[d], &known))
+            return acn_onnx_bad(c, "its shape has more elements than can be counted");
     }
     if (open >= 0) dims[open] = known ? acn_tensor_count(x) / known : 0;
     return acn_onnx_reshape(c, c->in[0], rank, dims, &c->out[0]);
@@ -161,7 +161,7 @@ static void slice_dim(acn_tensor *shape, int d, int64_t start, int64_t end, int6
     int64_t size = shape->dims[d];
     start = clamp(start < 0 ? start + size : start, 0, size);
     end = clamp(end < 0 ? end + size : end, 0, size);
-    int64_t count = end > start ? (end - start + step - 1) / step : 0;
+    int64_t count = end > start ? (end - start - 1) / step + 1 : 0;
     size_t bytes = acn_dtype_bytes(shape->dtype);
     if (count) shape->data = (char *)shape->data + start * shape->strides[d] * (int64_t)bytes;
     shape->dims[d] = count;
