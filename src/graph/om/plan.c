@@ -6,6 +6,7 @@
 #include <string.h>
 
 enum { VERSION = 1 };
+static const uint64_t MAX_WORK_BYTES = (uint64_t)1 << 48; /* an address has no more bits */
 /* Then two checksums, of the plan and of the weights. */
 static const char plan_magic[ACN_OM_PLAN_HEAD_BYTES] = "ACNPLAN\1";
 
@@ -192,6 +193,13 @@ static acn_status read_port(plan_reader *r, acn_wire wire, acn_model_port *p) {
     return ACN_OK;
 }
 
+static bool exists(const acn_model *m, const acn_place *p) {
+    int count = p->kind == ACN_IN_INPUT ? m->input_count : m->output_count;
+    if (p->kind == ACN_IN_INPUT || p->kind == ACN_IN_OUTPUT)
+        return p->index >= 0 && p->index < count;
+    return p->kind == ACN_IN_WORK || p->kind == ACN_IN_WEIGHTS;
+}
+
 /* Where a place's memory ends, so that no offset leads out of it. */
 static uint64_t place_bytes(const acn_model *m, const acn_place *p) {
     switch (p->kind) {
@@ -200,9 +208,9 @@ static uint64_t place_bytes(const acn_model *m, const acn_place *p) {
     case ACN_IN_WEIGHTS:
         return m->weight_bytes;
     case ACN_IN_INPUT:
-        return p->index >= 0 && p->index < m->input_count ? m->inputs[p->index].bytes : 0;
+        return m->inputs[p->index].bytes;
     case ACN_IN_OUTPUT:
-        return p->index >= 0 && p->index < m->output_count ? m->outputs[p->index].bytes : 0;
+        return m->outputs[p->index].bytes;
     default:
         return 0;
     }
@@ -211,6 +219,7 @@ static uint64_t place_bytes(const acn_model *m, const acn_place *p) {
 static acn_status check_tensor(const plan_reader *r, const acn_tensor *t, const acn_place *p) {
     uint64_t element = acn_dtype_bytes(t->dtype), last = 0, reach;
     bool is_empty = false;
+    if (!exists(r->model, p)) return broken(r, "a tensor's place"); /* empty ones have one, too */
     for (int d = 0; d < t->rank; d++) {
         if (t->dims[d] < 0 || t->strides[d] < 0) return broken(r, "a tensor");
         is_empty |= t->dims[d] == 0;
@@ -258,12 +267,16 @@ static acn_status read_attr(plan_reader *r, acn_wire wire, acn_call *c) {
         if (f.number == ATTR_SLOT) slot = f.value;
     if (slot >= ACN_MAX_ATTRS || !c->op->attr[slot].name) return broken(r, "an attribute");
     acn_attr_kind kind = c->op->attr[slot].kind;
+    bool is_number = kind == ACN_ATTR_INT || kind == ACN_ATTR_BOOL || kind == ACN_ATTR_DTYPE;
     if (kind == ACN_ATTR_STRING) v.text = "";
     while (acn_wire_next(&wire, &f)) {
-        if (f.number == ATTR_INT && kind != ACN_ATTR_SCALAR) v.i = (int64_t)f.value;
+        if (f.number == ATTR_INT && is_number) v.i = (int64_t)f.value;
         if (f.number == ATTR_INT && kind == ACN_ATTR_SCALAR) v.scalar.u = f.value;
-        if (f.number == ATTR_DTYPE) v.scalar.dtype = (acn_dtype)f.value;
-        if (f.number == ATTR_FLOAT) v.f = acn_wire_f64(f.value);
+        if (f.number == ATTR_DTYPE && kind == ACN_ATTR_SCALAR) {
+            if (f.value >= ACN_DTYPE_COUNT) return broken(r, "an attribute");
+            v.scalar.dtype = (acn_dtype)f.value;
+        }
+        if (f.number == ATTR_FLOAT && kind == ACN_ATTR_FLOAT) v.f = acn_wire_f64(f.value);
         if (f.number == ATTR_TEXT && kind == ACN_ATTR_STRING) ACN_TRY(read_text(r, &f, &v.text));
         if (f.number != ATTR_INTS || kind != ACN_ATTR_INTS) continue;
         int count;
@@ -408,6 +421,8 @@ acn_status acn_om_model(const acn_om *om, acn_model **out) {
     pthread_mutex_init(&model->mutex, NULL);
     plan_reader r = {om->name, model};
     acn_status status = read_plan(&r, wire);
+    if (status == ACN_OK && model->work_bytes > MAX_WORK_BYTES)
+        status = broken(&r, "the work memory's size");
     if (status == ACN_OK && model->weight_bytes > om->partition[ACN_OM_WEIGHTS].size)
         status = broken(&r, "the weights' size");
     if (status != ACN_OK) {
