@@ -8,13 +8,13 @@
 
 enum { MAX_MODELS = 4096 };
 
-typedef struct loaded {
+struct acn_loaded {
     acn_om om;
     acn_model *model;
-    char *work, *own_work, *weights; /* own_work, weights: NULL when the client's or the file's */
-    int references;                  /* one while it is in the table, one for each queued run */
-    bool is_removed;
-} loaded;
+    char *work, *own_work; /* own_work: NULL when the client gave memory */
+    int references;        /* one while it is in the table, one for each queued run */
+};
+typedef acn_loaded loaded;
 
 static struct {
     pthread_mutex_t mutex;
@@ -25,20 +25,18 @@ static struct {
 static void destroy(loaded *l) {
     acn_model_destroy(l->model);
     if (l->own_work) acn_memory_free(l->own_work);
-    if (l->weights) acn_memory_free(l->weights);
     acn_om_close(&l->om);
     free(l);
 }
 
-static void release(loaded *l) {
+void acn_loaded_release(acn_loaded *l) {
     pthread_mutex_lock(&table.mutex);
     bool is_last = --l->references == 0;
     pthread_mutex_unlock(&table.mutex);
     if (is_last) destroy(l);
 }
 
-/* With a reference for the caller. */
-static acn_status retain(uint32_t id, loaded **out) {
+acn_status acn_loaded_find(uint32_t id, acn_loaded **out) {
     pthread_mutex_lock(&table.mutex);
     loaded *l = id >= 1 && id <= MAX_MODELS ? table.model[id - 1] : NULL;
     if (l) l->references++;
@@ -126,32 +124,18 @@ destroy:
 
 acn_status acn_loaded_remove(uint32_t id) {
     loaded *l;
-    ACN_TRY(retain(id, &l));
+    ACN_TRY(acn_loaded_find(id, &l));
     pthread_mutex_lock(&table.mutex);
-    bool was_first = !l->is_removed;
-    l->is_removed = true;
-    if (was_first) {
+    if (table.model[id - 1] == l) { /* else another thread was faster */
         table.model[id - 1] = NULL;
         l->references--;
     }
     pthread_mutex_unlock(&table.mutex);
-    release(l);
+    acn_loaded_release(l);
     return ACN_OK;
 }
 
-acn_status acn_loaded_find(uint32_t id, const acn_model **out) {
-    loaded *l;
-    ACN_TRY(retain(id, &l));
-    *out = l->model;
-    return ACN_OK;
-}
-
-void acn_loaded_release(uint32_t id) {
-    loaded *l;
-    if (retain(id, &l) != ACN_OK) return;
-    release(l);
-    release(l);
-}
+const acn_model *acn_loaded_model(const acn_loaded *l) { return l->model; }
 
 acn_status acn_loaded_sizes(const acn_om *om, size_t *out_work_bytes, size_t *out_weight_bytes) {
     acn_model *model;
@@ -180,7 +164,7 @@ static acn_status run_model(void *data) {
 
 static void drop_run(void *data) {
     run *r = data;
-    release(r->model);
+    acn_loaded_release(r->model);
     free(r);
 }
 
@@ -204,22 +188,21 @@ static acn_status check_buffers(const char *what, const acn_model_port *ports, i
     return ACN_OK;
 }
 
-acn_status acn_loaded_execute(uint32_t id, const acn_model_buffer *inputs, int input_count,
+static void retain(loaded *l) {
+    pthread_mutex_lock(&table.mutex);
+    l->references++;
+    pthread_mutex_unlock(&table.mutex);
+}
+
+acn_status acn_loaded_execute(acn_loaded *l, const acn_model_buffer *inputs, int input_count,
                               const acn_model_buffer *outputs, int output_count,
                               acn_stream *stream) {
-    loaded *l;
-    ACN_TRY(retain(id, &l));
     const acn_model *m = l->model;
-    acn_status status = check_buffers("input", m->inputs, m->input_count, inputs, input_count);
-    if (status == ACN_OK)
-        status = check_buffers("output", m->outputs, m->output_count, outputs, output_count);
-    run *r = status == ACN_OK
-                 ? malloc(sizeof *r + (size_t)(input_count + output_count + 1) * sizeof(void *))
-                 : NULL;
-    if (r == NULL) {
-        release(l);
-        return status != ACN_OK ? status : acn_fail(ACN_BAD_ALLOC, "no host memory for a run");
-    }
+    ACN_TRY(check_buffers("input", m->inputs, m->input_count, inputs, input_count));
+    ACN_TRY(check_buffers("output", m->outputs, m->output_count, outputs, output_count));
+    run *r = malloc(sizeof *r + (size_t)(input_count + output_count + 1) * sizeof(void *));
+    if (r == NULL) return acn_fail(ACN_BAD_ALLOC, "no host memory for a run");
+    retain(l);
     r->model = l;
     r->outputs = r->addresses + input_count;
     for (int i = 0; i < input_count; i++)
@@ -227,7 +210,7 @@ acn_status acn_loaded_execute(uint32_t id, const acn_model_buffer *inputs, int i
     for (int i = 0; i < output_count; i++)
         r->outputs[i] = acn_memory_view(outputs[i].data);
     if (stream == NULL) {
-        status = run_model(r);
+        acn_status status = run_model(r);
         drop_run(r);
         return status;
     }

@@ -9,6 +9,8 @@
 #include "graph/om/om.h"
 #include "runtime/stream.h"
 
+typedef struct acn_loaded acn_loaded;
+
 /* Memory that the client gives; NULL: the model allocates it itself. */
 typedef struct acn_load_memory {
     void *work, *weights;
@@ -18,9 +20,10 @@ typedef struct acn_load_memory {
 /* Takes |om| over, also when it fails. */
 acn_status acn_loaded_add(acn_om *om, const acn_load_memory *memory, uint32_t *out_id);
 acn_status acn_loaded_remove(uint32_t id);
-/* The model stays valid until acn_loaded_release. */
-acn_status acn_loaded_find(uint32_t id, const acn_model **out);
-void acn_loaded_release(uint32_t id);
+/* Stays valid until acn_loaded_release, also when another thread unloads it. */
+acn_status acn_loaded_find(uint32_t id, acn_loaded **out);
+const acn_model *acn_loaded_model(const acn_loaded *loaded);
+void acn_loaded_release(acn_loaded *loaded);
 
 /* Memory that loading a file takes. */
 acn_status acn_loaded_sizes(const acn_om *om, size_t *out_work_bytes, size_t *out_weight_bytes);
@@ -32,7 +35,7 @@ typedef struct acn_model_buffer {
 
 /* Queues a run on |stream|; NULL runs here and now. The buffers' list is copied; their memory must
  * stay. */
-acn_status acn_loaded_execute(uint32_t id, const acn_model_buffer *inputs, int input_count,
+acn_status acn_loaded_execute(acn_loaded *loaded, const acn_model_buffer *inputs, int input_count,
                               const acn_model_buffer *outputs, int output_count,
                               acn_stream *stream);
 

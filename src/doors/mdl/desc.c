@@ -92,11 +92,11 @@ static acn_status fill_from(const void *handle, acn_om *om) {
 
 static acn_status fill_from_loaded(const void *handle, uint32_t id) {
     desc *d = NULL;
-    const acn_model *model;
+    acn_loaded *loaded;
     ACN_TRY(resolve(handle, &d));
-    ACN_TRY(acn_loaded_find(id, &model));
-    acn_status status = fill(d, model);
-    acn_loaded_release(id);
+    ACN_TRY(acn_loaded_find(id, &loaded));
+    acn_status status = fill(d, acn_loaded_model(loaded));
+    acn_loaded_release(loaded);
     return status;
 }
 

@@ -88,17 +88,19 @@ static acn_status execute(uint32_t id, const aclmdlDataset *input, aclmdlDataset
                           acn_stream *stream) {
     acn_model_buffer *inputs = NULL, *outputs = NULL;
     int input_count, output_count;
-    const acn_model *model;
+    acn_loaded *loaded;
     acn_status status;
-    ACN_TRY(acn_loaded_find(id, &model));
+    ACN_TRY(acn_loaded_find(id, &loaded));
     ACN_TRY_OR(release, acn_dataset_buffers("input", input, &inputs, &input_count));
     ACN_TRY_OR(release, acn_dataset_buffers("output", output, &outputs, &output_count));
-    ACN_TRY_OR(release, acn_loaded_execute(id, inputs, input_count, outputs, output_count, stream));
+    ACN_TRY_OR(release,
+               acn_loaded_execute(loaded, inputs, input_count, outputs, output_count, stream));
+    const acn_model *model = acn_loaded_model(loaded);
     status = acn_dataset_describe(output, model->outputs, model->output_count);
 release:
     acn_dataset_release(outputs);
     acn_dataset_release(inputs);
-    acn_loaded_release(id);
+    acn_loaded_release(loaded);
     return status;
 }
 
