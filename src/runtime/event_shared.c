@@ -104,7 +104,11 @@ static acn_status reach(void *argument) {
     const shared_task *data = argument;
     acn_share_cell *cell = data->event->cell;
     atomic_store(&cell->event.time_ns, acn_clock_ns());
-    atomic_store(&cell->event.done[data->record % ACN_SHARE_POINTS], data->record);
+    _Atomic uint32_t *done = &cell->event.done[data->record % ACN_SHARE_POINTS];
+    uint32_t seen = atomic_load(done); /* a later record may have been faster on its stream */
+    while ((int32_t)(data->record - seen) > 0 &&
+           !atomic_compare_exchange_weak(done, &seen, data->record))
+        continue;
     atomic_fetch_add(&cell->event.bell, 1);
     acn_futex_wake_shared(&cell->event.bell, INT_MAX);
     return ACN_OK;
@@ -115,7 +119,9 @@ acn_status acn_shared_event_record(acn_shared_event *event, acn_stream *stream) 
     shared_task arguments = {.event = event, .stream = stream};
     arguments.record = atomic_fetch_add(&cell->event.recorded, 1) + 1;
     atomic_store(&cell->event.pids[arguments.record % ACN_SHARE_POINTS], (int32_t)getpid());
-    return submit(&arguments, reach, 0, "record shared event");
+    acn_status status = submit(&arguments, reach, 0, "record shared event");
+    if (status != ACN_OK) reach(&arguments); /* nobody shall wait for what never comes */
+    return status;
 }
 
 static bool is_dead(const acn_share_cell *cell, uint32_t record) {
