@@ -118,6 +118,7 @@ acn_status acn_elementwise_plan(acn_call *c) {
 double acn_weak_value(const acn_call *c, int slot) {
     if (!acn_is_weak(c, slot)) return NAN;
     acn_value v = acn_load_value(acn_in(c, slot)->data, acn_in(c, slot)->dtype);
+    if (acn_dtype_is_complex(acn_in(c, slot)->dtype)) return v.im == 0 ? v.f : NAN;
     return acn_dtype_is_float(acn_in(c, slot)->dtype) ? v.f : (double)v.i;
 }
 

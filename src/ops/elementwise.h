@@ -60,7 +60,7 @@ bool acn_can_cast(acn_dtype from, acn_dtype to);
 
 enum { ACN_MAX_FORMS = 8 };
 
-/* The value of a weak scalar input, for forms; NaN when it is none. */
+/* The value of a weak scalar input, for forms; NaN when it is none, or not a real number. */
 double acn_weak_value(const acn_call *c, int slot);
 
 /* Members of an ACN_OP that is elementwise over |definition|. */

@@ -34,6 +34,28 @@ static inline acn_pair pair_power(acn_pair x, acn_pair y) {
     return (acn_pair){(float)creal(r), (float)cimag(r)};
 }
 
+static inline acn_pair from_z(double complex z) {
+    return (acn_pair){(float)creal(z), (float)cimag(z)};
+}
+
+/* Near 0 the digits are those of what differs from 1. */
+static inline acn_pair pair_expm1(acn_pair x) {
+    double half = sin(x.im / 2.0), cosine = cos((double)x.im);
+    return (acn_pair){(float)(expm1((double)x.re) * cosine - 2 * half * half),
+                      (float)(exp((double)x.re) * sin((double)x.im))};
+}
+
+static inline acn_pair pair_log1p(acn_pair x) {
+    double re = x.re, im = x.im; /* |1 + x|^2 - 1, exactly: the squares of floats fit in double */
+    return (acn_pair){(float)(0.5 * log1p(re * (2 + re) + im * im)), (float)atan2(im, 1 + re)};
+}
+
+/* By the power that does not grow. */
+static inline double complex sigmoid(acn_pair x) {
+    double complex z = CMPLX(x.re, x.im), power = cexp(x.re < 0 ? z : -z);
+    return (x.re < 0 ? power : 1) / (1 + power);
+}
+
 #define ONE        ((acn_pair){1.0f, 0.0f})
 #define MODULUS(x) sqrt((double)x.re *x.re + (double)x.im * x.im)
 
@@ -49,6 +71,13 @@ ACN_MICRO_1(c64, RSQRT, acn_pair, acn_pair, pair_divide(ONE, from_c(csqrtf(to_c(
 ACN_MICRO_1(c64, RECIP, acn_pair, acn_pair, pair_divide(ONE, x))
 ACN_MICRO_1(c64, EXP, acn_pair, acn_pair, from_c(cexpf(to_c(x))))
 ACN_MICRO_1(c64, LOG, acn_pair, acn_pair, from_c(clogf(to_c(x))))
+ACN_MICRO_1(c64, EXPM1, acn_pair, acn_pair, pair_expm1(x))
+ACN_MICRO_1(c64, EXP2, acn_pair, acn_pair, from_z(cexp(to_c(x) * M_LN2)))
+ACN_MICRO_1(c64, LOG1P, acn_pair, acn_pair, pair_log1p(x))
+ACN_MICRO_1(c64, LOG2, acn_pair, acn_pair, from_z(clog(to_c(x)) / M_LN2))
+ACN_MICRO_1(c64, LOG10, acn_pair, acn_pair, from_z(clog(to_c(x)) / M_LN10))
+ACN_MICRO_1(c64, SIGMOID, acn_pair, acn_pair, from_z(sigmoid(x)))
+ACN_MICRO_1(c64, SILU, acn_pair, acn_pair, from_z(to_c(x) * sigmoid(x)))
 ACN_MICRO_1(c64, TANH, acn_pair, acn_pair, from_c(ctanhf(to_c(x))))
 ACN_MICRO_1(c64, SIN, acn_pair, acn_pair, from_c(csinf(to_c(x))))
 ACN_MICRO_1(c64, COS, acn_pair, acn_pair, from_c(ccosf(to_c(x))))

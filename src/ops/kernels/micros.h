@@ -31,7 +31,7 @@
 #define ACN_COMPLEX_MICROS(X)                                                                      \
     X(ADD) X(SUB) X(MUL) X(DIV) X(FMA) X(NEG) X(ABS) X(SQRT) X(RSQRT) X(RECIP) X(EXP) X(LOG)       \
     X(TANH) X(SIN) X(COS) X(POW) X(EQ) X(NE) X(IS_FINITE) X(IS_NAN) X(SELECT) X(COPY)              \
-    ACN_ANGLE_MICROS(X)
+    X(EXPM1) X(LOG1P) X(EXP2) X(LOG2) X(LOG10) X(SIGMOID) X(SILU) ACN_ANGLE_MICROS(X)
 
 #define ACN_BOOL_MICROS(X)                                                                         \
     X(ADD) X(MUL) X(FMA) X(MAX) X(MIN) X(IS_FINITE) X(IS_NAN) X(SELECT) X(COPY)                    \

@@ -37,7 +37,7 @@ static acn_value sum_at(const acn_call *c, int dim, int64_t *index) {
         if (g->rank > 1) index[dim] = w;
         index[last] = place - w * step;
         acn_value v = acn_load_value(acn_tensor_at_index(g, index), g->dtype);
-        sum.f += v.f;
+        sum.f += v.f, sum.im += v.im;
     }
     return sum;
 }
@@ -73,7 +73,7 @@ static acn_status run0(acn_call *c) {
     int dim;
     int64_t n = acn_tensor_count(y), step = acn_attr_int(c, STEP);
     ACN_TRY(acn_wrap_dim(c, DIM, acn_attr_int(c, DIM), y->rank, &dim));
-    double *sums = acn_arena_alloc(&c->arena, (size_t)(n + 1) * sizeof *sums);
+    acn_value *sums = acn_arena_alloc(&c->arena, (size_t)(n + 1) * sizeof *sums);
     if (!sums) return acn_fail(ACN_BAD_ALLOC, "no host memory for sums");
     memset(sums, 0, (size_t)n * sizeof *sums);
     for (int64_t i = 0; i < acn_tensor_count(g); i++) {
@@ -82,18 +82,19 @@ static acn_status run0(acn_call *c) {
         int64_t window = g->rank > 1 ? index[dim] : 0, in_window = index[g->rank - 1];
         for (int d = 0; d < y->rank; d++)
             linear = linear * y->dims[d] + (d == dim ? window * step + in_window : index[d]);
-        sums[linear] += acn_load_value(acn_tensor_at(g, i), g->dtype).f;
+        acn_value v = acn_load_value(acn_tensor_at(g, i), g->dtype);
+        sums[linear].f += v.f, sums[linear].im += v.im;
     }
     for (int64_t i = 0; i < n; i++)
-        acn_store_value(acn_tensor_at(y, i), y->dtype, (acn_value){.f = sums[i]});
+        acn_store_value(acn_tensor_at(y, i), y->dtype, sums[i]);
     return ACN_OK;
 }
 
 ACN_OP(UnfoldGrad) = {
     .name = "UnfoldGrad",
     .doc = "grad_in = sums of grad_out over the windows that each element was in",
-    .in = {{"grad_out", ACN_FLOATS, ACN_UNALIASED}},
-    .out = {{"grad_in", ACN_FLOATS}},
+    .in = {{"grad_out", ACN_FLOATS | ACN_COMPLEXES, ACN_UNALIASED}},
+    .out = {{"grad_in", ACN_FLOATS | ACN_COMPLEXES}},
     .attr = {{"input_sizes", ACN_ATTR_INTS, .is_required = true},
              {"dim", ACN_ATTR_INT},
              {"size", ACN_ATTR_INT, .is_required = true},

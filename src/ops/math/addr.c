@@ -1,6 +1,7 @@
 /* addr.c - y = beta * x + alpha * x1 (outer) x2: elementwise over x1 as a column. */
 #include "ops/layout/copy.h"
 #include "ops/math/viewed.h"
+#include <complex.h>
 
 enum { X, X1, X2, BETA = 0, ALPHA };
 
@@ -56,17 +57,20 @@ static acn_status run0(acn_call *c) {
     const acn_tensor *y = acn_out(c, 0);
     acn_tensor x = acn_tensor_broadcast(acn_in(c, X), 2, y->dims);
     acn_scalar beta = acn_attr_scalar(c, BETA), alpha = acn_attr_scalar(c, ALPHA);
-    bool is_float = acn_is_float_class(class_of(c));
+    acn_class k = class_of(c);
     for (int64_t i = 0; i < acn_tensor_count(y); i++) {
         const acn_tensor *a = acn_in(c, X1), *b = acn_in(c, X2);
         acn_value u = acn_load_value(acn_tensor_at(a, i / y->dims[1]), a->dtype);
         acn_value v = acn_load_value(acn_tensor_at(b, i % y->dims[1]), b->dtype);
         acn_value w = acn_load_value(acn_tensor_at(&x, i), x.dtype), sum;
-        if (acn_scalar_f64(&beta) == 0) w = (acn_value){0};
-        sum.f = acn_scalar_f64(&beta) * w.f + acn_scalar_f64(&alpha) * u.f * v.f;
+        double complex scale = CMPLX(acn_scalar_f64(&beta), acn_scalar_imag(&beta));
+        double complex factor = CMPLX(acn_scalar_f64(&alpha), acn_scalar_imag(&alpha));
+        if (scale == 0) w = (acn_value){0};
+        double complex z = scale * CMPLX(w.f, w.im) + factor * CMPLX(u.f, u.im) * CMPLX(v.f, v.im);
+        sum.f = creal(z), sum.im = cimag(z);
         sum.i = acn_wrap_add(acn_wrap_mul(acn_scalar_i64(&beta), w.i),
                              acn_wrap_mul(acn_scalar_i64(&alpha), acn_wrap_mul(u.i, v.i)));
-        if (!is_float) sum.f = (double)sum.i;
+        if (!acn_is_float_class(k) && k != ACN_K_C64) sum.f = (double)sum.i;
         acn_store_value(acn_tensor_at(y, i), y->dtype, sum);
     }
     return ACN_OK;
@@ -77,8 +81,8 @@ static const acn_viewed viewed = {.view = view, .outputs = 1, .inputs = 3, .emit
 ACN_OP(addr) = {
     .name = "Addr",
     .doc = "y = beta * x + alpha * (x1 outer x2)",
-    .in = {{"x", ACN_REALS, 0}, {"x1", ACN_REALS, ACN_UNALIASED}, {"x2", ACN_REALS, ACN_UNALIASED}},
-    .out = {{"y", ACN_REALS, 0}},
+    .in = {{"x", ACN_ALL, 0}, {"x1", ACN_ALL, ACN_UNALIASED}, {"x2", ACN_ALL, ACN_UNALIASED}},
+    .out = {{"y", ACN_ALL, 0}},
     .attr = {{.name = "beta", .kind = ACN_ATTR_SCALAR, .fallback = 1},
              {.name = "alpha", .kind = ACN_ATTR_SCALAR, .fallback = 1}},
     .infer = infer,

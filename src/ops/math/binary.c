@@ -156,13 +156,17 @@ static int64_t integer_power(int64_t base, int64_t exponent) {
 
 REF(pow) {
     if (acn_is_float_class(k)) return acn_value_f(pow(in[0].f, in[1].f));
+    if (k == ACN_K_B8) return acn_value_i(in[0].i || !in[1].i);
     if (k != ACN_K_C64) return acn_value_i(integer_power(in[0].i, in[1].i));
     double complex x = CMPLX(in[0].f, in[0].im), y = CMPLX(in[1].f, in[1].im);
     if (y == 0) return acn_value_c(1, 0);
     double complex z = x == 0 && creal(y) > 0 ? 0 : cpow(x, y);
     return acn_value_c(creal(z), cimag(z));
 }
-BODY(pow) { return acn_p2(p, ACN_U_POW, in[0], in[1]); }
+BODY(pow) {
+    if (k == ACN_K_B8) return acn_p2(p, ACN_U_OR, in[0], acn_p1(p, ACN_U_NOT, in[1]));
+    return acn_p2(p, ACN_U_POW, in[0], in[1]);
+}
 BODY(square) { return acn_p2(p, ACN_U_MUL, in[0], in[0]); }
 BODY(cube) { return acn_p2(p, ACN_U_MUL, square_body(p, c, in, k), in[0]); }
 #define POWER_BY(id, code) /* of floats; integers have no such exponents */                        \
@@ -185,8 +189,8 @@ static const acn_elementwise pow_definition = {
 ACN_OP(pow) = {
     .name = "Pow",
     .doc = "y = x1 ^ x2; as PyTorch, the square root where x2 is the number 0.5",
-    .in = IN(ACN_NUMBERS),
-    .out = {{"y", ACN_NUMBERS, 0}},
+    .in = IN(ACN_ALL),
+    .out = {{"y", ACN_ALL, 0}},
     ACN_ELEMENTWISE(pow_definition),
     .cases = CASES " f32+f16+i32+i64+c64[50],2 f32+f64+bf16+u8[50],3 f32+f64[50]@0..9,0.5 "
                    "f32+f16[50]@0.5..9,-0.5 f32+f64[50]@0.5..9,-1 f32[50]@0..9,2.5",
@@ -348,20 +352,37 @@ static acn_reg emit_log_add(acn_program *p, const acn_reg *in, acn_class k, acn_
     return acn_p3(p, ACN_U_SELECT, sum, high, acn_p1(p, ACN_U_IS_FINITE, high));
 }
 #define LN2 0.69314718055994530942
-REF(log_add_exp) { return acn_value_f(log_add(in, 1)); }
-BODY(log_add_exp) { return emit_log_add(p, in, k, ACN_U_EXP, 1); }
+/* Of complex numbers the one with the larger real part is taken out. */
+static acn_reg emit_complex_log_add(acn_program *p, const acn_reg *in) {
+    acn_reg re[2] = {acn_p_cast(p, in[0], ACN_K_F32), acn_p_cast(p, in[1], ACN_K_F32)};
+    acn_reg is_second = acn_p2(p, ACN_U_LT, re[0], re[1]);
+    acn_reg high = acn_p3(p, ACN_U_SELECT, in[1], in[0], is_second);
+    acn_reg low = acn_p3(p, ACN_U_SELECT, in[0], in[1], is_second);
+    acn_reg small = acn_p1(p, ACN_U_EXP, acn_p2(p, ACN_U_SUB, low, high));
+    return acn_p2(p, ACN_U_ADD, high, acn_p1(p, ACN_U_LOG1P, small));
+}
+static acn_value complex_log_add(const acn_value *in) {
+    double complex a = CMPLX(in[0].f, in[0].im), b = CMPLX(in[1].f, in[1].im);
+    double complex high = in[0].f < in[1].f ? b : a, low = in[0].f < in[1].f ? a : b;
+    double complex sum = high + clog(1 + cexp(low - high));
+    return acn_value_c(creal(sum), cimag(sum));
+}
+REF(log_add_exp) { return k == ACN_K_C64 ? complex_log_add(in) : acn_value_f(log_add(in, 1)); }
+BODY(log_add_exp) {
+    return k == ACN_K_C64 ? emit_complex_log_add(p, in) : emit_log_add(p, in, k, ACN_U_EXP, 1);
+}
 REF(log_add_exp2) { return acn_value_f(log_add(in, LN2)); }
 BODY(log_add_exp2) { return emit_log_add(p, in, k, ACN_U_EXP2, 1 / LN2); }
-#define LOG_ADD(id, ge_name, about)                                                                \
+#define LOG_ADD(id, ge_name, about, more)                                                          \
     static const acn_elementwise id##_definition = {                                               \
         .compute = ACN_COMPUTE_FLOAT, .body = id##_body, .ref = id##_ref};                         \
     ACN_OP(id) = {                                                                                 \
         .name = ge_name,                                                                           \
         .doc = about,                                                                              \
-        .in = IN(ACN_REALS | ACN_BOOLS),                                                           \
-        .out = {{"y", ACN_FLOATS, 0}},                                                             \
+        .in = IN(ACN_REALS | ACN_BOOLS | more),                                                    \
+        .out = {{"y", ACN_FLOATS | more, 0}},                                                      \
         ACN_ELEMENTWISE(id##_definition),                                                          \
         .cases = "tolerance=compound " CASES,                                                      \
     }
-LOG_ADD(log_add_exp, "LogAddExp", "y = log(e^x1 + e^x2)");
-LOG_ADD(log_add_exp2, "LogAddExp2", "y = log2(2^x1 + 2^x2)");
+LOG_ADD(log_add_exp, "LogAddExp", "y = log(e^x1 + e^x2)", ACN_COMPLEXES);
+LOG_ADD(log_add_exp2, "LogAddExp2", "y = log2(2^x1 + 2^x2)", 0);

@@ -1,5 +1,6 @@
 /* formula.c - elementwise operators of one input that take several micro-ops. */
 #include "ops/elementwise.h"
+#include <complex.h>
 
 #define REF(id) static acn_value id##_ref(acn_class k, const acn_value *in, const acn_value *attr)
 #define BODY(id)                                                                                   \
@@ -138,6 +139,11 @@ REF(sinc) {
         float x = (float)in->f * (float)PI;
         return acn_value_f(in->f == 0 ? 1 : sin((double)x) / (double)x);
     }
+    if (k == ACN_K_C64) {
+        double complex z = CMPLX((float)in->f * (float)PI, (float)in->im * (float)PI);
+        double complex y = z == 0 ? 1 : csin(z) / z;
+        return acn_value_c(creal(y), cimag(y));
+    }
     return acn_value_f(in->f == 0 ? 1 : sin(in->f * PI) / (in->f * PI));
 }
 BODY(sinc) {
@@ -150,8 +156,8 @@ static const acn_elementwise sinc_definition = {
 ACN_OP(sinc) = {
     .name = "Sinc",
     .doc = "y = sin(pi x) / (pi x), 1 at 0",
-    .in = {{"x", ACN_REALS | ACN_BOOLS, 0}},
-    .out = {{"y", ACN_FLOATS, 0}},
+    .in = {{"x", ACN_ALL, 0}},
+    .out = {{"y", ACN_FLOATS | ACN_COMPLEXES, 0}},
     ACN_ELEMENTWISE(sinc_definition),
     .cases = "tolerance=relative " CASES,
 };

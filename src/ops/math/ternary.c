@@ -1,5 +1,6 @@
 /* ternary.c - elementwise operators of three inputs. */
 #include "ops/elementwise.h"
+#include <complex.h>
 
 #define REF(id) static acn_value id##_ref(acn_class k, const acn_value *in, const acn_value *attr)
 #define BODY(id)                                                                                   \
@@ -8,29 +9,37 @@
     "tolerance=compound [2,3],[2,3],[2,3] [5,7],[5,7],[5,7]:strided [4,3],[3],[1] [0,3],[3],[3] "  \
     "[],[],[] "                                                                                    \
     "[1030],[1030],[1030]"
+#define FLOATS_OR_COMPLEX ACN_FLOATS | ACN_COMPLEXES
+
+static double complex z_of(const acn_value *v) { return CMPLX(v->f, v->im); }
+static acn_value of_z(double complex z) { return acn_value_c(creal(z), cimag(z)); }
 
 REF(addcmul) {
     if (acn_is_float_class(k)) return acn_value_f(in[0].f + attr[0].f * in[1].f * in[2].f);
+    if (k == ACN_K_C64) return of_z(z_of(&in[0]) + z_of(&attr[0]) * z_of(&in[1]) * z_of(&in[2]));
     return acn_value_i(
         acn_wrap_add(in[0].i, acn_wrap_mul(attr[0].i, acn_wrap_mul(in[1].i, in[2].i))));
 }
 BODY(addcmul) {
     acn_reg scaled = acn_p2(p, ACN_U_MUL, acn_p_attr(p, 0, k), in[1]);
-    if (acn_is_float_class(k)) return acn_p3(p, ACN_U_FMA, scaled, in[2], in[0]);
+    if (acn_is_float_class(k) || k == ACN_K_C64) return acn_p3(p, ACN_U_FMA, scaled, in[2], in[0]);
     return acn_p2(p, ACN_U_ADD, in[0], acn_p2(p, ACN_U_MUL, scaled, in[2]));
 }
 static const acn_elementwise addcmul_definition = {.body = addcmul_body, .ref = addcmul_ref};
 ACN_OP(addcmul) = {
     .name = "Addcmul",
     .doc = "y = input_data + value * x1 * x2",
-    .in = {{"input_data", ACN_REALS, 0}, {"x1", ACN_REALS, 0}, {"x2", ACN_REALS, 0}},
-    .out = {{"y", ACN_REALS, 0}},
+    .in = {{"input_data", ACN_NUMBERS, 0}, {"x1", ACN_NUMBERS, 0}, {"x2", ACN_NUMBERS, 0}},
+    .out = {{"y", ACN_NUMBERS, 0}},
     .attr = {{.name = "value", .kind = ACN_ATTR_SCALAR, .fallback = 1}},
     ACN_ELEMENTWISE(addcmul_definition),
     .cases = CASES,
 };
 
-REF(addcdiv) { return acn_value_f(in[0].f + attr[0].f * in[1].f / in[2].f); }
+REF(addcdiv) {
+    if (k == ACN_K_C64) return of_z(z_of(&in[0]) + z_of(&attr[0]) * z_of(&in[1]) / z_of(&in[2]));
+    return acn_value_f(in[0].f + attr[0].f * in[1].f / in[2].f);
+}
 BODY(addcdiv) {
     acn_reg scaled = acn_p2(p, ACN_U_MUL, acn_p_attr(p, 0, k), in[1]);
     return acn_p2(p, ACN_U_ADD, in[0], acn_p2(p, ACN_U_DIV, scaled, in[2]));
@@ -39,8 +48,10 @@ static const acn_elementwise addcdiv_definition = {.body = addcdiv_body, .ref = 
 ACN_OP(addcdiv) = {
     .name = "Addcdiv",
     .doc = "y = input_data + value * x1 / x2",
-    .in = {{"input_data", ACN_FLOATS, 0}, {"x1", ACN_FLOATS, 0}, {"x2", ACN_FLOATS, 0}},
-    .out = {{"y", ACN_FLOATS, 0}},
+    .in = {{"input_data", FLOATS_OR_COMPLEX, 0},
+           {"x1", FLOATS_OR_COMPLEX, 0},
+           {"x2", FLOATS_OR_COMPLEX, 0}},
+    .out = {{"y", FLOATS_OR_COMPLEX, 0}},
     .attr = {{.name = "value", .kind = ACN_ATTR_SCALAR, .fallback = 1}},
     ACN_ELEMENTWISE(addcdiv_definition),
     .cases = CASES,
@@ -49,6 +60,10 @@ ACN_OP(addcdiv) = {
 /* PyTorch's formula: exact at both ends. */
 REF(lerp) {
     double a = in[0].f, b = in[1].f, w = in[2].f;
+    if (k == ACN_K_C64) {
+        double complex z = z_of(&in[0]), end = z_of(&in[1]), weight = z_of(&in[2]);
+        return of_z(cabs(weight) < 0.5 ? z + weight * (end - z) : end - (end - z) * (1 - weight));
+    }
     return acn_value_f(fabs(w) < 0.5 ? a + w * (b - a) : b - (b - a) * (1 - w));
 }
 BODY(lerp) {
@@ -56,7 +71,9 @@ BODY(lerp) {
     acn_reg low = acn_p3(p, ACN_U_FMA, w, span, a);
     acn_reg rest = acn_p2(p, ACN_U_SUB, w, acn_p_const(p, 1, k));
     acn_reg high = acn_p3(p, ACN_U_FMA, span, rest, b);
-    acn_reg is_low = acn_p2(p, ACN_U_LT, acn_p1(p, ACN_U_ABS, w), acn_p_const(p, 0.5, k));
+    acn_class f = k == ACN_K_C64 ? ACN_K_F32 : k; /* |w| of complex weights */
+    acn_reg length = acn_p_cast(p, acn_p1(p, ACN_U_ABS, w), f);
+    acn_reg is_low = acn_p2(p, ACN_U_LT, length, acn_p_const(p, 0.5, f));
     return acn_p3(p, ACN_U_SELECT, low, high, is_low);
 }
 /* A weight that is one number decides for all elements. */
@@ -79,8 +96,10 @@ static const acn_elementwise lerp_definition = {.body = lerp_body,
 ACN_OP(lerp) = {
     .name = "Lerp",
     .doc = "y = start + weight * (end - start)",
-    .in = {{"start", ACN_FLOATS, 0}, {"end", ACN_FLOATS, 0}, {"weight", ACN_FLOATS, ACN_SCALARISH}},
-    .out = {{"y", ACN_FLOATS, 0}},
+    .in = {{"start", FLOATS_OR_COMPLEX, 0},
+           {"end", FLOATS_OR_COMPLEX, 0},
+           {"weight", FLOATS_OR_COMPLEX, ACN_SCALARISH}},
+    .out = {{"y", FLOATS_OR_COMPLEX, 0}},
     ACN_ELEMENTWISE(lerp_definition),
     .cases = CASES " [50],[50],0.25 [50],[50],0.75",
 };

@@ -63,9 +63,12 @@ REF(relu) {
 UNARY(relu, "Relu", "y = max(x, 0); NaN stays NaN", ACN_REALS, ACN_REALS, ACN_COMPUTE_PROMOTED,
       false, ACN_U_RELU, CASES);
 
-REF(is_finite) { return acn_value_i(acn_is_float_class(k) ? isfinite(in->f) != 0 : 1); }
+REF(is_finite) {
+    if (k == ACN_K_C64) return acn_value_i(isfinite(in->f) && isfinite(in->im));
+    return acn_value_i(acn_is_float_class(k) ? isfinite(in->f) != 0 : 1);
+}
 static acn_reg is_finite_body(acn_program *p, const acn_call *c, const acn_reg *in, acn_class k) {
-    if (acn_is_float_class(k)) return acn_p1(p, ACN_U_IS_FINITE, in[0]);
+    if (acn_is_float_class(k) || k == ACN_K_C64) return acn_p1(p, ACN_U_IS_FINITE, in[0]);
     return acn_p2(p, ACN_U_EQ, in[0], in[0]); /* integers always are */
 }
 static const acn_elementwise is_finite_definition = {
@@ -73,7 +76,7 @@ static const acn_elementwise is_finite_definition = {
 ACN_OP(is_finite) = {
     .name = "IsFinite",
     .doc = "y = neither infinite nor NaN",
-    .in = {{"x", ACN_REALS | ACN_BOOLS, 0}},
+    .in = {{"x", ACN_ALL, 0}},
     .out = {{"y", ACN_ALL, 0}},
     ACN_ELEMENTWISE(is_finite_definition),
     .cases = CASES,
@@ -131,6 +134,16 @@ static double complex inverse(double complex z) {
     return CMPLX(creal(z) / norm, -cimag(z) / norm);
 }
 
+/* e^z - 1 and log(1 + z) without the cancellation near 0. */
+static double complex expm1_of(double complex z) {
+    double half = sin(cimag(z) / 2);
+    return CMPLX(expm1(creal(z)) * cos(cimag(z)) - 2 * half * half, exp(creal(z)) * sin(cimag(z)));
+}
+static double complex log1p_of(double complex z) {
+    double excess = creal(z) * (2 + creal(z)) + cimag(z) * cimag(z); /* of |1 + z|^2 over 1 */
+    return CMPLX(log1p(excess) / 2, carg(1 + z));
+}
+
 /* Of complex numbers, too: |z| is x as one. */
 #define FLOAT_UNARY(id, ge_name, about, code, formula, complex_formula)                            \
     REF(id) {                                                                                      \
@@ -147,6 +160,12 @@ FLOAT_UNARY(rsqrt, "Rsqrt", "y = 1 / sqrt(x)", ACN_U_RSQRT, 1.0 / sqrt(x), inver
 FLOAT_UNARY(reciprocal, "Reciprocal", "y = 1 / x", ACN_U_RECIP, 1.0 / x, inverse(z));
 FLOAT_UNARY(exp, "Exp", "y = e^x", ACN_U_EXP, exp(x), cexp(z));
 FLOAT_UNARY(log, "Log", "y = natural logarithm of x", ACN_U_LOG, log(x), clog(z));
+FLOAT_UNARY(exp2, "Exp2", "y = 2^x", ACN_U_EXP2, exp2(x), cexp(z *M_LN2));
+FLOAT_UNARY(expm1, "Expm1", "y = e^x - 1", ACN_U_EXPM1, expm1(x), expm1_of(z));
+FLOAT_UNARY(log1p, "Log1p", "y = log(1 + x)", ACN_U_LOG1P, log1p(x), log1p_of(z));
+FLOAT_UNARY(log2, "Log2", "y = logarithm of x to base 2", ACN_U_LOG2, log2(x), clog(z) / M_LN2);
+FLOAT_UNARY(log10, "Log10", "y = logarithm of x to base 10", ACN_U_LOG10, log10(x),
+            clog(z) / M_LN10);
 FLOAT_UNARY(tanh, "Tanh", "y = tanh(x)", ACN_U_TANH, tanh(x), ctanh(z));
 FLOAT_UNARY(sin, "Sin", "y = sin(x)", ACN_U_SIN, sin(x), csin(z));
 FLOAT_UNARY(cos, "Cos", "y = cos(x)", ACN_U_COS, cos(x), ccos(z));
@@ -166,11 +185,6 @@ FLOAT_UNARY(atanh, "Atanh", "y = inverse of tanh at x", ACN_U_ATANH, atanh(x), c
           CASES)
 REAL_UNARY(erf, "Erf", "y = erf(x)", ACN_U_ERF, erf(x));
 REAL_UNARY(erfc, "Erfc", "y = 1 - erf(x)", ACN_U_ERFC, erfc(x));
-REAL_UNARY(exp2, "Exp2", "y = 2^x", ACN_U_EXP2, exp2(x));
-REAL_UNARY(expm1, "Expm1", "y = e^x - 1", ACN_U_EXPM1, expm1(x));
-REAL_UNARY(log1p, "Log1p", "y = log(1 + x)", ACN_U_LOG1P, log1p(x));
-REAL_UNARY(log2, "Log2", "y = logarithm of x to base 2", ACN_U_LOG2, log2(x));
-REAL_UNARY(log10, "Log10", "y = logarithm of x to base 10", ACN_U_LOG10, log10(x));
 
 /* By halving: erf is monotonous. Where it is close to 1, erfc has the digits. */
 static double erfinv(double x) {
