@@ -126,7 +126,7 @@ static inline long double float_reference(acn_micro_code code, long double x, lo
     case ACN_U_MIN:
         return -nan_or_larger(-x, -y);
     case ACN_U_CLAMP:
-        return -nan_or_larger(-nan_or_larger(x, y), -z);
+        return -nan_or_larger(-z, -nan_or_larger(y, x));
     case ACN_U_NUMBER:
         return isnan(x) ? y : x;
     case ACN_U_NEG:

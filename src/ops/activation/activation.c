@@ -140,8 +140,7 @@ ACTIVATION(log_sigmoid, "LogSigmoid", "log(1 / (1 + e^-x))", "x", "y", NO_ATTRS,
 
 static double clamp_unit(double x) { return x < 0 ? 0 : x > 1 ? 1 : x; }
 static acn_reg emit_clamp_unit(acn_program *p, acn_reg x, acn_class k) {
-    return acn_p2(p, ACN_U_MIN, acn_p2(p, ACN_U_MAX, x, acn_p_const(p, 0, k)),
-                  acn_p_const(p, 1, k));
+    return acn_p3(p, ACN_U_CLAMP, x, acn_p_const(p, 0, k), acn_p_const(p, 1, k));
 }
 
 REF(hard_sigmoid) { return acn_value_f(clamp_unit(in->f * attr[0].f + attr[1].f)); }

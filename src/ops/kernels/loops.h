@@ -11,6 +11,21 @@
 
 #define ACN_LOOP(i, n) _Pragma("GCC ivdep") for (int64_t i = 0; i < (n); i++)
 
+/* The larger and the smaller of two, NaN if either is, and the second where they are equal (which
+ * tells zeros apart). As two plain choices each, because gcc makes single instructions of those and
+ * none of one choice by a condition of two parts. */
+#define ACN_EXTREMES(klass, type)                                                                  \
+    static inline type larger_##klass(type x, type y) {                                            \
+        type larger = x > y ? x : y;                                                               \
+        return x != x ? x : larger;                                                                \
+    }                                                                                              \
+    static inline type smaller_##klass(type x, type y) {                                           \
+        type smaller = x < y ? x : y;                                                              \
+        return x != x ? x : smaller;                                                               \
+    }
+ACN_EXTREMES(f32, float)
+ACN_EXTREMES(f64, double)
+
 /* ACN_KERNEL(klass_name): d[i] = value, where |x|, |y|, |z| are a[i], b[i], c[i] of |type|. */
 #define ACN_MICRO_1(klass, name, type, result, value)                                              \
     void ACN_KERNEL(klass##_##name)(void *d_, const void *a_, const void *b_, const void *c_,      \

@@ -8,13 +8,9 @@ ACN_MICRO_2(f32, SUB, float, float, x - y)
 ACN_MICRO_2(f32, MUL, float, float, x *y)
 ACN_MICRO_2(f32, DIV, float, float, x / y)
 ACN_MICRO_3(f32, FMA, float, float, x *y + z)
-ACN_MICRO_2(f32, MAX, float, float, (x > y) | (x != x) ? x : y)
-ACN_MICRO_2(f32, MIN, float, float, (x < y) | (x != x) ? x : y)
-static inline float clamp_f32(float x, float low, float high) {
-    float y = (x > low) | (x != x) ? x : low;
-    return (y < high) | (y != y) ? y : high;
-}
-ACN_MICRO_3(f32, CLAMP, float, float, clamp_f32(x, y, z))
+ACN_MICRO_2(f32, MAX, float, float, larger_f32(x, y))
+ACN_MICRO_2(f32, MIN, float, float, smaller_f32(x, y))
+ACN_MICRO_3(f32, CLAMP, float, float, smaller_f32(z, larger_f32(y, x)))
 ACN_MICRO_2(f32, NUMBER, float, float, x == x ? x : y)
 ACN_MICRO_1(f32, NEG, float, float, -x)
 ACN_MICRO_1(f32, ABS, float, float, fabsf(x))

@@ -17,13 +17,9 @@ ACN_MICRO_2(f64, SUB, double, double, x - y)
 ACN_MICRO_2(f64, MUL, double, double, x *y)
 ACN_MICRO_2(f64, DIV, double, double, x / y)
 ACN_MICRO_3(f64, FMA, double, double, x *y + z)
-ACN_MICRO_2(f64, MAX, double, double, (x > y) | (x != x) ? x : y)
-ACN_MICRO_2(f64, MIN, double, double, (x < y) | (x != x) ? x : y)
-static inline double clamp_f64(double x, double low, double high) {
-    double y = (x > low) | (x != x) ? x : low;
-    return (y < high) | (y != y) ? y : high;
-}
-ACN_MICRO_3(f64, CLAMP, double, double, clamp_f64(x, y, z))
+ACN_MICRO_2(f64, MAX, double, double, larger_f64(x, y))
+ACN_MICRO_2(f64, MIN, double, double, smaller_f64(x, y))
+ACN_MICRO_3(f64, CLAMP, double, double, smaller_f64(z, larger_f64(y, x)))
 ACN_MICRO_2(f64, NUMBER, double, double, x == x ? x : y)
 ACN_MICRO_1(f64, NEG, double, double, -x)
 ACN_MICRO_1(f64, ABS, double, double, fabs(x))

@@ -100,7 +100,7 @@ BODY(bounded_nan_to_num) {
     acn_reg x = in[0];
     if (!acn_is_float_class(k)) return nan_to_num_body(p, c, in, k);
     acn_reg low = acn_p_attr(p, NEG_VALUE, k), high = acn_p_attr(p, POS_VALUE, k);
-    acn_reg bounded = acn_p2(p, ACN_U_MIN, acn_p2(p, ACN_U_MAX, x, low), high);
+    acn_reg bounded = acn_p3(p, ACN_U_CLAMP, x, low, high);
     return acn_p2(p, ACN_U_NUMBER, bounded, acn_p_attr(p, NAN_VALUE, k));
 }
 static const acn_body nan_to_num_forms[] = {bounded_nan_to_num_body};
@@ -174,8 +174,7 @@ REF(logit) {
 BODY(logit) {
     acn_reg x = in[0], one = acn_p_const(p, 1, k), eps = acn_p_attr(p, EPS, k);
     acn_reg is_off = acn_p2(p, ACN_U_LT, eps, acn_p_const(p, 0, k));
-    acn_reg bounded =
-        acn_p2(p, ACN_U_MIN, acn_p2(p, ACN_U_MAX, x, eps), acn_p2(p, ACN_U_SUB, one, eps));
+    acn_reg bounded = acn_p3(p, ACN_U_CLAMP, x, eps, acn_p2(p, ACN_U_SUB, one, eps));
     x = acn_p3(p, ACN_U_SELECT, x, bounded, is_off);
     return acn_p1(p, ACN_U_LOG, acn_p2(p, ACN_U_DIV, x, acn_p2(p, ACN_U_SUB, one, x)));
 }

@@ -125,13 +125,16 @@ ACN_OP(threshold_grad) = {
              "[],[]|threshold=0 [1030],[1030]|threshold=0",
 };
 
-/* PyTorch's: the lower bound first, so that the upper one wins when they cross; NaN stays. */
+/* PyTorch's: the lower bound first, so that the upper one wins when they cross; NaN stays,
+ * and so does the sign of a zero that is a bound. */
 enum { CLAMP_X, CLAMP_LOW, CLAMP_HIGH };
 
 BODY(clamp) {
     acn_reg y = in[CLAMP_X];
-    if (acn_in(c, CLAMP_LOW)) y = acn_p2(p, ACN_U_MAX, y, in[CLAMP_LOW]);
-    if (acn_in(c, CLAMP_HIGH)) y = acn_p2(p, ACN_U_MIN, y, in[CLAMP_HIGH]);
+    if (acn_in(c, CLAMP_LOW) && acn_in(c, CLAMP_HIGH))
+        return acn_p3(p, ACN_U_CLAMP, y, in[CLAMP_LOW], in[CLAMP_HIGH]);
+    if (acn_in(c, CLAMP_LOW)) y = acn_p2(p, ACN_U_MAX, in[CLAMP_LOW], y);
+    if (acn_in(c, CLAMP_HIGH)) y = acn_p2(p, ACN_U_MIN, in[CLAMP_HIGH], y);
     return y == in[CLAMP_X] ? acn_p1(p, ACN_U_COPY, y) : y;
 }
 REF(clamp) {
@@ -141,8 +144,8 @@ REF(clamp) {
         return acn_value_i(y < high.i ? y : high.i);
     }
     if (isnan(x.f) || isnan(low.f) || isnan(high.f)) return acn_value_f(NAN);
-    double y = x.f > low.f ? x.f : low.f;
-    return acn_value_f(y < high.f ? y : high.f);
+    double y = x.f < low.f ? low.f : x.f;
+    return acn_value_f(y > high.f ? high.f : y);
 }
 static const acn_value clamp_absent[] = {
     [CLAMP_LOW] = {.f = -INFINITY, .i = INT64_MIN}, [CLAMP_HIGH] = {.f = INFINITY, .i = INT64_MAX}};
