@@ -279,12 +279,19 @@ static bool repeats_elements(const acn_tensor *t) {
     return repeats;
 }
 
-static bool same_view(const acn_tensor *a, const acn_tensor *b) {
-    if (a->data != b->data || !acn_tensor_same_shape(a, b)) return false;
-    if (acn_dtype_bytes(a->dtype) != acn_dtype_bytes(b->dtype)) return false;
-    for (int d = 0; d < a->rank; d++)
-        if (a->dims[d] > 1 && a->strides[d] != b->strides[d]) return false;
+/* Element by element the same memory; |part|'s are |scale| to one of |whole|'s. */
+static bool lies_as(const acn_tensor *whole, const acn_tensor *part, int64_t scale) {
+    if (whole->data != part->data || !acn_tensor_same_shape(whole, part)) return false;
+    if (acn_dtype_bytes(whole->dtype) != (size_t)scale * acn_dtype_bytes(part->dtype)) return false;
+    for (int d = 0; d < whole->rank; d++)
+        if (whole->dims[d] > 1 && scale * whole->strides[d] != part->strides[d]) return false;
     return true;
+}
+
+/* The real part of complex numbers counts: element i only touches element i. */
+static bool same_view(const acn_tensor *out, const acn_tensor *in) {
+    return lies_as(out, in,
+                   acn_dtype_is_complex(out->dtype) && !acn_dtype_is_complex(in->dtype) ? 2 : 1);
 }
 
 /* Only certain overlap is refused: two dense views that share a part. Interleaved views, such as

@@ -26,9 +26,42 @@ static bool add_step(acn_route *route, acn_convert_fn step) {
     return step != NULL;
 }
 
+/* Doubles as numbers without an imaginary part, and back without one. */
+static void widen(void *to, const void *from, int64_t n) {
+    double *z = to;
+    for (int64_t i = 0; i < n; i++)
+        z[2 * i] = ((const double *)from)[i], z[2 * i + 1] = 0;
+}
+
+static void keep_real(void *to, const void *from, int64_t n) {
+    for (int64_t i = 0; i < n; i++)
+        ((double *)to)[i] = ((const double *)from)[2 * i];
+}
+
+/* No class computes in c128, and none but f64 holds its parts. */
+static bool find_wide_complex(acn_route *route, acn_dtype to, acn_dtype from) {
+    const acn_kernels *k = acn_kernels_get();
+    if (to == ACN_C128) {
+        if (from == ACN_C64) return add_step(route, k->store[ACN_C128][ACN_K_C64]);
+        if (from != ACN_F64 && !acn_route_find(route, ACN_F64, from)) return false;
+        route->to_bytes = (int64_t)acn_dtype_bytes(to);
+        return add_step(route, widen);
+    }
+    if (to == ACN_C64) return add_step(route, k->load[ACN_C128][ACN_K_C64]);
+    add_step(route, keep_real);
+    if (to == ACN_F64) return true;
+    acn_route rest;
+    if (to == ACN_BOOL || !acn_route_find(&rest, to, ACN_F64)) return false;
+    for (int i = 0; i < rest.steps; i++)
+        add_step(route, rest.step[i]);
+    return true;
+}
+
 bool acn_route_find(acn_route *route, acn_dtype to, acn_dtype from) {
     *route = (acn_route){.to_bytes = (int64_t)acn_dtype_bytes(to),
                          .from_bytes = (int64_t)acn_dtype_bytes(from)};
+    if (to != from && (to == ACN_C128 || from == ACN_C128))
+        return find_wide_complex(route, to, from);
     if (!ACN_HAS(ACN_ALL, to) || !ACN_HAS(ACN_ALL, from)) return false;
     const acn_kernels *k = acn_kernels_get();
     acn_class from_class = acn_class_of(from), to_class = acn_class_of(to);

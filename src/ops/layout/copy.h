@@ -13,7 +13,7 @@
 /* How contiguous elements of one dtype become another's: load as a class, cast, store, without the
  * steps that would change nothing. */
 typedef struct acn_route {
-    acn_convert_fn step[3];
+    acn_convert_fn step[4];
     int steps;
     int64_t to_bytes, from_bytes;
 } acn_route;

@@ -2,6 +2,7 @@
  * LogSpaceD. */
 #include "base/pool.h"
 #include "ops/layout/copy.h"
+#include "ops/math/viewed.h"
 #include <math.h>
 #include <string.h>
 
@@ -77,7 +78,7 @@ static acn_status fill(numbers *s) {
     return ACN_OK;
 }
 
-static acn_status fill0(const numbers *s) {
+static acn_status fill0(numbers *s) {
     for (int64_t i = 0; i < s->count; i++) {
         acn_value value = {.f = s->is_whole ? 0 : number_at(s, i), .i = whole_at(s, i)};
         if (!s->is_whole) value.i = (int64_t)value.f;
@@ -169,20 +170,22 @@ static acn_status infer_linspace(acn_call *c) {
     return ACN_OK;
 }
 
-/* As PyTorch has it, the ends are of the result's type before anything is computed. */
-static double rounded(const acn_tensor *t, acn_dtype dtype) {
+/* As PyTorch has it, the ends are of the result's type before anything is computed. Part 1 is the
+ * imaginary one. */
+static double rounded(const acn_tensor *t, acn_dtype dtype, int part) {
     _Alignas(8) char end[8];
-    double x;
     acn_convert_element(end, dtype, t->data, t->dtype);
-    acn_convert_element(&x, ACN_F64, end, dtype);
-    return x;
+    acn_value x = acn_load_value(end, dtype);
+    return part                                                       ? x.im
+           : acn_dtype_is_float(dtype) || acn_dtype_is_complex(dtype) ? x.f
+                                                                      : (double)x.i;
 }
 
-static numbers linspace_of(const acn_call *c) {
-    const acn_tensor *y = acn_out(c, 0);
+/* |y| is the output, or that part of it when it is complex. */
+static numbers linspace_of(const acn_call *c, const acn_tensor *y, int part) {
     numbers s = {.y = y, .count = acn_tensor_count(y)};
-    s.start = rounded(acn_in(c, START), y->dtype);
-    s.limit = rounded(acn_in(c, LIMIT), y->dtype);
+    s.start = rounded(acn_in(c, START), acn_out(c, 0)->dtype, part);
+    s.limit = rounded(acn_in(c, LIMIT), acn_out(c, 0)->dtype, part);
     if (s.count > 1) {
         s.step = (s.limit - s.start) / (double)(s.count - 1);
         s.from_both_ends = true;
@@ -191,7 +194,7 @@ static numbers linspace_of(const acn_call *c) {
 }
 
 static numbers logspace_of(const acn_call *c) {
-    numbers s = linspace_of(c);
+    numbers s = linspace_of(c, acn_out(c, 0), 0);
     s.is_power = true;
     s.base = acn_attr_float(c, 1);
     return s;
@@ -207,15 +210,20 @@ static acn_status run0_logspace(acn_call *c) {
     return fill0(&s);
 }
 
-static acn_status run_linspace(acn_call *c) {
-    numbers s = linspace_of(c);
-    return fill(&s);
+/* The two parts of complex numbers go in equal steps of their own. */
+static acn_status each_part(const acn_call *c, acn_status (*fill_numbers)(numbers *s)) {
+    const acn_tensor *y = acn_out(c, 0);
+    bool is_complex = acn_dtype_is_complex(y->dtype);
+    for (int part = 0; part < 1 + is_complex; part++) {
+        acn_tensor view = is_complex ? acn_part_of(y, part) : *y;
+        numbers s = linspace_of(c, &view, part);
+        ACN_TRY(fill_numbers(&s));
+    }
+    return ACN_OK;
 }
 
-static acn_status run0_linspace(acn_call *c) {
-    numbers s = linspace_of(c);
-    return fill0(&s);
-}
+static acn_status run_linspace(acn_call *c) { return each_part(c, fill); }
+static acn_status run0_linspace(acn_call *c) { return each_part(c, fill0); }
 
 ACN_OP(Range) = {
     .name = "Range",
@@ -236,15 +244,15 @@ ACN_OP(Range) = {
 ACN_OP(LinSpace) = {
     .name = "LinSpace",
     .doc = "num numbers from start to stop, both included",
-    .in = {{"start", ACN_REALS | ACN_BOOLS, ACN_SCALARISH},
-           {"stop", ACN_REALS | ACN_BOOLS, ACN_SCALARISH}},
-    .out = {{"output", ACN_REALS}},
+    .in = {{"start", ACN_ALL | ACN_T(ACN_C128), ACN_SCALARISH},
+           {"stop", ACN_ALL | ACN_T(ACN_C128), ACN_SCALARISH}},
+    .out = {{"output", ACN_NUMBERS}},
     .attr = {{"num", ACN_ATTR_INT, .is_required = true}},
     .infer = infer_linspace,
     .run = run_linspace,
     .run0 = run0_linspace,
     .cases = "0,10->[11]|num=11 -1.5,2.5->f32+f64+f16+bf16[9]|num=9 3,8->[1]|num=1 1,2->[0]|num=0 "
-             "0,1->f32+f64[1001]|num=1001",
+             "0,1->f32+f64[1001]|num=1001 c64[1],c64[1]->c64[7]|num=7 0,3->c64[4]|num=4",
 };
 
 ACN_OP(LogSpaceD) = {

@@ -84,13 +84,13 @@ static acn_status run0_pair(acn_call *c, bool is_polar) {
 static acn_status complex_run0(acn_call *c) { return run0_pair(c, false); }
 static acn_status polar_run0(acn_call *c) { return run0_pair(c, true); }
 
-#define FROM_PAIR(id, ge_name, first, second, about)                                               \
+#define FROM_PAIR(id, ge_name, first, flags, second, about)                                        \
     static const acn_viewed id##_viewed = {                                                        \
         .view = view_pair, .outputs = 2, .inputs = 2, .emit = emit_##id};                          \
     ACN_OP(id) = {                                                                                 \
         .name = ge_name,                                                                           \
         .doc = about,                                                                              \
-        .in = {{first, ACN_T(ACN_F32) | ACN_T(ACN_F16), ACN_UNALIASED},                            \
+        .in = {{first, ACN_T(ACN_F32) | ACN_T(ACN_F16), flags},                                    \
                {second, ACN_T(ACN_F32) | ACN_T(ACN_F16), ACN_UNALIASED}},                          \
         .out = {{"out", ACN_COMPLEXES, 0}},                                                        \
         .infer = infer_pair,                                                                       \
@@ -100,8 +100,10 @@ static acn_status polar_run0(acn_call *c) { return run0_pair(c, true); }
         .family = &id##_viewed,                                                                    \
         .cases = "[2,3],[2,3] [5,7],[5,7] [4,3],[3] [4,1],[1,5] [0,3],[3] [],[] [1030],[1030]",    \
     }
-FROM_PAIR(complex, "Complex", "real", "imag", "out = real + i imag");
-FROM_PAIR(polar, "Polar", "input", "angle", "out = input (cos(angle) + i sin(angle))");
+/* The real part may be the result's own, which PyTorch conjugates in place so: it stays. */
+FROM_PAIR(complex, "Complex", "real", 0, "imag", "out = real + i imag");
+FROM_PAIR(polar, "Polar", "input", ACN_UNALIASED, "angle",
+          "out = input (cos(angle) + i sin(angle))");
 
 /* ---- the angle of a number ------------------------------------------------------------------- */
 

@@ -70,7 +70,8 @@ static acn_status infer(acn_call *call) {
     uint32_t mask;
     ACN_TRY(mask_of(call, &mask));
     const acn_tensor *x = acn_in(call, 0), *y = acn_out(call, 0);
-    acn_reduced_out(call, 0, y ? y->dtype : x->dtype, x, mask, acn_attr_int(call, ATTR_KEEP));
+    acn_dtype own = acn_dtype_is_complex(x->dtype) ? ACN_F32 : x->dtype;
+    acn_reduced_out(call, 0, y ? y->dtype : own, x, mask, acn_attr_int(call, ATTR_KEEP));
     return ACN_OK;
 }
 
@@ -81,12 +82,24 @@ static acn_status plan(acn_call *call) {
     if (!p) return acn_fail(ACN_BAD_ALLOC, "no host memory for a plan");
     const acn_tensor *x = acn_in(call, 0);
     acn_rows_make(&p->rows, x, mask);
-    acn_row_side_make(&p->x, &p->rows, x, acn_rows_class(x, acn_out(call, 0)));
+    bool is_complex = acn_dtype_is_complex(x->dtype);
+    acn_row_side_make(&p->x, &p->rows, x,
+                      is_complex ? ACN_K_C64 : acn_rows_class(x, acn_out(call, 0)));
     p->pieces = p->rows.length ? (p->rows.length + PIECE - 1) / PIECE : 1;
     call->plan->data = p;
     call->plan->workspace_bytes = (uint64_t)(p->rows.count * p->pieces) * sizeof(double);
     call->plan->cost_us = (uint32_t)(acn_tensor_count(x) / 2000 & 0x7fffffff);
     return ACN_OK;
+}
+
+/* A tile's part; that of complex numbers is the part of their lengths. */
+static double part_of(double order, acn_class klass, const void *tile, int64_t n) {
+    if (klass != ACN_K_C64) return acn_norm_part(order, klass, tile, n);
+    const acn_kernels *k = acn_kernels_get();
+    acn_row_tile pairs, lengths;
+    k->micro[ACN_U_ABS][ACN_K_C64](&pairs, tile, NULL, NULL, n);
+    k->cast[ACN_K_C64][ACN_K_F32](&lengths, &pairs, n);
+    return acn_norm_part(order, ACN_K_F32, &lengths, n);
 }
 
 static void run_piece(void *context, int64_t index, int worker) {
@@ -101,7 +114,7 @@ static void run_piece(void *context, int64_t index, int worker) {
         acn_row_tile scratch;
         int64_t n = end - from < ACN_ROW_TILE ? end - from : ACN_ROW_TILE;
         const void *tile = acn_row_load(&p->rows, &p->x, row, from, n, &scratch);
-        part = acn_norm_combine(order, part, acn_norm_part(order, p->x.klass, tile, n));
+        part = acn_norm_combine(order, part, part_of(order, p->x.klass, tile, n));
     }
     ((double *)call->workspace)[index] = part;
 }
@@ -139,7 +152,10 @@ static acn_status run0(acn_call *call) {
                 rest /= x->dims[d];
             }
             if (kept != out) continue;
-            double v = fabs(acn_load_value(acn_tensor_at(x, i), x->dtype).f);
+            acn_value element = acn_load_value(acn_tensor_at(x, i), x->dtype);
+            double v = acn_dtype_is_complex(x->dtype)
+                           ? sqrt(element.f * element.f + element.im * element.im)
+                           : fabs(element.f);
             total = acn_norm_combine(order, total,
                                      isinf(order) ? v
                                      : order == 0 ? v != 0
@@ -154,7 +170,7 @@ static acn_status run0(acn_call *call) {
 ACN_OP(LpNormV2) = {
     .name = "LpNormV2",
     .doc = "The norm of order p over axes (none given: all): 0, 1, 2, infinity and others.",
-    .in = {{"x", ACN_FLOATS, ACN_UNALIASED}},
+    .in = {{"x", ACN_FLOATS | ACN_COMPLEXES, ACN_UNALIASED}},
     .out = {{"y", ACN_FLOATS}},
     .attr = {{.name = "p", .kind = ACN_ATTR_SCALAR, .fallback = 2},
              {.name = "axes", .kind = ACN_ATTR_INTS},

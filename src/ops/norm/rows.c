@@ -82,7 +82,8 @@ static int64_t inner_offset(const acn_rows *rows, const acn_row_side *side, int6
 
 static bool is_class_type(const acn_row_side *side) {
     return (side->klass == ACN_K_F32 && side->dtype == ACN_F32) ||
-           (side->klass == ACN_K_F64 && side->dtype == ACN_F64);
+           (side->klass == ACN_K_F64 && side->dtype == ACN_F64) ||
+           (side->klass == ACN_K_C64 && side->dtype == ACN_C64);
 }
 
 /* Sizes are spelled out so that each copy is one move. */

@@ -3,7 +3,7 @@
 #include "ops/random/draw.h"
 
 static double probability_at(const acn_draw *draw, int64_t i) {
-    const acn_tensor *t = acn_in(draw->call, 0), *y = draw->y;
+    const acn_tensor *t = acn_in(draw->call, 0), *y = &draw->y;
     int64_t at = 0;
     for (int d = y->rank - 1, own = t->rank - 1; own >= 0; d--, own--) {
         if (t->dims[own] != 1) at += i % y->dims[d] * t->strides[own];

@@ -1,6 +1,8 @@
 /* draw.c - see draw.h. */
 #include "ops/random/draw.h"
 #include "base/pool.h"
+#include "ops/layout/copy.h"
+#include "ops/math/viewed.h"
 #include <string.h>
 
 enum { CHUNK = 16 * ACN_ROW_TILE };
@@ -24,11 +26,19 @@ acn_philox acn_draw_seed(const acn_call *call) {
     return p;
 }
 
+static acn_tensor real_view(const acn_tensor *y) {
+    if (!acn_dtype_is_complex(y->dtype)) return *y;
+    acn_tensor parts = acn_part_of(y, 0);
+    parts.dims[parts.rank] = 2;
+    parts.strides[parts.rank++] = 1;
+    return parts;
+}
+
 acn_draw acn_draw_begin(const acn_call *call) {
-    acn_draw draw = {.call = call, .y = acn_out(call, 0), .random = acn_draw_seed(call)};
-    draw.klass = draw.y->dtype == ACN_F64            ? ACN_K_F64
-                 : acn_dtype_is_float(draw.y->dtype) ? ACN_K_F32
-                                                     : ACN_K_I64;
+    acn_draw draw = {.call = call, .y = real_view(acn_out(call, 0)), .random = acn_draw_seed(call)};
+    draw.klass = draw.y.dtype == ACN_F64            ? ACN_K_F64
+                 : acn_dtype_is_float(draw.y.dtype) ? ACN_K_F32
+                                                    : ACN_K_I64;
     return draw;
 }
 
@@ -63,18 +73,18 @@ static void run_chunk(void *context, int64_t chunk, int worker) {
     for (int64_t at = chunk * CHUNK; at < end; at += ACN_ROW_TILE) {
         int64_t n = end - at < ACN_ROW_TILE ? end - at : ACN_ROW_TILE;
         j->fill(j->draw, at, n, &tile);
-        acn_row_store(&j->rows, &j->side, j->draw->y->data, at, n, &tile);
+        acn_row_store(&j->rows, &j->side, j->draw->y.data, at, n, &tile);
     }
 }
 
 void acn_draw_run(acn_draw *draw, acn_draw_fn fill) {
     draw_job j = {.draw = draw, .fill = fill};
-    acn_rows_make(&j.rows, draw->y, 0xff); /* one row: all elements */
-    acn_row_side_make(&j.side, &j.rows, draw->y, draw->klass);
+    acn_rows_make(&j.rows, &draw->y, 0xff); /* one row: all elements */
+    acn_row_side_make(&j.side, &j.rows, &draw->y, draw->klass);
     acn_pool_run((j.rows.length + CHUNK - 1) / CHUNK, run_chunk, &j);
 }
 
 void acn_draw_run0(const acn_draw *draw, acn_value (*element)(const acn_draw *draw, int64_t i)) {
-    for (int64_t i = 0; i < acn_tensor_count(draw->y); i++)
-        acn_store_value(acn_tensor_at(draw->y, i), draw->y->dtype, element(draw, i));
+    for (int64_t i = 0; i < acn_tensor_count(&draw->y); i++)
+        acn_store_value(acn_tensor_at(&draw->y, i), draw->y.dtype, element(draw, i));
 }

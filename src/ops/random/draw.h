@@ -17,12 +17,13 @@ typedef union acn_draw_tile {
 /* What a distribution is called with. */
 typedef struct acn_draw {
     const acn_call *call;
-    const acn_tensor *y;
+    acn_tensor y; /* complex numbers count as pairs of f32: a last dimension of 2 */
     acn_philox random;
     acn_class klass; /* in which results are given: F32, F64 or I64 */
     double a, b;     /* the distribution's own, prepared once a run */
     int64_t from;
     uint64_t range;
+    bool is_complex;
 } acn_draw;
 
 /* Elements [first, first + n) of the sequence into |tile|; first is a multiple of 4. */

@@ -61,8 +61,9 @@ static const acn_tensor *parameter(const acn_draw *draw, int slot) {
 }
 
 static double parameter_at(const acn_draw *draw, int slot, int64_t i) {
-    const acn_tensor *t = parameter(draw, slot), *y = draw->y;
-    if (!t) return slot == IN_MEAN ? draw->a : draw->b;
+    const acn_tensor *t = parameter(draw, slot), *y = &draw->y;
+    if (!t && slot == IN_MEAN) return draw->is_complex && i % 2 ? 0 : draw->a;
+    if (!t) return draw->b;
     int64_t at = 0;
     for (int d = y->rank - 1, own = t->rank - 1; own >= 0; d--, own--) {
         if (t->dims[own] != 1) at += i % y->dims[d] * t->strides[own];
@@ -74,7 +75,7 @@ static double parameter_at(const acn_draw *draw, int slot, int64_t i) {
 
 static void fill(const acn_draw *draw, int64_t first, int64_t n, acn_draw_tile *tile) {
     bool is_double = draw->klass == ACN_K_F64;
-    bool is_plain = !parameter(draw, IN_MEAN) && !parameter(draw, IN_STD);
+    bool is_plain = !parameter(draw, IN_MEAN) && !parameter(draw, IN_STD) && !draw->is_complex;
     if (!is_double) fill_z_f32(draw, first, n, tile->f);
     for (int64_t i = 0; i < n; i++) {
         double z = is_double ? z_at(draw, first + i) : tile->f[i];
@@ -117,6 +118,8 @@ static acn_draw begin(const acn_call *call) {
     acn_draw draw = acn_draw_begin(call);
     draw.a = acn_attr_float(call, ATTR_MEAN);
     draw.b = acn_attr_float(call, ATTR_STD);
+    draw.is_complex = acn_dtype_is_complex(acn_out(call, 0)->dtype);
+    if (draw.is_complex) draw.b *= sqrt(0.5); /* the two parts' variances add up */
     return draw;
 }
 
@@ -139,7 +142,7 @@ ACN_OP(StatelessNormal) = {
     .name = "StatelessNormal",
     .doc = "Normal numbers of the given mean and deviation; Philox4x32-10 of seed and offset.",
     .in = {{"mean", ACN_FLOATS, ACN_OPTIONAL}, {"std", ACN_FLOATS, ACN_OPTIONAL}, ACN_DRAW_INPUTS},
-    .out = {{"y", ACN_FLOATS}},
+    .out = {{"y", ACN_FLOATS | ACN_COMPLEXES}},
     .attr = {ACN_DRAW_ATTRS, VALUE("mean_value", 0), VALUE("std_value", 1)},
     .infer = infer,
     .check = check_std,

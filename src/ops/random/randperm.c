@@ -43,7 +43,7 @@ static void fill(const acn_draw *draw, int64_t first, int64_t n, acn_draw_tile *
 static acn_status run(acn_call *call) {
     acn_draw draw = acn_draw_begin(call);
     draw.klass = ACN_K_I64;
-    shuffle(&draw, call->workspace, acn_tensor_count(draw.y));
+    shuffle(&draw, call->workspace, acn_tensor_count(&draw.y));
     acn_draw_run(&draw, fill);
     return ACN_OK;
 }
@@ -51,7 +51,7 @@ static acn_status run(acn_call *call) {
 /* Word by word, and the product's upper half by halves. */
 static acn_status run0(acn_call *call) {
     acn_draw draw = acn_draw_begin(call);
-    const acn_tensor *y = draw.y;
+    const acn_tensor *y = &draw.y;
     int64_t n = acn_tensor_count(y), *order = acn_arena_alloc(&call->arena, (size_t)n * 8 + 8);
     if (!order) return acn_fail(ACN_BAD_ALLOC, "no host memory for a permutation");
     for (int64_t i = 0; i < n; i++)

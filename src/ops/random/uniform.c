@@ -23,24 +23,24 @@ static int bits_of(acn_dtype dtype) { /* all multiples of 2^-bits in [0, 1) are 
 }
 
 static double uniform(const acn_draw *draw, double unit) {
-    double v = draw->a + (draw->b - draw->a) * unit, limit = below(draw->y->dtype, draw->b);
+    double v = draw->a + (draw->b - draw->a) * unit, limit = below(draw->y.dtype, draw->b);
     return v < limit || draw->b <= draw->a ? v : limit;
 }
 
 static acn_value uniform_element(const acn_draw *draw, int64_t i) {
     if (draw->klass != ACN_K_F64)
         return (acn_value){
-            .f = uniform(draw, acn_unit32(acn_draw_word(draw, i), bits_of(draw->y->dtype)))};
+            .f = uniform(draw, acn_unit32(acn_draw_word(draw, i), bits_of(draw->y.dtype)))};
     uint32_t words[4];
     acn_philox_block(&draw->random, (uint64_t)i / 2, words);
     return (acn_value){.f = uniform(draw, acn_unit53(words[i % 2 * 2], words[i % 2 * 2 + 1]))};
 }
 
 static void fill_uniform(const acn_draw *draw, int64_t first, int64_t n, acn_draw_tile *tile) {
-    double from = draw->a, span = draw->b - draw->a, limit = below(draw->y->dtype, draw->b);
+    double from = draw->a, span = draw->b - draw->a, limit = below(draw->y.dtype, draw->b);
     if (span <= 0) limit = INFINITY;
     bool is_double = draw->klass == ACN_K_F64;
-    int bits = bits_of(draw->y->dtype), step = is_double ? 2 : 4;
+    int bits = bits_of(draw->y.dtype), step = is_double ? 2 : 4;
     for (int64_t i = 0; i < n; i += step) {
         uint32_t words[4];
         acn_philox_block(&draw->random, (uint64_t)(first + i) / (uint64_t)step, words);
@@ -91,7 +91,7 @@ ACN_OP(StatelessUniform) = {
     .name = "StatelessUniform",
     .doc = "Numbers in [from, to), evenly distributed; Philox4x32-10 of seed and offset.",
     .in = {ACN_DRAW_INPUTS},
-    .out = {{"y", ACN_FLOATS}},
+    .out = {{"y", ACN_FLOATS | ACN_COMPLEXES}},
     .attr = {ACN_DRAW_ATTRS, VALUE("from", 0), VALUE("to", 1)},
     .infer = acn_draw_infer,
     .check = check_uniform,
@@ -151,7 +151,7 @@ static void default_range(acn_draw *draw) {
                   {ACN_BOOL, 2}};
     draw->range = 1;
     for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++)
-        if (ranges[i].dtype == draw->y->dtype) draw->range = ranges[i].range;
+        if (ranges[i].dtype == draw->y.dtype) draw->range = ranges[i].range;
 }
 
 static acn_draw begin_random(const acn_call *call) {

@@ -18,7 +18,8 @@ static acn_status infer(acn_call *c) {
     bool is_float = acn_dtype_is_float(x->dtype);
     for (int i = 0; i < 2 && c->op->out[i].name; i++) {
         const acn_tensor *y = acn_out(c, i);
-        acn_dtype dtype = y ? y->dtype : is_float ? x->dtype : ACN_F32;
+        acn_dtype own = ACN_HAS(c->op->out[i].dtypes, ACN_I64) ? ACN_I64 : ACN_F32;
+        acn_dtype dtype = y ? y->dtype : is_float ? x->dtype : own;
         acn_reduced_out(c, i, dtype, x, mask, acn_attr_int(c, KEEP_DIMS));
     }
     return ACN_OK;
@@ -130,6 +131,27 @@ static void lse_finish(const acn_call *c, const acn_fold_state *s, double *resul
 
 /* ---- the sum without NaN --------------------------------------------------------------------- */
 
+/* Whole numbers have no NaN: a sum. */
+static acn_status run_whole_sum(acn_call *c) {
+    acn_reduction_run(c->plan->data, acn_out(c, 0)->data, acn_in(c, 0)->data, c->workspace);
+    return ACN_OK;
+}
+
+static acn_status nansum_plan(acn_call *c) {
+    if (acn_dtype_is_float(acn_in(c, 0)->dtype)) return plan(c);
+    uint32_t mask;
+    ACN_TRY(mask_of(c, &mask));
+    acn_reduction *r = acn_plan_alloc(c, sizeof *r);
+    if (!r) return acn_fail(ACN_BAD_ALLOC, "no host memory for a plan");
+    const acn_tensor *y = acn_out(c, 0);
+    ACN_TRY(acn_reduction_plan(r, y, acn_in(c, 0), mask, ACN_R_SUM, y->dtype));
+    c->plan->run = run_whole_sum;
+    c->plan->data = r;
+    c->plan->workspace_bytes = acn_reduction_workspace_bytes(r);
+    c->plan->cost_us = acn_reduction_cost_us(r);
+    return ACN_OK;
+}
+
 static void nansum_take(acn_fold_state *s, acn_class k, const void *x, int64_t n) {
     static const tile zero;
     tile kept;
@@ -185,6 +207,12 @@ static void nansum_naive(const acn_call *c, const double *x, int64_t n, double *
         if (!isnan(x[i])) results[0] += x[i];
 }
 
+static acn_value stored(double result, acn_dtype dtype) {
+    acn_value v = {.f = result};
+    if (!acn_dtype_is_float(dtype)) v.i = (int64_t)result;
+    return v;
+}
+
 static acn_status run0(acn_call *c) {
     const family *f = c->op->family;
     const acn_tensor *x = acn_in(c, 0), *y = acn_out(c, 0);
@@ -209,7 +237,7 @@ static acn_status run0(acn_call *c) {
         for (int i = 0; i < 2; i++)
             if (acn_out(c, i))
                 acn_store_value(acn_tensor_at(acn_out(c, i), o), acn_out(c, i)->dtype,
-                                (acn_value){.f = results[i]});
+                                stored(results[i], acn_out(c, i)->dtype));
     }
     return ACN_OK;
 }
@@ -268,10 +296,13 @@ static const family family_nansum = {
 ACN_OP(ReduceNansum) = {
     .name = "ReduceNansum",
     .doc = "y = sum of x over axes (none given: all), NaN counting as 0",
-    .in = {{"x", ACN_FLOATS, ACN_UNALIASED}},
-    .out = {{"y", ACN_FLOATS}},
+    .in = {{"x", ACN_REALS | ACN_BOOLS, ACN_UNALIASED}},
+    .out = {{"y", ACN_REALS}},
     .attr = {AXES_AND_KEEP, {"dtype", ACN_ATTR_DTYPE, .fallback = ACN_UNDEFINED}},
-    COMMON,
+    .infer = infer,
+    .plan = nansum_plan,
+    .run = acn_fold_run,
+    .run0 = run0,
     .family = &family_nansum,
     .cases = "tolerance=reduction " CASES " [] f32[0,3]|axes=[0]",
 };
