@@ -131,7 +131,8 @@ static acn_status take(acn_memory_pool *pool, size_t bytes, void **out) {
 
 acn_status acn_memory_pool_alloc(acn_memory_pool *pool, size_t bytes, void **out) {
     pthread_mutex_lock(&mutex);
-    acn_status status = take(pool, (bytes + 511) & ~(size_t)511, out);
+    size_t rounded = bytes <= SIZE_MAX - 511 ? (bytes + 511) & ~(size_t)511 : bytes;
+    acn_status status = take(pool, rounded, out);
     pthread_mutex_unlock(&mutex);
     return status;
 }

@@ -225,8 +225,8 @@ static acn_status histogram_plan_of(acn_call *c) {
         T low = (T)t->low, high = (T)t->high, bins = (T)t->plan->bins;                             \
         for (int64_t i = 0; i < n; i++) {                                                          \
             if (!(value[i] >= low && value[i] <= high)) continue;                                  \
-            int64_t bin = (int64_t)((value[i] - low) * bins / (high - low));                       \
-            counts[bin < t->plan->bins ? bin : t->plan->bins - 1]++;                               \
+            T place = (value[i] - low) * bins / (high - low);                                      \
+            counts[place < bins ? (int64_t)place : t->plan->bins - 1]++; /* also what overflows */ \
         }                                                                                          \
     } while (0)
 
@@ -280,11 +280,11 @@ static acn_status histogram_run0(acn_call *c) {
             acn_value v = acn_load_value(acn_tensor_at(x, i), x->dtype);
             double value = acn_dtype_is_integer(x->dtype) ? (double)v.i : v.f;
             if (!(value >= low && value <= high)) continue;
-            int64_t own = (int64_t)((value - low) * (double)y->dims[0] / (high - low));
+            double place = (value - low) * (double)y->dims[0] / (high - low);
             if (acn_dtype_is_float(x->dtype) && x->dtype != ACN_F64)
-                own = (int64_t)(((float)value - (float)low) * (float)y->dims[0] /
-                                ((float)high - (float)low));
-            count += (own < y->dims[0] ? own : y->dims[0] - 1) == bin;
+                place =
+                    ((float)value - (float)low) * (float)y->dims[0] / ((float)high - (float)low);
+            count += (place < (double)y->dims[0] ? (int64_t)place : y->dims[0] - 1) == bin;
         }
         acn_store_value(acn_tensor_at(y, bin), y->dtype,
                         (acn_value){.f = (double)count, .i = count});
@@ -305,5 +305,6 @@ ACN_OP(Histogram) = {
     .run = histogram_run,
     .run0 = histogram_run0,
     .cases = "f32+f64+f16+i32[9]|bins=4,min=-2,max=2 f32+f64+i64+u8[5,70]|bins=10,min=-1.5,max=3 "
-             "f32[70000]|bins=7,min=-1,max=1 f32[0]|bins=3,min=0,max=1",
+             "f32[70000]|bins=7,min=-1,max=1 f32[0]|bins=3,min=0,max=1 "
+             "f32[9]|bins=4,min=-3e38,max=3e38",
 };

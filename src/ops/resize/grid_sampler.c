@@ -43,7 +43,7 @@ static float reflect(float x, float low, float high, float *slope) {
     x -= low;
     if (x < 0) x = -x, *slope = -*slope;
     float rest = fmodf(x, span);
-    bool is_odd = (int64_t)floorf(x / span) % 2 != 0;
+    bool is_odd = fmodf(floorf(x / span), 2) != 0; /* no integer: x may be anything */
     if (is_odd) *slope = -*slope;
     return is_odd ? span - rest + low : rest + low;
 }
