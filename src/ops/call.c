@@ -190,6 +190,18 @@ acn_status acn_wrap_dim(const acn_call *c, int slot, int64_t dim, int rank, int 
     return ACN_OK;
 }
 
+acn_status acn_spatial_of(const acn_call *c, int slot, int input, int *out) {
+    int64_t spatial = acn_attr_int(c, slot);
+    int rank = acn_in(c, input)->rank;
+    if (spatial < 1 || spatial > 3)
+        return acn_bad_attr(c, slot, "is %lld; expected 1 to 3 dimensions", (long long)spatial);
+    if (rank != spatial + 1 && rank != spatial + 2)
+        return acn_bad_input(c, input, "expected %d or %d dimensions", (int)spatial + 1,
+                             (int)spatial + 2);
+    *out = (int)spatial;
+    return ACN_OK;
+}
+
 void *acn_plan_alloc(acn_call *c, size_t bytes) { return acn_arena_alloc(&c->plan->arena, bytes); }
 
 void acn_out_set_shape(acn_call *c, int slot, int rank, const int64_t *dims) {

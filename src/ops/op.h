@@ -197,6 +197,9 @@ acn_status acn_bad_attr(const acn_call *c, int slot, const char *format, ...)
     __attribute__((format(printf, 3, 4), cold));
 /* -rank <= dim < rank -> 0..rank-1 (rank 0 counts as 1); fails naming attr |slot|. */
 acn_status acn_wrap_dim(const acn_call *c, int slot, int64_t dim, int rank, int *out_dim);
+/* How many of the last dimensions of input |input| are space: attribute |slot|, 1 to 3. One or two,
+ * batch and channels, stand before them. */
+acn_status acn_spatial_of(const acn_call *c, int slot, int input, int *out);
 /* For run of operators with ACN_OP_DYNAMIC_OUT: the output's true shape, within the client's room.
  * A contiguous output stays contiguous: it is packed to its true shape. */
 void acn_out_set_shape(acn_call *c, int slot, int rank, const int64_t *dims);

@@ -27,7 +27,12 @@ static acn_status infer(acn_call *c) {
     if (!first || first->rank == 0)
         return acn_bad_input(c, 0, "expected tensors of at least one dimension");
     ACN_TRY(dim_of(c, &dim));
-    if (acn_attr_int(c, CHUNKS) < 1) return acn_bad_attr(c, CHUNKS, "expected at least 1");
+    if (dim + 2 > ACN_MAX_DIMS)
+        return acn_bad_attr(c, DIM, "gives more than %d dimensions", ACN_MAX_DIMS);
+    int64_t chunks = acn_attr_int(c, CHUNKS);
+    if (chunks < 1 || chunks > INT32_MAX / acn_in_count(c, 0))
+        return acn_bad_attr(c, CHUNKS, "is %lld; expected at least 1, and fewer than 2^31 in all",
+                            (long long)chunks);
     int64_t dims[ACN_MAX_DIMS], width = 0;
     for (int i = 0; i < acn_in_count(c, 0); i++) {
         const acn_tensor *t = acn_in_at(c, 0, i);
@@ -42,10 +47,8 @@ static acn_status infer(acn_call *c) {
         width += chunk_of(c, t, dim) * behind(t, dim);
     }
     memcpy(dims, first->dims, (size_t)dim * sizeof *dims);
-    dims[dim] = acn_attr_int(c, CHUNKS);
+    dims[dim] = chunks;
     dims[dim + 1] = width;
-    if (dim + 2 > ACN_MAX_DIMS)
-        return acn_bad_attr(c, DIM, "gives more than %d dimensions", ACN_MAX_DIMS);
     acn_out_is(c, 0, acn_out(c, 0) ? acn_out(c, 0)->dtype : first->dtype, dim + 2, dims);
     return ACN_OK;
 }

@@ -43,11 +43,13 @@ static void out_with(acn_call *c, int dim, int64_t count) {
 /* ---- the same number for all ----------------------------------------------------------------- */
 
 static acn_status infer_same(acn_call *c) {
-    int64_t repeats = acn_attr_int(c, REPEATS_ATTR);
+    int64_t repeats = acn_attr_int(c, REPEATS_ATTR), count;
     int dim;
     ACN_TRY(dim_of(c, &dim));
-    if (repeats < 0) return acn_bad_attr(c, REPEATS_ATTR, "expected at least 0");
-    out_with(c, dim, slices_of(c, dim) * repeats);
+    if (repeats < 0 || __builtin_mul_overflow(slices_of(c, dim), repeats, &count))
+        return acn_bad_attr(c, REPEATS_ATTR, "is %lld; expected the size of a tensor, at least 0",
+                            (long long)repeats);
+    out_with(c, dim, count);
     return ACN_OK;
 }
 
@@ -346,6 +348,9 @@ static acn_status run_grad(acn_call *c) {
             return acn_fail(ACN_EXECUTION, "repeats do not add up to %lld", (long long)p->count);
         ends[i] = total += own;
     }
+    if (total != p->count)
+        return acn_fail(ACN_EXECUTION, "repeats add up to %lld, not to %lld", (long long)total,
+                        (long long)p->count);
     acn_pool_run(acn_walk_count(&p->walk), sum_slices, c);
     return ACN_OK;
 }

@@ -27,6 +27,7 @@ static acn_status read_entry(const acn_call *c, int64_t i, int d, slices *s) {
     int64_t begin = acn_attr_ints(c, BEGIN, &count)[i], end = acn_attr_ints(c, END, &count)[i];
     int64_t stride = c->attr[STRIDES].is_present ? acn_attr_ints(c, STRIDES, &count)[i] : 1;
     if (stride == 0) return acn_bad_attr(c, STRIDES, "expected other strides than 0");
+    stride = clamp(stride, -size - 1, size + 1); /* beyond the end is beyond the end */
     if (has_bit(c, SHRINK_MASK, i)) {
         int64_t at = begin < 0 ? begin + size : begin;
         if (at < 0 || at >= size)
@@ -48,15 +49,22 @@ static acn_status read_entry(const acn_call *c, int64_t i, int d, slices *s) {
     return ACN_OK;
 }
 
-static void keep_whole(const acn_tensor *x, int d, slices *s) {
+static acn_status check_room(const acn_call *c, const slices *s) {
+    if (s->rank < ACN_MAX_DIMS) return ACN_OK;
+    return acn_bad_attr(c, BEGIN, "gives more than %d dimensions", ACN_MAX_DIMS);
+}
+
+static acn_status keep_whole(const acn_call *c, int d, slices *s) {
+    ACN_TRY(check_room(c, s));
     s->source[s->rank] = d;
     s->step[s->rank] = 1;
-    s->dims[s->rank++] = x->dims[d];
+    s->dims[s->rank++] = acn_in(c, 0)->dims[d];
+    return ACN_OK;
 }
 
 static acn_status read_slices(const acn_call *c, slices *s) {
     const acn_tensor *x = acn_in(c, 0);
-    int64_t count, ends, strides, used = 0;
+    int64_t count, ends, strides, used = 0, ellipses = 0;
     acn_attr_ints(c, BEGIN, &count);
     acn_attr_ints(c, END, &ends);
     strides = count;
@@ -64,27 +72,30 @@ static acn_status read_slices(const acn_call *c, slices *s) {
     if (ends != count || strides != count || count > 2 * ACN_MAX_DIMS)
         return acn_bad_attr(c, END, "expected lists of one length");
     *s = (slices){0};
-    for (int64_t i = 0; i < count; i++)
+    for (int64_t i = 0; i < count; i++) {
+        ellipses += has_bit(c, ELLIPSIS_MASK, i);
         used += !has_bit(c, NEW_AXIS_MASK, i) && !has_bit(c, ELLIPSIS_MASK, i);
+    }
+    if (ellipses > 1) return acn_bad_attr(c, ELLIPSIS_MASK, "expected one ellipsis at most");
     if (used > x->rank)
         return acn_bad_attr(c, BEGIN, "has entries for %lld dimensions; the input has %d",
                             (long long)used, x->rank);
     int d = 0;
     for (int64_t i = 0; i < count; i++) {
-        if (s->rank >= ACN_MAX_DIMS)
-            return acn_bad_attr(c, BEGIN, "gives more than %d dimensions", ACN_MAX_DIMS);
         if (has_bit(c, ELLIPSIS_MASK, i)) {
             for (int64_t rest = x->rank - used; rest > 0; rest--)
-                keep_whole(x, d++, s);
+                ACN_TRY(keep_whole(c, d++, s));
         } else if (has_bit(c, NEW_AXIS_MASK, i)) {
+            ACN_TRY(check_room(c, s));
             s->source[s->rank] = -1;
             s->dims[s->rank++] = 1;
         } else {
+            ACN_TRY(check_room(c, s));
             ACN_TRY(read_entry(c, i, d++, s));
         }
     }
-    while (d < x->rank && s->rank < ACN_MAX_DIMS)
-        keep_whole(x, d++, s);
+    while (d < x->rank)
+        ACN_TRY(keep_whole(c, d++, s));
     return ACN_OK;
 }
 

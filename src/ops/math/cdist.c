@@ -335,8 +335,11 @@ static acn_status infer_grad(acn_call *c) {
     ACN_TRY(check_order(c));
     for (int slot = GRAD; slot <= DISTANCES; slot += DISTANCES) {
         const acn_tensor *t = acn_in(c, slot);
-        if (t->rank < 2 || t->dims[t->rank - 2] != s.rows1 || t->dims[t->rank - 1] != s.rows2)
-            return acn_bad_input(c, slot, "expected the shape of the distances");
+        bool fits = t->rank == s.batch_rank + 2 && t->dims[t->rank - 2] == s.rows1 &&
+                    t->dims[t->rank - 1] == s.rows2;
+        for (int d = 0; fits && d < s.batch_rank; d++)
+            fits = t->dims[d] == s.batch[d];
+        if (!fits) return acn_bad_input(c, slot, "expected the shape of the distances");
     }
     result_dims(&s, s.width, dims);
     acn_out_is(c, 0, acn_in(c, G1)->dtype, s.batch_rank + 2, dims);

@@ -31,9 +31,8 @@ static acn_status read_pool(const acn_call *c, acn_pool *p) {
 /* With indices the windows do not matter: only planes do. */
 static acn_status read_planes(const acn_call *c, acn_pool *p) {
     const acn_tensor *x = acn_in(c, X), *dy = acn_in(c, DY);
-    int spatial = (int)acn_attr_int(c, ACN_POOL_SPATIAL);
-    if (x->rank != spatial + 1 && x->rank != spatial + 2)
-        return acn_bad_input(c, X, "expected %d or %d dimensions", spatial + 1, spatial + 2);
+    int spatial;
+    ACN_TRY(acn_spatial_of(c, ACN_POOL_SPATIAL, X, &spatial));
     if (dy->rank != x->rank) return acn_bad_input(c, DY, "expected %d dimensions", x->rank);
     *p = (acn_pool){.spatial = spatial, .planes = 1, .in = {1, 1, 1}, .out = {1, 1, 1}};
     for (int d = 0; d < x->rank; d++) {

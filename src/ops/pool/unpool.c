@@ -15,11 +15,10 @@ typedef struct unpool_plan {
 
 static acn_status infer(acn_call *c) {
     const acn_tensor *x = acn_in(c, X);
-    int spatial = (int)acn_attr_int(c, SPATIAL);
+    int spatial;
     int64_t count, dims[ACN_MAX_DIMS];
     const int64_t *size = acn_attr_ints(c, OUTPUT_SIZE, &count);
-    if (x->rank != spatial + 1 && x->rank != spatial + 2)
-        return acn_bad_input(c, X, "expected %d or %d dimensions", spatial + 1, spatial + 2);
+    ACN_TRY(acn_spatial_of(c, SPATIAL, X, &spatial));
     if (!acn_tensor_same_shape(x, acn_in(c, PLACES)))
         return acn_bad_input(c, PLACES, "expected the input's shape");
     if (count != spatial)

@@ -61,9 +61,8 @@ static acn_status read_regular(const acn_call *c, int dilation_slot, acn_pool *p
 
 acn_status acn_pool_read(const acn_call *c, int input, int dilation_slot, acn_pool *out) {
     const acn_tensor *x = acn_in(c, input);
-    int spatial = (int)acn_attr_int(c, ACN_POOL_SPATIAL);
-    if (x->rank != spatial + 1 && x->rank != spatial + 2)
-        return acn_bad_input(c, input, "expected %d or %d dimensions", spatial + 1, spatial + 2);
+    int spatial;
+    ACN_TRY(acn_spatial_of(c, ACN_POOL_SPATIAL, input, &spatial));
     *out = (acn_pool){.spatial = spatial, .planes = 1};
     out->is_adaptive = !c->attr[ACN_POOL_KERNEL].is_present;
     for (int d = 0; d < 3; d++)

@@ -8,11 +8,10 @@ enum { X = 1 }; /* of the gradient */
 static acn_status read_widths(const acn_call *c, int input, int64_t *in, int64_t *before,
                               int64_t *after) {
     const acn_tensor *x = acn_in(c, input);
-    int spatial = (int)acn_attr_int(c, SPATIAL), mode = (int)acn_attr_int(c, MODE);
+    int spatial, mode = (int)acn_attr_int(c, MODE);
     int64_t count;
     const int64_t *pad = acn_attr_ints(c, PADDING, &count);
-    if (x->rank != spatial + 1 && x->rank != spatial + 2)
-        return acn_bad_input(c, input, "expected %d or %d dimensions", spatial + 1, spatial + 2);
+    ACN_TRY(acn_spatial_of(c, SPATIAL, input, &spatial));
     if (count != 2 * spatial)
         return acn_bad_attr(c, PADDING, "has %lld numbers; expected %d", (long long)count,
                             2 * spatial);

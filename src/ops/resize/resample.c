@@ -8,10 +8,11 @@ enum { SPATIAL, MODE, OUTPUT_SIZE, ALIGN_CORNERS, SCALE_D, SCALE_H, SCALE_W, INP
 /* The sizes of the forward map, as the client and the input say them. */
 static acn_status read_sizes(const acn_call *c, bool is_grad, int64_t *in, int64_t *out) {
     const acn_tensor *x = acn_in(c, 0);
-    int spatial = (int)acn_attr_int(c, SPATIAL);
+    int spatial;
     int64_t out_count, in_count, given[3];
     const int64_t *out_size = acn_attr_ints(c, OUTPUT_SIZE, &out_count);
     const int64_t *in_size = acn_attr_ints(c, INPUT_SIZE, &in_count);
+    ACN_TRY(acn_spatial_of(c, SPATIAL, 0, &spatial));
     if (x->rank != spatial + 2)
         return acn_bad_input(c, 0, "expected %d dimensions: batch, channels, space", spatial + 2);
     if (out_count != spatial)
