@@ -163,11 +163,6 @@ void acn_node_float(acn_node_builder *b, const char *attr, double value) {
     if (v) v->f = value;
 }
 
-void acn_node_attr_scalar(acn_node_builder *b, const char *attr, double value) {
-    acn_attr_value *v = attr_slot(b, attr);
-    if (v) v->scalar = (acn_scalar){.dtype = ACN_F64, .f = value};
-}
-
 static void set_list(acn_node_builder *b, const char *attr, const void *items, size_t bytes,
                      int count) {
     acn_attr_value *v = attr_slot(b, attr);

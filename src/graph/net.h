@@ -82,7 +82,6 @@ void acn_node_int(acn_node_builder *b, const char *attr, int64_t value);
 void acn_node_float(acn_node_builder *b, const char *attr, double value);
 void acn_node_text(acn_node_builder *b, const char *attr, const char *value);
 void acn_node_ints(acn_node_builder *b, const char *attr, const int64_t *values, int count);
-void acn_node_attr_scalar(acn_node_builder *b, const char *attr, double value);
 /* The next output, of |dtype|; infer gives its shape, unless |shape| does. */
 void acn_node_output(acn_node_builder *b, const char *slot, acn_dtype dtype,
                      const acn_tensor *shape);

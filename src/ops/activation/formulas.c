@@ -14,10 +14,6 @@ acn_reg acn_p_plus(acn_program *p, acn_reg a, double term, acn_class k) {
     return acn_p2(p, ACN_U_ADD, a, acn_p_const(p, term, k));
 }
 
-acn_reg acn_p_within(acn_program *p, acn_reg x, acn_reg low, acn_reg high) {
-    return acn_p2(p, ACN_U_AND, acn_p2(p, ACN_U_GE, x, low), acn_p2(p, ACN_U_LE, x, high));
-}
-
 /* ---- sigmoid, silu --------------------------------------------------------------------------- */
 
 double acn_sigmoid(double x) { return 1 / (1 + exp(-x)); }

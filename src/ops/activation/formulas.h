@@ -18,8 +18,6 @@
 /* a * b with a constant. */
 acn_reg acn_p_scale(acn_program *p, acn_reg a, double factor, acn_class k);
 acn_reg acn_p_plus(acn_program *p, acn_reg a, double term, acn_class k);
-/* Is low <= x <= high? (false for NaN) */
-acn_reg acn_p_within(acn_program *p, acn_reg x, acn_reg low, acn_reg high);
 
 double acn_sigmoid(double x);
 double acn_silu(double x);

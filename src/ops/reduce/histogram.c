@@ -273,7 +273,9 @@ static acn_status histogram_run(acn_call *c) {
 static acn_status histogram_run0(acn_call *c) {
     const acn_tensor *x = acn_in(c, 0), *y = acn_out(c, 0);
     double low, high;
+    bool is_narrow = acn_dtype_is_float(x->dtype) && x->dtype != ACN_F64;
     ACN_TRY(find_ends(c, &low, &high));
+    if (is_narrow) low = (float)low, high = (float)high;
     for (int64_t bin = 0; bin < y->dims[0]; bin++) {
         int64_t count = 0;
         for (int64_t i = 0; i < acn_tensor_count(x); i++) {
@@ -281,7 +283,7 @@ static acn_status histogram_run0(acn_call *c) {
             double value = acn_dtype_is_integer(x->dtype) ? (double)v.i : v.f;
             if (!(value >= low && value <= high)) continue;
             double place = (value - low) * (double)y->dims[0] / (high - low);
-            if (acn_dtype_is_float(x->dtype) && x->dtype != ACN_F64)
+            if (is_narrow)
                 place =
                     ((float)value - (float)low) * (float)y->dims[0] / ((float)high - (float)low);
             count += (place < (double)y->dims[0] ? (int64_t)place : y->dims[0] - 1) == bin;
