@@ -62,7 +62,7 @@ typedef enum acn_class {
     ACN_MICRO(FLOOR_DIV, 2, SAME) /* integers: a / 0 = 0 */                                        \
     ACN_MICRO(SHL, 2, SAME) ACN_MICRO(SHR, 2, SAME) /* any count; SHR keeps the sign */            \
     ACN_MICRO(GCD, 2, SAME) /* never negative, but for the smallest number */                      \
-    ACN_MICRO(CLAMP, 3, SAME) /* min(max(a, b), c); NaN wins, a where equal */                                    \
+    ACN_MICRO(CLAMP, 3, SAME) /* min(max(a, b), c); NaN wins, a where equal */                     \
     ACN_MICRO(NUMBER, 2, SAME) /* a, or b where a is NaN */                                        \
     /* activations; gradients: a is the incoming one, b the input */                               \
     ACN_MICRO(SIGMOID, 1, SAME) ACN_MICRO(SILU, 1, SAME) ACN_MICRO(GELU, 1, SAME)                  \

@@ -22,6 +22,48 @@ enum { LANES = 64 };
         total = lane[0];                                                                           \
     } while (0)
 
+/* What element i of a row adds, in lane j to its two sums. */
+#define ROW_PRODUCT(i, j)                                                                          \
+    do {                                                                                           \
+        lane[j] += dy[i] * gamma[i];                                                               \
+        more[j] += dy[i] * gamma[i] * ((x[i] - mean) * rstd);                                      \
+        dgamma[i] += dy[i] * ((x[i] - mean) * rstd);                                               \
+        dbeta[i] += dy[i];                                                                         \
+    } while (0)
+
+#define DEFINE_ROW(klass, type)                                                                    \
+    static void klass##_row_products(double out[2], void *dgamma_, void *dbeta_, const void *dy_,  \
+                                     const void *x_, const void *gamma_, double mean_,             \
+                                     double rstd_, int64_t n) {                                    \
+        const type *restrict dy = dy_, *restrict x = x_, *restrict gamma = gamma_;                 \
+        type *restrict dgamma = dgamma_, *restrict dbeta = dbeta_;                                 \
+        const type mean = (type)mean_, rstd = (type)rstd_;                                         \
+        type lane[LANES] = {0}, more[LANES] = {0};                                                 \
+        int64_t at = 0;                                                                            \
+        for (; at + LANES <= n; at += LANES)                                                       \
+            for (int j = 0; j < LANES; j++)                                                        \
+                ROW_PRODUCT(at + j, j);                                                            \
+        for (int64_t i = at; i < n; i++)                                                           \
+            ROW_PRODUCT(i, i - at);                                                                \
+        for (int width = LANES / 2; width > 0; width /= 2)                                         \
+            for (int j = 0; j < width; j++) {                                                      \
+                lane[j] += lane[j + width];                                                        \
+                more[j] += more[j + width];                                                        \
+            }                                                                                      \
+        out[0] += lane[0];                                                                         \
+        out[1] += more[0];                                                                         \
+    }                                                                                              \
+    static void klass##_row_blend(void *dx_, const void *dy_, const void *x_, const void *gamma_,  \
+                                  double mean_, double rstd_, double mean_g_, double mean_gx_,     \
+                                  int64_t n) {                                                     \
+        const type *dy = dy_, *x = x_, *gamma = gamma_, mean = (type)mean_, rstd = (type)rstd_;    \
+        const type mean_g = (type)mean_g_, mean_gx = (type)mean_gx_;                               \
+        type *dx = dx_;                                                                            \
+        ACN_LOOP(i, n) {                                                                           \
+            dx[i] = rstd * (dy[i] * gamma[i] - mean_g - (x[i] - mean) * rstd * mean_gx);           \
+        }                                                                                          \
+    }
+
 #define DEFINE_NORM(klass, type)                                                                   \
     static void klass##_moments(double out[2], const void *x_, int64_t n) {                        \
         const type *x = x_;                                                                        \
@@ -90,11 +132,14 @@ enum { LANES = 64 };
 
 DEFINE_NORM(f32, float)
 DEFINE_NORM(f64, double)
+DEFINE_ROW(f32, float)
+DEFINE_ROW(f64, double)
 
 #define TABLE(klass)                                                                               \
     {                                                                                              \
         klass##_moments, klass##_products, klass##_affine, klass##_blend, klass##_column_moments,  \
-            klass##_column_products, klass##_column_affine, klass##_column_blend                   \
+            klass##_column_products, klass##_column_affine, klass##_column_blend,                  \
+            klass##_row_products, klass##_row_blend                                                \
     }
 extern const acn_norm_kernels ACN_KERNEL(norm)[2];
 const acn_norm_kernels ACN_KERNEL(norm)[2] = {[ACN_K_F32] = TABLE(f32), [ACN_K_F64] = TABLE(f64)};

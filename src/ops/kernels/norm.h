@@ -27,6 +27,14 @@ struct acn_norm_kernels {
                           const void *shift, int64_t n);
     void (*column_blend)(void *dx, const void *dy, const void *x, const void *mean, const void *a,
                          const void *b, const void *c, int64_t n);
+
+    /* Of a row with one mean and a factor for each element: xhat = (x - mean) * rstd and
+     * g = dy * gamma. dgamma[i] += dy * xhat, dbeta[i] += dy; adds the sums of g and g * xhat. */
+    void (*row_products)(double out[2], void *dgamma, void *dbeta, const void *dy, const void *x,
+                         const void *gamma, double mean, double rstd, int64_t n);
+    /* dx = rstd * (g - mean_g - xhat * mean_gx) */
+    void (*row_blend)(void *dx, const void *dy, const void *x, const void *gamma, double mean,
+                      double rstd, double mean_g, double mean_gx, int64_t n);
 };
 
 #endif

@@ -7,6 +7,7 @@
  * The sums over rows are taken in a fixed number of blocks of rows, then block by block, so they do
  * not depend on the number of threads. */
 #include "base/pool.h"
+#include "ops/kernels/norm.h"
 #include "ops/norm/rows.h"
 #include <string.h>
 
@@ -89,68 +90,54 @@ typedef struct row_view {
 } row_view;
 
 typedef struct tiles {
-    acn_row_tile x, dy, gamma, xhat, g, work;
+    acn_row_tile x_room, dy_room, gamma_room;
+    const void *x, *dy, *gamma;
 } tiles;
 
 static double statistic(const acn_tensor *t, int64_t row) {
     return acn_load_value(acn_tensor_at(t, row), t->dtype).f;
 }
 
-/* xhat and g of elements [from, from + n); |*dy| points at the incoming gradient. */
-static void load_tiles(const row_view *r, int64_t from, int64_t n, tiles *t, const void **dy) {
+/* Elements [from, from + n) of the row; without a factor, ones. */
+static void load_tiles(const row_view *r, int64_t from, int64_t n, tiles *t) {
     const layer_norm_grad *p = r->p;
-    const acn_micro_fn(*micro)[ACN_CLASS_COUNT] = acn_kernels_get()->micro;
     const acn_tensor *gamma = acn_in(r->call, GAMMA);
-    const void *x = acn_row_load(&p->rows, &p->x, r->x, from, n, &t->x);
-    acn_row_splat(p->klass, &t->work, r->mean, n);
-    micro[ACN_U_SUB][p->klass](&t->xhat, x, &t->work, NULL, n);
-    acn_row_splat(p->klass, &t->work, r->rstd, n);
-    micro[ACN_U_MUL][p->klass](&t->xhat, &t->xhat, &t->work, NULL, n);
-    *dy = acn_row_load(&p->rows, &p->dy, r->dy, from, n, &t->dy);
+    t->x = acn_row_load(&p->rows, &p->x, r->x, from, n, &t->x_room);
+    t->dy = acn_row_load(&p->rows, &p->dy, r->dy, from, n, &t->dy_room);
+    t->gamma = &t->gamma_room;
     if (gamma)
-        micro[ACN_U_MUL][p->klass](
-            &t->g, *dy, acn_row_load(&p->rows, &p->gamma, gamma->data, from, n, &t->gamma), NULL,
-            n);
+        t->gamma = acn_row_load(&p->rows, &p->gamma, gamma->data, from, n, &t->gamma_room);
     else
-        memcpy(&t->g, *dy, (size_t)n * acn_class_bytes(p->klass));
+        acn_row_splat(p->klass, &t->gamma_room, 1, n);
 }
 
 /* Adds the row to its block's sums and gives the means that dx needs. */
 static void add_row(const row_view *r, char *dgamma, char *dbeta, double *mean_g, double *mean_gx) {
     const layer_norm_grad *p = r->p;
-    const acn_micro_fn(*micro)[ACN_CLASS_COUNT] = acn_kernels_get()->micro;
     int64_t element = (int64_t)acn_class_bytes(p->klass);
+    double sums[2] = {0, 0};
     tiles t;
-    *mean_g = *mean_gx = 0;
     for (int64_t from = 0; from < p->rows.length; from += ACN_ROW_TILE) {
         int64_t n = acn_row_tile_count(&p->rows, from);
-        const void *dy;
-        char *to_gamma = dgamma + from * element, *to_beta = dbeta + from * element;
-        load_tiles(r, from, n, &t, &dy);
-        micro[ACN_U_FMA][p->klass](to_gamma, dy, &t.xhat, to_gamma, n);
-        micro[ACN_U_ADD][p->klass](to_beta, to_beta, dy, NULL, n);
-        micro[ACN_U_MUL][p->klass](&t.work, &t.g, &t.xhat, NULL, n);
-        *mean_g += acn_row_sum(p->klass, &t.g, n) / (double)p->rows.length;
-        *mean_gx += acn_row_sum(p->klass, &t.work, n) / (double)p->rows.length;
+        load_tiles(r, from, n, &t);
+        acn_kernels_get()->norm[p->klass].row_products(sums, dgamma + from * element,
+                                                       dbeta + from * element, t.dy, t.x, t.gamma,
+                                                       r->mean, r->rstd, n);
     }
+    *mean_g = sums[0] / (double)p->rows.length;
+    *mean_gx = sums[1] / (double)p->rows.length;
 }
 
 static void store_dx(const row_view *r, double mean_g, double mean_gx) {
     const layer_norm_grad *p = r->p;
-    const acn_micro_fn(*micro)[ACN_CLASS_COUNT] = acn_kernels_get()->micro;
+    acn_row_tile room;
     tiles t;
     for (int64_t from = 0; from < p->rows.length; from += ACN_ROW_TILE) {
         int64_t n = acn_row_tile_count(&p->rows, from);
-        const void *dy;
-        load_tiles(r, from, n, &t, &dy);
-        void *dx = acn_row_target(&p->dx, r->dx, from, &t.x);
-        acn_row_splat(p->klass, &t.work, mean_gx, n);
-        micro[ACN_U_MUL][p->klass](&t.xhat, &t.xhat, &t.work, NULL, n);
-        acn_row_splat(p->klass, &t.work, mean_g, n);
-        micro[ACN_U_SUB][p->klass](&t.g, &t.g, &t.work, NULL, n);
-        micro[ACN_U_SUB][p->klass](&t.g, &t.g, &t.xhat, NULL, n);
-        acn_row_splat(p->klass, &t.work, r->rstd, n);
-        micro[ACN_U_MUL][p->klass](dx, &t.g, &t.work, NULL, n);
+        load_tiles(r, from, n, &t);
+        void *dx = acn_row_target(&p->dx, r->dx, from, &room);
+        acn_kernels_get()->norm[p->klass].row_blend(dx, t.dy, t.x, t.gamma, r->mean, r->rstd,
+                                                    mean_g, mean_gx, n);
         acn_row_store(&p->rows, &p->dx, r->dx, from, n, dx);
     }
 }
