@@ -163,6 +163,25 @@ ACN_OP(clamp) = {
              "[1030],[1030],[1030]",
 };
 
+/* The same with bounds that count as elements of x: they do not raise its type. */
+REF(hardtanh) {
+    const acn_value bounds[] = {in[0], attr[0], attr[1]};
+    return clamp_ref(k, bounds, NULL);
+}
+BODY(hardtanh) { return acn_p3(p, ACN_U_CLAMP, in[0], acn_p_attr(p, 0, k), acn_p_attr(p, 1, k)); }
+static const acn_elementwise hardtanh_definition = {
+    .body = hardtanh_body, .ref = hardtanh_ref, .has_element_attrs = true};
+ACN_OP(hardtanh) = {
+    .name = "Hardtanh",
+    .doc = "y = min(max(x, min_val), max_val), in the type of x",
+    .in = {{"x", ACN_REALS, 0}},
+    .out = {{"y", ACN_REALS, 0}},
+    .attr = {{.name = "min_val", .kind = ACN_ATTR_SCALAR, .fallback = -1},
+             {.name = "max_val", .kind = ACN_ATTR_SCALAR, .fallback = 1}},
+    ACN_ELEMENTWISE(hardtanh_definition),
+    .cases = "[2,3] [5,7]|min_val=-2,max_val=3 [0,3] []|min_val=2,max_val=1 [1030]",
+};
+
 REF(select) { return in[0].i ? in[1] : in[2]; }
 BODY(select) { return acn_p3(p, ACN_U_SELECT, in[1], in[2], in[0]); }
 static const acn_elementwise select_definition = {
