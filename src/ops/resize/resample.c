@@ -123,6 +123,7 @@ ACN_OP(Resample) = {
         "f32+bf16[2,3,5,7]|mode=2,output_size=[3,13],align_corners=1 "
         "f32[2,3,5,7]|mode=3,output_size=[10,4] f32[2,3,9,20]|mode=4,output_size=[4,25] "
         "f32[2,3,9,20]|mode=5,output_size=[4,25] f32[2,3,9]|spatial=1,mode=2,output_size=[20] "
+        "f32[1,2,9,9]|mode=4,output_size=[4,4],scale_h=1e-30,scale_w=1e-12 "
         "f32[1,2,3,4,5]|spatial=3,mode=2,output_size=[6,3,10] "
         "f32[1,2,9,9]|mode=2,output_size=[18,27],scale_h=2.1,scale_w=3.0 "
         "f32[1,2,3,4,5]|spatial=3,mode=1,output_size=[6,3,10] f32[0,2,3,4]|output_size=[6,8]",

@@ -6,6 +6,9 @@
 #include <stdlib.h>
 
 static acn_status alloc(acn_arena *arena, acn_taps *t, int64_t in, int64_t out, int64_t taps) {
+    if (taps > INT32_MAX)
+        return acn_fail(ACN_BAD_ALLOC, "%lld elements of a dimension from %lld have too many taps",
+                        (long long)out, (long long)in);
     *t = (acn_taps){.in = in, .out = out};
     t->first = acn_arena_alloc(arena, sizeof(int32_t) * (size_t)(out + 1));
     t->index = acn_arena_alloc(arena, sizeof(int32_t) * (size_t)(taps + 1));
@@ -59,9 +62,13 @@ static double as_given(double scale) {
     return scale;
 }
 
+/* A client's scale may be anything; beyond MOST_STEP every position but the first is the last
+ * element, and what is computed from it is still a whole number of 64 bits. */
+#define MOST_STEP 0x1p32f
 static float step_of(int64_t in, int64_t out, bool aligns_corners, double scale) {
     if (aligns_corners) return out > 1 ? (float)(in - 1) / (float)(out - 1) : 0;
-    return scale > 0 && scale != 1 ? (float)(1.0 / as_given(scale)) : (float)in / (float)out;
+    if (!(scale > 0) || scale == 1) return (float)in / (float)out;
+    return fminf((float)(1.0 / as_given(scale)), MOST_STEP);
 }
 
 static int64_t clamp(int64_t x, int64_t size) { return x < 0 ? 0 : x >= size ? size - 1 : x; }
@@ -121,6 +128,7 @@ acn_status acn_taps_resample(acn_arena *arena, acn_taps *t, acn_resample_mode mo
     float step = step_of(in, out, aligns_corners, scale);
     int64_t most = 4;
     if (mode >= ACN_RESAMPLE_LINEAR_AA) most = 2 * (int64_t)ceilf(step > 1 ? 2 * step : 2) + 2;
+    if (mode >= ACN_RESAMPLE_LINEAR_AA && most > in) most = in;
     ACN_TRY(alloc(arena, t, in, out, out * most));
     for (int64_t o = 0; o < out; o++) {
         begin(t, o);
