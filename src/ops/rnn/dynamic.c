@@ -56,8 +56,9 @@ static void give_y(const acn_call *call, acn_room *room, const acn_rnn *r) {
     acn_room_copy(room, to, given ? given : r->h);
 }
 
-static uint64_t run_all(const acn_call *call, const acn_dynamic *d, acn_room *room, void *scratch,
-                        bool is_exact) {
+/* Without memory in |room| only what is needed is counted. */
+static acn_rnn run_all(const acn_call *call, const acn_dynamic *d, acn_room *room, void *scratch,
+                       bool is_exact) {
     const dynamic_form *form = form_of(call);
     acn_rnn r = acn_dynamic_one(call, d, room);
     int kept = r.is_gru ? ACN_GRU_STEPS : ACN_LSTM_STEPS;
@@ -72,8 +73,7 @@ static uint64_t run_all(const acn_call *call, const acn_dynamic *d, acn_room *ro
         give(call, room, form->kept[k], r.kept[k]);
     give(call, room, form->h, r.h);
     if (!r.is_gru) give(call, room, form->c, r.c);
-    call->plan ? (void)(call->plan->cost_us = acn_rnn_cost_us(&r)) : (void)0;
-    return is_exact ? 0 : acn_rnn_workspace_bytes(&r);
+    return r;
 }
 
 typedef struct dynamic_plan {
@@ -86,8 +86,10 @@ static acn_status plan(acn_call *call) {
     if (!p) return acn_fail(ACN_BAD_ALLOC, "no host memory for a plan");
     ACN_TRY(acn_dynamic_read(call, &form_of(call)->slots, &p->d));
     acn_room room = {.klass = acn_dynamic_class(call, &p->d)};
-    p->scratch_bytes = (run_all(call, &p->d, &room, NULL, false) + 63) / 64 * 64;
+    acn_rnn r = run_all(call, &p->d, &room, NULL, false);
+    p->scratch_bytes = (acn_rnn_workspace_bytes(&r) + 63) / 64 * 64;
     call->plan->data = p;
+    call->plan->cost_us = acn_rnn_cost_us(&r);
     call->plan->workspace_bytes = p->scratch_bytes + room.used + 64;
     return ACN_OK;
 }
