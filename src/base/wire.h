@@ -1,5 +1,5 @@
 /* wire.h - the protobuf wire format: a reader that hands out fields as views of the bytes, and a
- * writer that grows. ONNX models, CANN's ModelDef and the profiler's records are made of it.
+ * writer that grows. ONNX models and CANN's ModelDef are made of it.
  *
  * There are no message classes: a reader's caller switches over field numbers. Malformed input is
  * never read past its end; it ends the loop and shows in |is_bad|.
