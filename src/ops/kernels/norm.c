@@ -22,6 +22,29 @@ enum { LANES = 64 };
         total = lane[0];                                                                           \
     } while (0)
 
+/* Some columns stay in registers for all of their rows. */
+#define DEFINE_SQUARES(klass, type)                                                                \
+    static void klass##_column_squares(void *square_, const void *x_, int64_t step,                \
+                                       const void *from_, int64_t count, int64_t n) {              \
+        type *square = square_;                                                                    \
+        const type *x = x_, *from = from_;                                                         \
+        for (; n >= LANES; n -= LANES, square += LANES, x += LANES) {                              \
+            type lane[LANES];                                                                      \
+            for (int i = 0; i < LANES; i++)                                                        \
+                lane[i] = square[i];                                                               \
+            for (int64_t j = 0; j < count; j++)                                                    \
+                for (int i = 0; i < LANES; i++)                                                    \
+                    lane[i] += (x[j * step + i] - from[j]) * (x[j * step + i] - from[j]);          \
+            for (int i = 0; i < LANES; i++)                                                        \
+                square[i] = lane[i];                                                               \
+        }                                                                                          \
+        for (int64_t j = 0; j < count; j++)                                                        \
+            ACN_LOOP(i, n) {                                                                       \
+                type d = x[j * step + i] - from[j];                                                \
+                square[i] += d * d;                                                                \
+            }                                                                                      \
+    }
+
 /* What element i of a row adds, in lane j to its two sums. */
 #define ROW_PRODUCT(i, j)                                                                          \
     do {                                                                                           \
@@ -132,14 +155,16 @@ enum { LANES = 64 };
 
 DEFINE_NORM(f32, float)
 DEFINE_NORM(f64, double)
+DEFINE_SQUARES(f32, float)
+DEFINE_SQUARES(f64, double)
 DEFINE_ROW(f32, float)
 DEFINE_ROW(f64, double)
 
 #define TABLE(klass)                                                                               \
     {                                                                                              \
         klass##_moments, klass##_products, klass##_affine, klass##_blend, klass##_column_moments,  \
-            klass##_column_products, klass##_column_affine, klass##_column_blend,                  \
-            klass##_row_products, klass##_row_blend                                                \
+            klass##_column_squares, klass##_column_products, klass##_column_affine,                \
+            klass##_column_blend, klass##_row_products, klass##_row_blend                          \
     }
 extern const acn_norm_kernels ACN_KERNEL(norm)[2];
 const acn_norm_kernels ACN_KERNEL(norm)[2] = {[ACN_K_F32] = TABLE(f32), [ACN_K_F64] = TABLE(f64)};

@@ -20,6 +20,9 @@ struct acn_norm_kernels {
     /* The same, where element i has coefficients of its own, in the class's type. */
     /* sum[i] += x - from, square[i] += (x - from)^2 */
     void (*column_moments)(void *sum, void *square, const void *x, const void *from, int64_t n);
+    /* square[i] += the sum over j < count of (x[j * step + i] - from[j])^2, in j's order */
+    void (*column_squares)(void *square, const void *x, int64_t step, const void *from,
+                           int64_t count, int64_t n);
     /* sum[i] += dy, product[i] += dy * (x - mean) */
     void (*column_products)(void *sum, void *product, const void *dy, const void *x,
                             const void *mean, int64_t n);

@@ -5,6 +5,7 @@
  * them all at once: differences, never differences of squares, so that near rows keep their digits.
  */
 #include "base/pool.h"
+#include "ops/kernels/norm.h"
 #include "ops/layout/copy.h"
 #include <math.h>
 #include <string.h>
@@ -113,6 +114,14 @@ typedef union tile {
     double d[LANES];
 } tile;
 
+/* Elements of many rows, each element's lanes side by side; a cache line between those keeps them
+ * out of each other's cache sets. */
+enum { STEP = LANES + 16 };
+typedef union slice {
+    float f[SLICE][STEP];
+    double d[SLICE][STEP];
+} slice;
+
 static void splat(const acn_kernels *k, acn_class class, tile *t, double value, int64_t n) {
     float narrow = (float)value;
     k->fill(t, class == ACN_K_F32 ? (const void *)&narrow : &value, acn_class_bytes(class),
@@ -121,14 +130,10 @@ static void splat(const acn_kernels *k, acn_class class, tile *t, double value, 
 
 /* sums += what |lanes| rows of x2 differ in from the value of x1's element. */
 static void take_element(const acn_kernels *k, acn_class class, double p, tile *sums,
-                         const tile *other, double value, int64_t n) {
+                         const void *other, double value, int64_t n) {
     tile own, difference, powers;
     splat(k, class, &own, value, n);
     k->micro[ACN_U_SUB][class](&difference, other, &own, NULL, n);
-    if (p == 2) {
-        k->micro[ACN_U_FMA][class](sums, &difference, &difference, sums, n);
-        return;
-    }
     k->micro[ACN_U_ABS][class](&difference, &difference, NULL, NULL, n);
     if (isinf(p)) {
         k->micro[ACN_U_MAX][class](sums, sums, &difference, NULL, n);
@@ -146,6 +151,26 @@ static void take_element(const acn_kernels *k, acn_class class, double p, tile *
     k->micro[ACN_U_ADD][class](sums, sums, &difference, NULL, n);
 }
 
+/* The same of elements [from, from + n) of row |row| of x1. */
+static void take_slice(const acn_kernels *k, acn_class class, double p, tile *sums,
+                       const slice *turned, const matrix *a, int64_t row, int64_t from, int64_t n,
+                       int64_t lanes) {
+    tile values;
+    if (p != 2) {
+        for (int64_t j = 0; j < n; j++)
+            take_element(k, class, p, sums,
+                         class == ACN_K_F32 ? (const void *)turned->f[j] : turned->d[j],
+                         value_at(a, row, from + j), lanes);
+        return;
+    }
+    for (int64_t j = 0; j < n; j++)
+        if (class == ACN_K_F32)
+            values.f[j] = (float)value_at(a, row, from + j);
+        else
+            values.d[j] = value_at(a, row, from + j);
+    k->norm[class].column_squares(sums, turned, STEP, &values, n, lanes);
+}
+
 static void store_row(const acn_kernels *k, acn_class class, double p, const matrix *y, int64_t row,
                       int64_t column, tile *sums, int64_t n) {
     tile powers;
@@ -157,23 +182,27 @@ static void store_row(const acn_kernels *k, acn_class class, double p, const mat
     }
     char packed[LANES * 8], *to = y->data + row * y->row + column * y->column;
     int64_t bytes = (int64_t)acn_dtype_bytes(y->dtype);
+    if (y->column == bytes) {
+        k->store[y->dtype][class](to, sums, n);
+        return;
+    }
     k->store[y->dtype][class](packed, sums, n);
     for (int64_t i = 0; i < n; i++)
         memcpy(to + i * y->column, packed + i * bytes, (size_t)bytes);
 }
 
-/* Elements [from, from + n) of rows [lane, lane + lanes), each element's lanes side by side. */
+/* Elements [from, from + n) of rows [lane, lane + lanes). */
 static void turn(const matrix *b, int64_t lane, int64_t lanes, int64_t from, int64_t n,
-                 tile *turned, acn_class class) {
+                 slice *turned, acn_class class) {
     for (int64_t i = 0; i < lanes; i++) {
         const char *x = b->data + (lane + i) * b->row + from * b->column;
         for (int64_t j = 0; j < n; j++, x += b->column)
             if (b->dtype == ACN_F32)
-                turned[j].f[i] = *(const float *)x;
+                turned->f[j][i] = *(const float *)x;
             else if (class == ACN_K_F32)
-                turned[j].f[i] = (float)acn_load_value(x, b->dtype).f;
+                turned->f[j][i] = (float)acn_load_value(x, b->dtype).f;
             else
-                turned[j].d[i] = *(const double *)x;
+                turned->d[j][i] = *(const double *)x;
     }
 }
 
@@ -194,15 +223,14 @@ static void run_block(void *context, int64_t block, int worker) {
     const acn_kernels *k = acn_kernels_get();
     acn_class class = a.dtype == ACN_F64 ? ACN_K_F64 : ACN_K_F32;
     double p = order_of(c);
-    tile sums[ROWS], turned[SLICE];
+    tile sums[ROWS];
+    slice turned;
     memset(sums, 0, sizeof sums);
     for (int64_t from = 0; from < s->width; from += SLICE) {
         int64_t n = s->width - from < SLICE ? s->width - from : SLICE;
-        turn(&b, lane, lanes, from, n, turned, class);
+        turn(&b, lane, lanes, from, n, &turned, class);
         for (int64_t i = 0; i < rows; i++)
-            for (int64_t j = 0; j < n; j++)
-                take_element(k, class, p, &sums[i], &turned[j], value_at(&a, row + i, from + j),
-                             lanes);
+            take_slice(k, class, p, &sums[i], &turned, &a, row + i, from, n, lanes);
     }
     for (int64_t i = 0; i < rows; i++)
         store_row(k, class, p, &y, row + i, lane, &sums[i], lanes);
