@@ -79,8 +79,8 @@ static acn_status plan_stage(const acn_conv_filter_grad *p, int64_t images, acn_
     int64_t dims[5] = {images, channels, c->in[0], c->in[1], c->in[2]};
     acn_tensor from, to;
     acn_tensor_init(&from, NULL, ACN_F32, 5, dims);
-    for (int d = 0; d < 3; d++) /* what no tap reads may lie outside the frame */
-        dims[2 + d] = min(c->in[d], p->frame[d] - c->before[d]);
+    for (int d = 0; d < 3; d++) /* what no tap reads may lie outside the frame, or all */
+        dims[2 + d] = max(0, min(c->in[d], p->frame[d] - c->before[d]));
     to = from;
     for (int d = 0; d < 3; d++)
         from.dims[2 + d] = to.dims[2 + d] = dims[2 + d];

@@ -1,8 +1,14 @@
 /* lattice.c - see lattice.h. */
 #include "ops/conv/lattice.h"
 
+/* Of x's positions; a stride beyond x's end has no more. */
+static int64_t residues(const acn_conv *conv, int d) {
+    int64_t in = conv->in[d] > 0 ? conv->in[d] : 1;
+    return conv->stride[d] < in ? conv->stride[d] : in;
+}
+
 int64_t acn_conv_lattices(const acn_conv *conv, acn_conv_side side) {
-    return side == ACN_CONV_Y ? 1 : acn_conv_volume(conv->stride);
+    return side == ACN_CONV_Y ? 1 : residues(conv, 0) * residues(conv, 1) * residues(conv, 2);
 }
 
 /* y's only lattice: all taps. */
@@ -57,8 +63,8 @@ acn_status acn_conv_lattice_make(acn_call *c, const acn_conv *conv, acn_conv_sid
     out->filter_tap = acn_plan_alloc(c, sizeof(int64_t) * taps);
     if (!out->offset || !out->filter_tap)
         return acn_fail(ACN_BAD_ALLOC, "no memory for a convolution's plan");
-    const int64_t *s = conv->stride;
-    const int64_t residue[3] = {index / (s[1] * s[2]), index / s[2] % s[1], index % s[2]};
+    const int64_t n1 = residues(conv, 1), n2 = residues(conv, 2);
+    const int64_t residue[3] = {index / (n1 * n2), index / n2 % n1, index % n2};
     if (side == ACN_CONV_Y)
         fill_y(conv, out);
     else

@@ -103,7 +103,7 @@ static void cut(const acn_conv_product *p, lattice *l) {
                        min(MOST_PANELS, TABLE_BYTES / table));
     int64_t all = l->is_direct ? l->image_panels : l->panels;
     l->block_panels = ceil_div(all, max(1, ceil_div(all, max(1, most))));
-    l->block_rows = l->tiles * l->filter_unit;
+    l->block_rows = max(1, l->tiles) * l->filter_unit; /* there may be no channels */
     if (!l->is_direct) {
         int64_t rows = SUMS_BYTES / floats / (l->block_panels * l->unit + 1);
         if (l->is_swapped) rows = min(rows, PANELS_BYTES / floats / max(1, l->pass_steps));
