@@ -31,6 +31,20 @@ def foreach(name, *more):
     )
 
 
+OF_COMPLEX = "exp2 log2 log10 sigmoid sgn isfinite"
+
+
+def of_complex(name):
+    """Of small finite numbers, where nothing overflows and no NaN chooses its part; as pairs."""
+
+    def compute(a, b):
+        a, b = (torch.where(t.isfinite(), t / 8, torch.ones_like(t)) for t in (a, b))
+        y = getattr(torch, name)(torch.complex(a, b))
+        return torch.view_as_real(y) if y.is_complex() else y
+
+    return compute
+
+
 LISTS = "acos asin atan cosh erfc expm1 log10 log1p log2 sinh tan sign floor ceil round trunc frac"
 
 
@@ -96,6 +110,11 @@ TABLE = [
     ("complex", lambda a, b: torch.view_as_real(torch.complex(a, b)), 2, [torch.float32], EXACT),
     ("exp_complex", lambda a, b: torch.view_as_real(torch.complex(a, b).exp()), 2,
      [torch.float32], 4),
+    *[(f"{name}_complex", of_complex(name), 2, [torch.float32], 8) for name in OF_COMPLEX.split()],
+    ("conj_copy", lambda a, b: torch.view_as_real(torch.complex(a, b).t().conj().clone()), 2,
+     [torch.float32], EXACT),
+    ("one_conj_copy", lambda a, b: torch.view_as_real(torch.complex(a, b)[0, 0].conj().clone()), 2,
+     [torch.float32], EXACT),
     ("addr", lambda a: torch.addr(a, a[:, 0], a[0], beta=0.5, alpha=2), 1, [torch.float32], SUMS),
     *[(f"foreach_{name}", foreach(name), 2, FLOATS, CLOSE) for name in LISTS.split()],
     ("unscale", unscale, 3, [torch.float32, torch.float16], EXACT),

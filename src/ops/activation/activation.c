@@ -1,6 +1,7 @@
 /* activation.c - activations: elementwise formulas of one input, one row each. Their gradients are
  * in activation_grad.c. */
 #include "ops/activation/formulas.h"
+#include <complex.h>
 
 #define CASES(attrs)                                                                               \
     "tolerance=compound [2,3]" attrs " [5,7]:strided" attrs " [3,1,4]:broadcast" attrs             \
@@ -73,13 +74,25 @@ ACTIVATION(selu, "Selu", "Elu with the two constants that keep mean 0 and varian
 
 /* ---- smooth ---------------------------------------------------------------------------------- */
 
-REF(silu) { return acn_value_f(acn_silu(in->f * attr[0].f) / attr[0].f); }
+REF(silu) {
+    if (k != ACN_K_C64) return acn_value_f(acn_silu(in->f * attr[0].f) / attr[0].f);
+    double complex z = CMPLX(in->f, in->im), y = z / (1 + cexp(-z * attr[0].f));
+    return acn_value_c(creal(y), cimag(y));
+}
 BODY(silu) {
     acn_reg scale = acn_p_attr(p, 0, k);
     return acn_p2(p, ACN_U_DIV, acn_p1(p, ACN_U_SILU, acn_p2(p, ACN_U_MUL, in[0], scale)), scale);
 }
-ACTIVATION(silu, "Swish", "x / (1 + e^(-scale x))", "x", "y", ATTRS(NUMBER("scale", 1)),
-           CASES("") " " CASES("|scale=1.5"));
+DEFINITION(silu);
+ACN_OP(silu) = {
+    .name = "Swish",
+    .doc = "x / (1 + e^(-scale x))",
+    .in = {{"x", ACN_FLOATS | ACN_COMPLEXES}},
+    .out = {{"y", ACN_FLOATS | ACN_COMPLEXES}},
+    .attr = ATTRS(NUMBER("scale", 1)),
+    ACN_ELEMENTWISE(silu_definition),
+    .cases = CASES("") " " CASES("|scale=1.5"),
+};
 
 enum { GELU_TEXT, GELU_MODE };
 #define ATTR_APPROXIMATE                                                                           \

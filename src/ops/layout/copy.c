@@ -81,7 +81,7 @@ void acn_route_run(const acn_route *route, void *to, const void *from, int64_t n
     if (route->steps == 0) memcpy(to, from, (size_t)(n * route->to_bytes));
     if (route->steps == 1) route->step[0](to, from, n);
     if (route->steps < 2) return;
-    _Alignas(64) char room[2][TILE * 8];
+    _Alignas(64) char room[3][TILE * 8];
     for (int64_t i = 0; i < n; i += TILE) {
         int64_t m = least(n - i, TILE);
         const void *source = (const char *)from + i * route->from_bytes;
@@ -241,7 +241,7 @@ static void convert_run(const task *t, char *to, const char *from, int64_t n) {
         acn_route_run(&t->route, to, from, n);
         return;
     }
-    _Alignas(64) char gathered[TILE * 8], result[TILE * 8];
+    _Alignas(64) char gathered[TILE * 16], result[TILE * 16]; /* of the widest, c128 */
     for (int64_t i = 0; i < n; i += TILE) {
         int64_t m = n - i < TILE ? n - i : TILE;
         const char *source = from + i * from_stride;

@@ -19,6 +19,11 @@ double acn_norm_neutral(double order) { return isinf(order) && order < 0 ? INFIN
 double acn_norm_part(double order, acn_class c, const void *x, int64_t n) {
     const acn_kernels *k = acn_kernels_get();
     acn_row_tile work, powers;
+    if (c == ACN_K_C64) {
+        k->micro[ACN_U_ABS][c](&work, x, NULL, NULL, n);
+        k->cast[c][ACN_K_F32](&powers, &work, n);
+        return acn_norm_part(order, ACN_K_F32, &powers, n);
+    }
     if (order == 2) {
         k->micro[ACN_U_MUL][c](&work, x, x, NULL, n);
         return acn_row_sum(c, &work, n);
@@ -92,16 +97,6 @@ static acn_status plan(acn_call *call) {
     return ACN_OK;
 }
 
-/* A tile's part; that of complex numbers is the part of their lengths. */
-static double part_of(double order, acn_class klass, const void *tile, int64_t n) {
-    if (klass != ACN_K_C64) return acn_norm_part(order, klass, tile, n);
-    const acn_kernels *k = acn_kernels_get();
-    acn_row_tile pairs, lengths;
-    k->micro[ACN_U_ABS][ACN_K_C64](&pairs, tile, NULL, NULL, n);
-    k->cast[ACN_K_C64][ACN_K_F32](&lengths, &pairs, n);
-    return acn_norm_part(order, ACN_K_F32, &lengths, n);
-}
-
 static void run_piece(void *context, int64_t index, int worker) {
     (void)worker;
     const acn_call *call = context;
@@ -114,7 +109,7 @@ static void run_piece(void *context, int64_t index, int worker) {
         acn_row_tile scratch;
         int64_t n = end - from < ACN_ROW_TILE ? end - from : ACN_ROW_TILE;
         const void *tile = acn_row_load(&p->rows, &p->x, row, from, n, &scratch);
-        part = acn_norm_combine(order, part, part_of(order, p->x.klass, tile, n));
+        part = acn_norm_combine(order, part, acn_norm_part(order, p->x.klass, tile, n));
     }
     ((double *)call->workspace)[index] = part;
 }

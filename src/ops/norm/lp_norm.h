@@ -7,7 +7,8 @@
 
 /* What no numbers give, before anything is combined with it. */
 double acn_norm_neutral(double order);
-/* The part that |n| elements of a tile give: a sum of powers, or an extreme. */
+/* The part that |n| elements of a tile give: a sum of powers, or an extreme. Complex numbers (class
+ * C64) count by their lengths. */
 double acn_norm_part(double order, acn_class c, const void *x, int64_t n);
 double acn_norm_combine(double order, double a, double b);
 /* From the combined parts to the norm. */

@@ -49,8 +49,9 @@ static acn_status plan_rows(acn_call *c, int dim) {
     renorm_plan *p = acn_plan_alloc(c, sizeof *p);
     if (!p) return acn_fail(ACN_BAD_ALLOC, "no host memory for a plan");
     acn_rows_make(&p->rows, x, ((1u << x->rank) - 1) & ~(1u << dim));
-    acn_row_side_make(&p->x, &p->rows, x, acn_rows_class(x, y));
-    acn_row_side_make(&p->y, &p->rows, y, acn_rows_class(x, y));
+    acn_class klass = acn_dtype_is_complex(x->dtype) ? ACN_K_C64 : acn_rows_class(x, y);
+    acn_row_side_make(&p->x, &p->rows, x, klass);
+    acn_row_side_make(&p->y, &p->rows, y, klass);
     c->plan->data = p;
     c->plan->cost_us = (uint32_t)(acn_tensor_count(x) / 2000 & 0x7fffffff);
     return ACN_OK;
@@ -99,7 +100,12 @@ static void run_row(const void *job, int64_t index) {
     if (!j->is_named || j->is_named[index]) factor = factor_of(norm_of(j, x), j->limit);
     if (factor == 1 && x == y) return;
     acn_row_tile x_tile, y_tile, scale;
-    acn_row_splat(p->x.klass, &scale, factor, ACN_ROW_TILE);
+    if (p->x.klass == ACN_K_C64) {
+        float pattern[2] = {(float)factor, 0};
+        acn_kernels_get()->fill(&scale, pattern, sizeof pattern, ACN_ROW_TILE);
+    } else {
+        acn_row_splat(p->x.klass, &scale, factor, ACN_ROW_TILE);
+    }
     for (int64_t from = 0; from < p->rows.length; from += ACN_ROW_TILE) {
         int64_t n = acn_row_tile_count(&p->rows, from);
         const void *from_x = acn_row_load(&p->rows, &p->x, x, from, n, &x_tile);
@@ -139,8 +145,8 @@ static acn_status table_run(acn_call *c) {
 
 /* ---- level 0 --------------------------------------------------------------------------------- */
 
-static double load(const acn_tensor *t, int64_t i) {
-    return acn_load_value(acn_tensor_at(t, i), t->dtype).f;
+static acn_value load(const acn_tensor *t, int64_t i) {
+    return acn_load_value(acn_tensor_at(t, i), t->dtype);
 }
 
 /* Element |i| of slice |slice|, of |size|; |inside|: elements behind the dimension. */
@@ -155,14 +161,17 @@ static void slice0(const acn_call *c, int dim, int64_t slice, bool is_named) {
     for (int d = dim + 1; d < x->rank; d++)
         inside *= x->dims[d];
     for (int64_t i = 0; i < count; i++) {
-        double v = fabs(load(x, element_of(slice, size, inside, i)));
+        acn_value element = load(x, element_of(slice, size, inside, i));
+        double v = sqrt(element.f * element.f + element.im * element.im);
         total = acn_norm_combine(order, total, isinf(order) ? v : pow(v, order));
     }
     double limit = acn_attr_float(c, ATTR_LIMIT);
     double factor = is_named ? factor_of(acn_norm_finish(order, total), limit) : 1;
     for (int64_t i = 0; i < count; i++) {
         int64_t at = element_of(slice, size, inside, i);
-        acn_store_value(acn_tensor_at(y, at), y->dtype, (acn_value){.f = factor * load(x, at)});
+        acn_value element = load(x, at);
+        element = (acn_value){.f = factor * element.f, .im = factor * element.im};
+        acn_store_value(acn_tensor_at(y, at), y->dtype, element);
     }
 }
 
@@ -195,8 +204,8 @@ static acn_status table_run0(acn_call *c) {
 ACN_OP(RenormV2) = {
     .name = "RenormV2",
     .doc = "Slices along dim whose norm of order p is above maxnorm, scaled down to it.",
-    .in = {{"x", ACN_FLOATS}},
-    .out = {{"y", ACN_FLOATS}},
+    .in = {{"x", ACN_FLOATS | ACN_COMPLEXES}},
+    .out = {{"y", ACN_FLOATS | ACN_COMPLEXES}},
     .attr = {ATTRS, {.name = "dim", .kind = ACN_ATTR_INT, .is_required = true}},
     .infer = slices_infer,
     .check = check,
