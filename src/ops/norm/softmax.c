@@ -3,6 +3,7 @@
  * Maximum, sum of exp(x - maximum), result; subtracting the maximum first keeps exp in range. Along
  * the last dimension that is one row at a time: in one go when it fits a tile, else in three
  * passes. Along another dimension the same steps run on many columns side by side. */
+#include "ops/kernels/norm.h"
 #include "ops/norm/rows.h"
 #include <math.h>
 
@@ -66,11 +67,16 @@ static double row_max(const softmax *s, const char *row) {
 static void shifted(const softmax *s, const char *row, int64_t from, int64_t n, double max,
                     bool is_exp, void *tile) {
     const acn_kernels *k = acn_kernels_get();
-    acn_row_tile scratch, splat;
+    acn_row_tile scratch;
     const void *x = acn_row_load(&s->rows, &s->x, row, from, n, &scratch);
-    acn_row_splat(s->klass, &splat, max, n);
-    k->micro[ACN_U_SUB][s->klass](tile, x, &splat, NULL, n);
+    k->norm[s->klass].affine(tile, x, max, 1, 0, n);
     if (is_exp) k->micro[ACN_U_EXP][s->klass](tile, tile, NULL, NULL, n);
+}
+
+/* What the row's sum of powers makes of a shifted tile, in place. */
+static void scaled(const job *j, double sum, void *tile, int64_t n) {
+    const acn_norm_kernels *k = &acn_kernels_get()->norm[j->s->klass];
+    k->affine(tile, tile, j->is_log ? log(sum) : 0, j->is_log ? 1 : 1 / sum, 0, n);
 }
 
 static double row_exp_sum(const softmax *s, const char *row, double max) {
@@ -94,15 +100,13 @@ static void run_short_row(const job *j, const char *from_row, char *to_row) {
     shifted(s, from_row, 0, n, max, !j->is_log, tile);
     if (j->is_log) k->micro[ACN_U_EXP][s->klass](&work, tile, NULL, NULL, n);
     double sum = acn_row_sum(s->klass, j->is_log ? &work : tile, n);
-    acn_row_splat(s->klass, &work, j->is_log ? log(sum) : sum, n);
-    k->micro[j->is_log ? ACN_U_SUB : ACN_U_DIV][s->klass](tile, tile, &work, NULL, n);
+    scaled(j, sum, tile, n);
     acn_row_store(&s->rows, &s->y, to_row, 0, n, tile);
 }
 
 static void run_row(const void *context, int64_t index) {
     const job *j = context;
     const softmax *s = j->s;
-    const acn_kernels *k = acn_kernels_get();
     const char *from_row = acn_row_at(&s->rows, &s->x, j->x, index);
     char *to_row = acn_row_at(&s->rows, &s->y, j->y, index);
     if (s->rows.length <= ACN_ROW_TILE) {
@@ -111,14 +115,12 @@ static void run_row(const void *context, int64_t index) {
     }
     double max = row_max(s, from_row);
     double sum = row_exp_sum(s, from_row, max);
-    acn_row_tile scratch, splat;
-    acn_row_splat(s->klass, &splat, j->is_log ? log(sum) : sum, acn_row_tile_count(&s->rows, 0));
-    acn_micro_code last = j->is_log ? ACN_U_SUB : ACN_U_DIV;
+    acn_row_tile scratch;
     for (int64_t from = 0; from < s->rows.length; from += ACN_ROW_TILE) {
         int64_t n = acn_row_tile_count(&s->rows, from);
         void *tile = acn_row_target(&s->y, to_row, from, &scratch);
         shifted(s, from_row, from, n, max, !j->is_log, tile);
-        k->micro[last][s->klass](tile, tile, &splat, NULL, n);
+        scaled(j, sum, tile, n);
         acn_row_store(&s->rows, &s->y, to_row, from, n, tile);
     }
 }
