@@ -466,11 +466,28 @@ static acn_status check_values(const acn_call *c) {
     return c->op->check ? c->op->check(c) : ACN_OK;
 }
 
+/* An attribute may ask for more than can be counted; bytes must fit, whatever the type. */
+static acn_status check_size(const acn_call *c, int slot) {
+    const acn_meta *m = &c->meta[slot];
+    int64_t elements = 1;
+    for (int d = 0; d < m->rank; d++)
+        if (m->dims[d] < 0 ||
+            __builtin_mul_overflow(elements, m->dims[d] ? m->dims[d] : 1, &elements) ||
+            elements > INT64_MAX / 16)
+            return acn_fail(ACN_INVALID_ARGUMENT,
+                            "%s of %s would have dimension %d of size %lld: more elements than can "
+                            "be counted",
+                            c->op->out[slot].name, c->op->name, d, (long long)m->dims[d]);
+    return ACN_OK;
+}
+
 acn_status acn_call_infer(acn_call *c) {
     ACN_TRY(check_params(c));
     for (int s = 0; s < ACN_MAX_OUTPUTS; s++)
         c->meta[s] = (acn_meta){.dtype = ACN_UNDEFINED, .rank = -1};
     ACN_TRY(c->op->infer(c));
+    for (int s = 0; s < ACN_MAX_OUTPUTS && c->op->out[s].name; s++)
+        ACN_TRY(check_size(c, s));
     return check_values(c);
 }
 

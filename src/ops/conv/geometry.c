@@ -103,6 +103,7 @@ acn_status acn_conv_read(const acn_call *c, int input, int filter, acn_conv *out
                                  "is too small in dimension %d for a kernel that reaches over %lld "
                                  "elements and %lld of padding",
                                  2 + d - (3 - spatial), (long long)reach, (long long)padding);
+        if (out->out[d] == 1) out->stride[d] = 1; /* one window goes nowhere */
     }
     return ACN_OK;
 }
