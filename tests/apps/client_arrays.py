@@ -101,6 +101,7 @@ TABLE = [
     ("logsumexp", lambda a: a.logsumexp(1), 1, FLOATS, SUMS),
     ("logsumexp_all", lambda a: a.logsumexp((0, 1)), 1, F32, SUMS),
     ("nansum", lambda a: a.nansum(0), 1, FLOATS, SUMS),
+    ("nansum_of_nan", lambda a: a.masked_fill(a > 0, torch.nan).nansum(1), 1, FLOATS, SUMS),
     ("aminmax", lambda a: row(*a.aminmax()), 1, REALS, EXACT),
     ("aminmax_dim", lambda a: row(*a.aminmax(dim=1)), 1, REALS, EXACT),
     ("cumsum", lambda a: a.cumsum(0), 1, ALL, SUMS),

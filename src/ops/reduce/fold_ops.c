@@ -152,11 +152,16 @@ static acn_status nansum_plan(acn_call *c) {
     return ACN_OK;
 }
 
+/* A sum that is a number had no NaN to leave out. */
 static void nansum_take(acn_fold_state *s, acn_class k, const void *x, int64_t n) {
     static const tile zero;
-    tile kept;
-    acn_kernels_get()->micro[ACN_U_NUMBER][k](&kept, x, &zero, NULL, n);
-    s->a += sum_of(k, &kept, n);
+    double sum = sum_of(k, x, n);
+    if (isnan(sum)) {
+        tile kept;
+        acn_kernels_get()->micro[ACN_U_NUMBER][k](&kept, x, &zero, NULL, n);
+        sum = sum_of(k, &kept, n);
+    }
+    s->a += sum;
 }
 
 static void nansum_combine(acn_fold_state *s, const acn_fold_state *next) { s->a += next->a; }
