@@ -3,19 +3,27 @@
 #include "base/pool.h"
 #include "ops/layout/copy.h"
 #include "ops/math/viewed.h"
+#include <complex.h>
 #include <math.h>
 #include <string.h>
 
 enum { START, LIMIT, DELTA, CHUNK = 16384, TILE = 512 };
 
+/* In equal steps. */
+typedef struct stretch {
+    double start, limit, step;
+} stretch;
+
 typedef struct numbers {
     const acn_tensor *y;
     bool is_whole;
     int64_t start_i, step_i;
-    double start, limit, step;
+    stretch part[2]; /* real and imaginary */
+    int wanted;      /* which part of the result */
     int64_t count;
     bool from_both_ends; /* LinSpace: exact at either end */
     bool is_power;       /* LogSpace: of |base| */
+    bool is_complex;
     double base;
     acn_route route;
 } numbers;
@@ -34,11 +42,19 @@ static int64_t whole_of(const acn_tensor *t) {
 
 static bool is_whole_type(acn_dtype dtype) { return !acn_dtype_is_float(dtype); }
 
-static double number_at(const numbers *s, int64_t i) {
-    double number = s->start + s->step * (double)i;
+static double step_at(const numbers *s, int part, int64_t i) {
+    const stretch *p = &s->part[part];
     if (s->from_both_ends && i >= s->count / 2)
-        number = s->limit - s->step * (double)(s->count - 1 - i);
-    return s->is_power ? pow(s->base, number) : number;
+        return p->limit - p->step * (double)(s->count - 1 - i);
+    return p->start + p->step * (double)i;
+}
+
+static double number_at(const numbers *s, int64_t i) {
+    double number = step_at(s, s->wanted, i);
+    if (!s->is_power) return number;
+    if (!s->is_complex) return pow(s->base, number);
+    double complex power = cpow(s->base, CMPLX(step_at(s, 0, i), step_at(s, 1, i)));
+    return s->wanted ? cimag(power) : creal(power);
 }
 
 static int64_t whole_at(const numbers *s, int64_t i) {
@@ -143,8 +159,7 @@ static numbers range_of(const acn_call *c) {
         .is_whole = is_whole_type(y->dtype),
         .start_i = whole_of(acn_in(c, START)),
         .step_i = whole_of(acn_in(c, DELTA)),
-        .start = double_of(acn_in(c, START)),
-        .step = double_of(acn_in(c, DELTA)),
+        .part[0] = {.start = double_of(acn_in(c, START)), .step = double_of(acn_in(c, DELTA))},
         .count = acn_tensor_count(y),
     };
 }
@@ -181,49 +196,40 @@ static double rounded(const acn_tensor *t, acn_dtype dtype, int part) {
                                                                       : (double)x.i;
 }
 
-/* |y| is the output, or that part of it when it is complex. */
-static numbers linspace_of(const acn_call *c, const acn_tensor *y, int part) {
-    numbers s = {.y = y, .count = acn_tensor_count(y)};
-    s.start = rounded(acn_in(c, START), acn_out(c, 0)->dtype, part);
-    s.limit = rounded(acn_in(c, LIMIT), acn_out(c, 0)->dtype, part);
-    if (s.count > 1) {
-        s.step = (s.limit - s.start) / (double)(s.count - 1);
-        s.from_both_ends = true;
+/* |y| is the output, or part |wanted| of it when it is complex. */
+static numbers linspace_of(const acn_call *c, const acn_tensor *y, int wanted) {
+    acn_dtype dtype = acn_out(c, 0)->dtype;
+    numbers s = {.y = y, .count = acn_tensor_count(y), .wanted = wanted};
+    s.is_complex = acn_dtype_is_complex(dtype);
+    s.from_both_ends = s.count > 1;
+    for (int i = 0; i < 1 + s.is_complex; i++) {
+        stretch *p = &s.part[i];
+        p->start = rounded(acn_in(c, START), dtype, i);
+        p->limit = rounded(acn_in(c, LIMIT), dtype, i);
+        if (s.count > 1) p->step = (p->limit - p->start) / (double)(s.count - 1);
     }
     return s;
 }
 
-static numbers logspace_of(const acn_call *c) {
-    numbers s = linspace_of(c, acn_out(c, 0), 0);
-    s.is_power = true;
-    s.base = acn_attr_float(c, 1);
-    return s;
-}
-
-static acn_status run_logspace(acn_call *c) {
-    numbers s = logspace_of(c);
-    return fill(&s);
-}
-
-static acn_status run0_logspace(acn_call *c) {
-    numbers s = logspace_of(c);
-    return fill0(&s);
-}
-
-/* The two parts of complex numbers go in equal steps of their own. */
-static acn_status each_part(const acn_call *c, acn_status (*fill_numbers)(numbers *s)) {
+/* The parts of complex numbers are filled one after the other. */
+static acn_status each_part(const acn_call *c, bool is_power,
+                            acn_status (*fill_numbers)(numbers *)) {
     const acn_tensor *y = acn_out(c, 0);
     bool is_complex = acn_dtype_is_complex(y->dtype);
     for (int part = 0; part < 1 + is_complex; part++) {
         acn_tensor view = is_complex ? acn_part_of(y, part) : *y;
         numbers s = linspace_of(c, &view, part);
+        s.is_power = is_power;
+        if (is_power) s.base = acn_attr_float(c, 1);
         ACN_TRY(fill_numbers(&s));
     }
     return ACN_OK;
 }
 
-static acn_status run_linspace(acn_call *c) { return each_part(c, fill); }
-static acn_status run0_linspace(acn_call *c) { return each_part(c, fill0); }
+static acn_status run_linspace(acn_call *c) { return each_part(c, false, fill); }
+static acn_status run0_linspace(acn_call *c) { return each_part(c, false, fill0); }
+static acn_status run_logspace(acn_call *c) { return each_part(c, true, fill); }
+static acn_status run0_logspace(acn_call *c) { return each_part(c, true, fill0); }
 
 ACN_OP(Range) = {
     .name = "Range",
@@ -258,14 +264,14 @@ ACN_OP(LinSpace) = {
 ACN_OP(LogSpaceD) = {
     .name = "LogSpaceD",
     .doc = "base to the power of num numbers from start to stop, both included",
-    .in = {{"start", ACN_REALS | ACN_BOOLS, ACN_SCALARISH},
-           {"stop", ACN_REALS | ACN_BOOLS, ACN_SCALARISH}},
-    .out = {{"output", ACN_REALS}},
+    .in = {{"start", ACN_ALL | ACN_T(ACN_C128), ACN_SCALARISH},
+           {"stop", ACN_ALL | ACN_T(ACN_C128), ACN_SCALARISH}},
+    .out = {{"output", ACN_NUMBERS}},
     .attr = {{"num", ACN_ATTR_INT, .is_required = true},
              {"base", ACN_ATTR_FLOAT, .fallback = 10, .is_value = true}},
     .infer = infer_linspace,
     .run = run_logspace,
     .run0 = run0_logspace,
     .cases = "0,4->[5]|num=5,base=2 -1.5,2.5->f32+f64+f16+bf16[9]|num=9 3,8->f64[1]|num=1 "
-             "1,2->[0]|num=0",
+             "1,2->[0]|num=0 c64[1],c64[1]->c64[7]|num=7,base=2 1,3->c64[3]|num=3",
 };
