@@ -254,9 +254,15 @@ static acn_status run_numbers(acn_call *c) {
 /* The number of sums of repeats that do not pass it. */
 static acn_status run0_numbers(acn_call *c) {
     const acn_tensor *y = acn_out(c, 0), *repeats = acn_in(c, 0);
+    int64_t all = 0;
+    for (int64_t i = 0; i < repeats->dims[0]; i++)
+        all += repeats_at(repeats, i);
+    if (all != y->dims[0])
+        return acn_fail(ACN_EXECUTION, "the sum of repeats is %lld, not %lld, the result's size",
+                        (long long)all, (long long)y->dims[0]);
     for (int64_t i = 0; i < y->dims[0]; i++) {
         int64_t number = 0, sum = repeats_at(repeats, 0);
-        while (sum <= i && number + 1 < repeats->dims[0])
+        while (sum <= i)
             sum += repeats_at(repeats, ++number);
         acn_store_value(acn_tensor_at(y, i), y->dtype,
                         (acn_value){.f = (double)number, .i = number});
