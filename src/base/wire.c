@@ -60,6 +60,14 @@ bool acn_wire_next(acn_wire *wire, acn_wire_field *out) {
     return fail(wire); /* groups, which nobody writes any more */
 }
 
+int acn_wire_count(acn_wire wire, uint32_t number) {
+    acn_wire_field field;
+    int count = 0;
+    while (acn_wire_next(&wire, &field))
+        count += field.number == number;
+    return count;
+}
+
 acn_wire acn_wire_inside(const acn_wire_field *field) {
     if (field->kind != ACN_WIRE_BYTES) return (acn_wire){.is_bad = true};
     return acn_wire_open(field->bytes, field->size);

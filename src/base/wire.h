@@ -37,6 +37,8 @@ static inline acn_wire acn_wire_open(const void *bytes, size_t size) {
 }
 /* The next field; false at the end and after a mistake. */
 bool acn_wire_next(acn_wire *wire, acn_wire_field *out);
+/* How often field |number| occurs in the rest, which is how much room its items need. */
+int acn_wire_count(acn_wire wire, uint32_t number);
 /* The message, or the packed numbers, inside a field. A field of another kind is empty and bad. */
 acn_wire acn_wire_inside(const acn_wire_field *field);
 

@@ -43,19 +43,10 @@ static acn_status read_text(reader *r, const acn_wire_field *f, const char **out
     return ACN_OK;
 }
 
-/* How often |number| occurs, which is how much room its items need. */
-static int occurrences(acn_wire wire, uint32_t number) {
-    acn_wire_field f;
-    int count = 0;
-    while (acn_wire_next(&wire, &f))
-        count += f.number == number;
-    return count;
-}
-
 /* Room for all items of a repeated field. */
 #define ROOM_FOR(r, wire, number, array)                                                           \
     do {                                                                                           \
-        int room_count_ = occurrences(wire, number);                                               \
+        int room_count_ = acn_wire_count(wire, number);                                            \
         (array) = room(r, (size_t)room_count_ + 1, sizeof *(array));                               \
         if ((array) == NULL) return no_memory(r);                                                  \
     } while (0)

@@ -291,14 +291,6 @@ static acn_status read_attr(plan_reader *r, acn_wire wire, acn_call *c) {
     return ACN_OK;
 }
 
-static int occurrences(acn_wire wire, uint32_t number) {
-    acn_wire_field f;
-    int count = 0;
-    while (acn_wire_next(&wire, &f))
-        count += f.number == number;
-    return count;
-}
-
 /* Slots of the call, from how many tensors each has. */
 static bool set_slots(acn_call *c, const int64_t *inputs, const int64_t *outputs, int count) {
     int at = 0;
@@ -323,7 +315,7 @@ static acn_status read_step(plan_reader *r, acn_wire wire, acn_model_step *step)
     acn_wire_field f;
     int64_t inputs[ACN_MAX_INPUTS] = {0}, outputs[ACN_MAX_OUTPUTS] = {0};
     const char *op = "";
-    int count = occurrences(wire, STEP_TENSOR), n = 0;
+    int count = acn_wire_count(wire, STEP_TENSOR), n = 0;
     bool is_good = true;
     step->name = "";
     for (acn_wire w = wire; acn_wire_next(&w, &f);) {
@@ -357,9 +349,9 @@ static acn_status read_step(plan_reader *r, acn_wire wire, acn_model_step *step)
 
 static acn_status make_room(plan_reader *r, acn_wire wire) {
     acn_model *m = r->model;
-    size_t in = (size_t)occurrences(wire, PLAN_IN) + 1,
-           out = (size_t)occurrences(wire, PLAN_OUT) + 1;
-    size_t steps = (size_t)occurrences(wire, PLAN_STEP) + 1;
+    size_t in = (size_t)acn_wire_count(wire, PLAN_IN) + 1,
+           out = (size_t)acn_wire_count(wire, PLAN_OUT) + 1;
+    size_t steps = (size_t)acn_wire_count(wire, PLAN_STEP) + 1;
     m->inputs = acn_arena_alloc(&m->arena, in * sizeof *m->inputs);
     m->outputs = acn_arena_alloc(&m->arena, out * sizeof *m->outputs);
     m->steps = acn_arena_alloc(&m->arena, steps * sizeof *m->steps);

@@ -36,7 +36,6 @@ def listed(rows):
     return "\n".join("{opinfo} {dtype}: {status} {reason}".format(**row) for row in rows)
 
 
-@pytest.mark.slow  # until the operators are complete
 def test_a_sample_of_every_entry(toolkit):
     """What the record says passes must pass; whole entries are the slow test's."""
     known = {(name, dtype) for name, dtype, _, _ in read("known.tsv")}
