@@ -505,17 +505,22 @@ acn_status acn_stream_abort(acn_stream *stream, int64_t timeout_ms) {
                     stream->id, (long long)timeout_ms);
 }
 
+static acn_status destroyed_already(const acn_stream *stream) {
+    return acn_fail(ACN_INVALID_HANDLE, "stream %p is destroyed already", (const void *)stream);
+}
+
 acn_status acn_stream_destroy(acn_stream *stream, bool drop_tasks) {
     if (executing == stream)
         return acn_fail(ACN_PARAM_INVALID, "a task of stream %u cannot destroy it", stream->id);
     uint64_t serial = atomic_load(&stream->serial);
+    if (serial == 0) return destroyed_already(stream); /* another thread was faster */
     acn_capture_abandon(stream);
     if (drop_tasks)
         drop_queued(stream, -1);
     else
         acn_stream_await(stream, serial, atomic_load(&stream->submitted), -1, NULL);
     if (!atomic_compare_exchange_strong(&stream->serial, &serial, 0))
-        return acn_fail(ACN_INVALID_HANDLE, "stream %p is destroyed already", (void *)stream);
+        return destroyed_already(stream);
     atomic_store(&stream->is_closing, true);
     while (atomic_load(&stream->service) != 0) /* done, but not yet out of here */
         sched_yield();

@@ -91,18 +91,21 @@ static bool is_reserved(const void *address, void **base, size_t *bytes) {
     return addresses != NULL && acn_heap_find(addresses, address, base, bytes);
 }
 
+static acn_status no_reservation(const void *address) {
+    return acn_fail(ACN_PARAM_INVALID, "%p is not the start of a reservation", address);
+}
+
 acn_status acn_virtual_release(void *address) {
     void *base;
     size_t bytes;
-    if (!is_reserved(address, &base, &bytes) || base != address)
-        return acn_fail(ACN_PARAM_INVALID, "%p is not the start of a reservation", address);
+    if (!is_reserved(address, &base, &bytes) || base != address) return no_reservation(address);
     for (size_t unit = unit_of(address); unit < unit_of((char *)address + bytes - 1) + 1; unit++)
         if (atomic_load(&device_at[unit]) != 0)
             return acn_fail(ACN_PARAM_INVALID,
                             "memory is mapped at %p inside the reservation; unmap it first",
                             (void *)(span->base + unit * ACN_VIRTUAL_UNIT_BYTES));
-    acn_heap_free(addresses, address);
-    return ACN_OK;
+    /* Another thread may have been faster. */
+    return acn_heap_free(addresses, address) ? ACN_OK : no_reservation(address);
 }
 
 static acn_status make_physical(const acn_physical *wanted, acn_physical **out) {

@@ -33,7 +33,7 @@ static void *end_again_and_again(void *data) {
     }
 }
 
-static void run_race(int (*make)(void **), int (*end)(void *), int told) {
+static void run_race(const char *what, int (*make)(void **), int (*end)(void *), int told) {
     race r = {.end = end};
     ender enders[ENDERS];
     pthread_barrier_init(&r.start, NULL, ENDERS + 1);
@@ -49,7 +49,7 @@ static void run_race(int (*make)(void **), int (*end)(void *), int told) {
         pthread_barrier_wait(&r.over);
         int good = (r.codes[0] == 0) + (r.codes[1] == 0), other = r.codes[0] + r.codes[1];
         if (good != 1 || other != told)
-            fail_msg("round %d: the two answer %d and %d", round, r.codes[0], r.codes[1]);
+            fail_msg("%s, round %d: the two answer %d and %d", what, round, r.codes[0], r.codes[1]);
     }
     r.is_last = true;
     pthread_barrier_wait(&r.start);
@@ -82,21 +82,21 @@ static int make_stream(void **out) {
 static int end_pool(void *pool) { return aclrtMemPoolDestroy(pool); }
 
 static void one_of_two_threads_ends_it(void **state) {
-    run_race(make_event, aclrtDestroyEvent, ACL_ERROR_RT_INVALID_HANDLE);
-    run_race(make_notify, aclrtDestroyNotify, ACL_ERROR_RT_INVALID_HANDLE);
-    run_race(make_stream, aclrtDestroyStream, ACL_ERROR_RT_INVALID_HANDLE);
-    run_race(make_memory, aclrtFree, ACL_ERROR_RT_PARAM_INVALID);
-    run_race(make_host, aclrtFreeHost, ACL_ERROR_RT_PARAM_INVALID);
-    run_race(make_physical, aclrtFreePhysical, ACL_ERROR_RT_INVALID_HANDLE);
-    run_race(make_range, aclrtReleaseMemAddress, ACL_ERROR_RT_PARAM_INVALID);
-    run_race(make_pool, end_pool, ACL_ERROR_RT_INVALID_HANDLE);
+    run_race("event", make_event, aclrtDestroyEvent, ACL_ERROR_RT_INVALID_HANDLE);
+    run_race("notify", make_notify, aclrtDestroyNotify, ACL_ERROR_RT_INVALID_HANDLE);
+    run_race("stream", make_stream, aclrtDestroyStream, ACL_ERROR_RT_INVALID_HANDLE);
+    run_race("memory", make_memory, aclrtFree, ACL_ERROR_RT_PARAM_INVALID);
+    run_race("host", make_host, aclrtFreeHost, ACL_ERROR_RT_PARAM_INVALID);
+    run_race("physical", make_physical, aclrtFreePhysical, ACL_ERROR_RT_INVALID_HANDLE);
+    run_race("range", make_range, aclrtReleaseMemAddress, ACL_ERROR_RT_PARAM_INVALID);
+    run_race("pool", make_pool, end_pool, ACL_ERROR_RT_INVALID_HANDLE);
 }
 
 /* All of it goes back, whoever gave it. */
 static void what_threads_free_is_free(void **state) {
     size_t before, after, total;
     OK(aclrtGetMemInfo(ACL_HBM_MEM, &before, &total));
-    run_race(make_memory, aclrtFree, ACL_ERROR_RT_PARAM_INVALID);
+    run_race("memory", make_memory, aclrtFree, ACL_ERROR_RT_PARAM_INVALID);
     OK(aclrtGetMemInfo(ACL_HBM_MEM, &after, &total));
     assert_int_equal(before, after);
 }
