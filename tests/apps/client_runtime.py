@@ -222,7 +222,7 @@ def a_stopped_device_starts_again():
     except RuntimeError as error:
         assert "FORCE STOP" in str(error)
     npu.restart_device(0)
-    npu.synchronize()  # without it the sum was wrong once in 17 runs; the cause is not found
+    npu.synchronize()  # without it the sum was wrong once in 14 runs; the cause is not found
     assert (a + 1).sum().item() == 2000
 
 
