@@ -2,26 +2,35 @@
 
     client.py TOOLKIT [NAME-PREFIX]
 
-Prints one JSON line per test: {"test", "status", "reason"}. status: PASS; WRONG; MISSING: operators
-that the importer does not have; REFUSED: another refusal; INEXPRESSIBLE: inputs or outputs that
-aclDataType or flat buffers do not have (texts, sequences, optionals, 4 and 8 bit floats).
+Prints one JSON line per test: {"test", "domain", "status", "reason", "constants"}. status: PASS;
+WRONG; MISSING: operators that the importer does not have; REFUSED: another refusal; INEXPRESSIBLE:
+inputs or outputs that aclDataType or flat buffers do not have (texts, sequences, optionals, 2 and 4
+bit numbers ...).
+
+The tests feed everything, shapes and axes as well. CANN's atc wants those as constants, and so does
+ours: what a conversion says must be constant is put into the model with the value that the test
+feeds, and the conversion tried again. "constants" names these inputs; all others are fed.
 """
 
 import ctypes
 import json
+import re
 import sys
 import tempfile
 from pathlib import Path
 
+import ml_dtypes
 import numpy as np
-from onnx import TensorProto, numpy_helper
+from onnx import ModelProto, TensorProto, numpy_helper
 from onnx.backend.test.case.node import collect_testcases
 
 DTYPES = {
     0: np.float32, 1: np.float16, 2: np.int8, 3: np.int32, 4: np.uint8, 6: np.int16, 7: np.uint16,
     8: np.uint32, 9: np.int64, 10: np.uint64, 11: np.float64, 12: np.bool_, 16: np.complex64,
-    17: np.complex128,
+    17: np.complex128, 27: ml_dtypes.bfloat16,
 }  # fmt: skip
+MOST_CONSTANT = 64  # elements: parameters, not data
+WANTS_CONSTANT = re.compile(r"input \d+ \((.*)\) must be (a constant|one constant)")
 HOST_TO_DEVICE, DEVICE_TO_HOST = 1, 2
 
 
@@ -143,37 +152,93 @@ def read_tensors(folder, kind):
     return arrays
 
 
-def flat(array):
-    return array is not None and array.dtype in [np.dtype(d) for d in DTYPES.values()]
+def flat(value):
+    """The array that a test gives as an array, a number or a message; None: no buffer holds it."""
+    if isinstance(value, TensorProto):
+        value = numpy_helper.to_array(value)
+    if not isinstance(value, np.ndarray | np.generic):
+        return None
+    return np.asarray(value) if value.dtype in [np.dtype(d) for d in DTYPES.values()] else None
 
 
-def check(device, case, folder):
-    model = case.model
-    tensors = [v.type.HasField("tensor_type") for v in (*model.graph.input, *model.graph.output)]
-    kept = {t.name for t in model.graph.initializer}
-    names = [v.name for v in model.graph.input if v.name not in kept]
-    for inputs, outputs in case.data_sets:
-        if not all(tensors) or not all(
-            isinstance(a, np.ndarray) and flat(a) for a in (*inputs, *outputs)
-        ):
-            return "INEXPRESSIBLE", "inputs or outputs that no buffer holds"
+def sources(graph, name):
+    """The graph's inputs that |name| is computed from."""
+    makers = {made: node for node in graph.node for made in node.output}
+    inputs, seen, todo = {v.name for v in graph.input}, set(), [name]
+    while todo:
+        at = todo.pop()
+        if at in seen:
+            continue
+        seen.add(at)
+        if at in makers:
+            todo += makers[at].input
+    return seen & inputs
+
+
+def convert(device, model, fed, folder):
+    """Converts with as many inputs as can be: takes from |fed| what had to be constant."""
+    constants = []
+    while True:
         path = Path(folder) / "model.onnx"
         path.write_bytes(model.SerializeToString())
         try:
-            fed = dict(zip(names, inputs, strict=False))
             device.convert(path, Path(folder) / "model.om", fed)
+            return constants
+        except Refused as error:
+            wanted = WANTS_CONSTANT.search(str(error))
+            names = sources(model.graph, wanted[1]) & fed.keys() if wanted else ()
+            names = [name for name in sorted(names) if fed[name].size <= MOST_CONSTANT]
+            if not names:
+                raise
+            for name in names:
+                model.graph.initializer.append(numpy_helper.from_array(fed.pop(name), name))
+            constants += names
+
+
+def difference(case, results, outputs):
+    for got, want in zip(results, outputs, strict=True):
+        if got.dtype != want.dtype or got.shape != want.shape:
+            return f"{got.shape} {got.dtype}; expected {want.shape} {want.dtype}"
+        if want.dtype == ml_dtypes.bfloat16:
+            got, want = got.astype(np.float32), want.astype(np.float32)
+        try:
+            np.testing.assert_allclose(got, want, rtol=case.rtol, atol=case.atol)
+        except AssertionError as error:
+            return " ".join(str(error).split())[:200]
+    return None
+
+
+def check(device, case, folder):
+    """Status, reason, and the inputs that were made constant."""
+    kept = {t.name for t in case.model.graph.initializer}
+    declared = [*case.model.graph.input, *case.model.graph.output]
+    names = [v.name for v in case.model.graph.input if v.name not in kept]
+    constants = []
+    for data in case.data_sets:
+        inputs, outputs = ([flat(a) for a in arrays] for arrays in data)
+        is_flat = all(v.type.HasField("tensor_type") for v in declared)
+        if not is_flat or any(a is None for a in (*inputs, *outputs)):
+            return "INEXPRESSIBLE", "inputs or outputs that no buffer holds", []
+        model = ModelProto()
+        model.CopyFrom(case.model)
+        fed = dict(zip(names, inputs, strict=False))
+        try:
+            constants = convert(device, model, fed, folder)
             results = device.run(Path(folder) / "model.om", fed.values())
         except Refused as error:
             text = str(error)
             kind = "MISSING" if "are not supported" in text else "REFUSED"
-            return kind, text.split("atc: ")[-1].split("\n")[0][:200]
-        for got, want in zip(results, outputs, strict=True):
-            try:
-                np.testing.assert_allclose(got, want, rtol=case.rtol, atol=case.atol)
-                assert got.dtype == want.dtype and got.shape == want.shape, (got.shape, got.dtype)
-            except AssertionError as error:
-                return "WRONG", " ".join(str(error).split())[:200]
-    return "PASS", ""
+            return kind, text.split("atc: ")[-1].split("\n")[0][:200], []
+        different = difference(case, results, outputs)
+        if different:
+            return "WRONG", different, constants
+    return "PASS", "", constants
+
+
+def domain(model):
+    """That of the operator under test; expanded tests are in ONNX's own."""
+    domains = {node.domain for node in model.graph.node} - {"", "ai.onnx"}
+    return min(domains, default="ai.onnx")
 
 
 def main():
@@ -182,10 +247,15 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         for case in collect_testcases():
             if case.kind == "node" and case.name.startswith(prefix):
-                status, reason = check(device, case, folder)
-                print(
-                    json.dumps({"test": case.name, "status": status, "reason": reason}), flush=True
-                )
+                status, reason, constants = check(device, case, folder)
+                row = {
+                    "test": case.name,
+                    "domain": domain(case.model),
+                    "status": status,
+                    "reason": reason,
+                    "constants": constants,
+                }
+                print(json.dumps(row), flush=True)
 
 
 if __name__ == "__main__":
