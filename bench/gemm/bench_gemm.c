@@ -12,6 +12,7 @@
 #include "peers.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -103,12 +104,16 @@ static void serve(const provider *p, int in, int out) {
     }
 }
 
-static void start(provider *p) {
+/* The child of providers[i]: with a pipe of an earlier one it would keep that one from its end. */
+static void start(provider *providers, int i) {
+    provider *p = &providers[i];
     int ask[2], answer[2];
     if (pipe2(ask, O_CLOEXEC) || pipe2(answer, O_CLOEXEC)) abort();
     p->pid = fork();
     if (p->pid == 0) {
         close(ask[1]), close(answer[0]);
+        for (int earlier = 0; earlier < i; earlier++)
+            close(providers[earlier].to), close(providers[earlier].from);
         serve(p, ask[0], answer[1]);
         _exit(0);
     }
@@ -215,9 +220,10 @@ int main(int argc, char **argv) {
         {.name = "onednn matmul", .peer = &peer_dnnl_matmul, .file = dnnl},
     };
     enum { COUNT = sizeof providers / sizeof providers[0] };
+    signal(SIGPIPE, SIG_IGN); /* a peer that this CPU cannot run has died */
     printf("GFLOP/s, median/best\nthreads\tm x n x k");
     for (int i = 0; i < COUNT; i++) {
-        start(&providers[i]);
+        start(providers, i);
         printf("\t%s", providers[i].name);
     }
     printf("\tratio to the better peer\n");
