@@ -1,5 +1,5 @@
-/* op_math.c - elementwise operators that need more than a row, and reductions. */
-#include "graph/import/importer.h"
+/* op_math.c - elementwise arithmetic that needs more than a row. */
+#include "graph/import/compose.h"
 
 #include <math.h>
 #include <string.h>
@@ -68,6 +68,94 @@ static acn_status clip(acn_onnx_call *c) {
 }
 ACN_ONNX(clip) = {.type = "Clip", .import = clip};
 
+static acn_status modulo(acn_onnx_call *c) {
+    acn_formula f = {c, ACN_OK};
+    const char *op = acn_onnx_int(c, "fmod", 0) ? "Mod" : "FloorMod";
+    return acn_f_end(&f, acn_f2(&f, op, c->in[0], c->in[1]), c->out);
+}
+ACN_ONNX(mod) = {.type = "Mod", .required = 2, .import = modulo};
+
+static acn_status bit_shift(acn_onnx_call *c) {
+    acn_formula f = {c, ACN_OK};
+    const char *way = acn_onnx_text(c, "direction", "");
+    bool is_left = strcmp(way, "LEFT") == 0;
+    if (!is_left && strcmp(way, "RIGHT") != 0)
+        return acn_onnx_bad(c, "direction is \"%s\"; expected LEFT or RIGHT", way);
+    const char *op = is_left ? "LeftShift" : "RightShift";
+    return acn_f_end(&f, acn_f2(&f, op, c->in[0], c->in[1]), c->out);
+}
+ACN_ONNX(bit_shift) = {.type = "BitShift", .required = 2, .import = bit_shift};
+
+static acn_status is_inf(acn_onnx_call *c) {
+    acn_formula f = {c, ACN_OK};
+    bool above = acn_onnx_int(c, "detect_positive", 1),
+         below = acn_onnx_int(c, "detect_negative", 1);
+    acn_net_value *high = acn_f_truth(&f, "IsPosInf", c->in[0], NULL);
+    acn_net_value *low = acn_f_truth(&f, "IsNegInf", c->in[0], NULL);
+    acn_net_value *y = above && below ? acn_f2(&f, "LogicalOr", high, low)
+                       : above        ? high
+                       : below        ? low
+                                      : acn_f2(&f, "LogicalAnd", high, low); /* never both */
+    return acn_f_end(&f, y, c->out);
+}
+ACN_ONNX(is_inf) = {.type = "IsInf", .import = is_inf};
+
+static acn_status is_nan(acn_onnx_call *c) {
+    acn_formula f = {c, ACN_OK};
+    return acn_f_end(&f, acn_f_truth(&f, "NotEqual", c->in[0], c->in[0]), c->out);
+}
+ACN_ONNX(is_nan) = {.type = "IsNaN", .import = is_nan};
+
+static acn_status determinant(acn_onnx_call *c) {
+    acn_formula f = {c, ACN_OK};
+    acn_net_value *parts[2]; /* sign, logarithm of the size */
+    acn_node_builder b;
+    acn_onnx_begin(c, &b, "LogMatrixDeterminant");
+    acn_node_input(&b, "x", c->in[0]);
+    acn_node_output(&b, "sign", c->in[0]->tensor.dtype, NULL);
+    acn_node_output(&b, "y", c->in[0]->tensor.dtype, NULL);
+    ACN_TRY(acn_node_end(&b, parts));
+    return acn_f_end(&f, acn_f2(&f, "Mul", parts[0], acn_f1(&f, "Exp", parts[1])), c->out);
+}
+ACN_ONNX(det) = {.type = "Det", .import = determinant};
+
+static acn_status cast_like(acn_onnx_call *c) {
+    return acn_onnx_cast(c, c->in[0], c->in[1]->tensor.dtype, &c->out[0]);
+}
+ACN_ONNX(cast_like) = {.type = "CastLike", .required = 2, .import = cast_like};
+
+/* The same bits under another type of the same width: a view. */
+static acn_status bit_cast(acn_onnx_call *c) {
+    acn_dtype to = acn_onnx_dtype((int)acn_onnx_int(c, "to", 0));
+    acn_tensor shape = c->in[0]->tensor;
+    acn_formula f = {c, ACN_OK};
+    if (to == ACN_UNDEFINED || acn_dtype_bytes(to) != acn_dtype_bytes(shape.dtype))
+        return acn_onnx_bad(c, "to is %lld; expected a type as wide as the input's, %s",
+                            (long long)acn_onnx_int(c, "to", 0), acn_dtype_name(shape.dtype));
+    shape.data = NULL;
+    acn_net_value *y = acn_f_view(&f, c->in[0], &shape);
+    if (y) y->tensor.dtype = to;
+    return acn_f_end(&f, y, c->out);
+}
+ACN_ONNX(bit_cast) = {.type = "BitCast", .import = bit_cast};
+
+/* Integers of 8 bits minus their zero points, multiplied as i32. A zero point is one number, one
+ * for each row of A, or one for each column of B. */
+static acn_net_value *centred(acn_formula *f, acn_net_value *x, acn_net_value *zero, bool by_row) {
+    acn_net_value *wide = acn_f_cast(f, x, ACN_I32);
+    if (zero == NULL) return wide;
+    zero = acn_f_cast(f, zero, ACN_I32);
+    if (zero && by_row && zero->tensor.rank == 1) zero = acn_f_unsqueeze(f, zero, 1);
+    return acn_f2(f, "Sub", wide, zero);
+}
+static acn_status mat_mul_integer(acn_onnx_call *c) {
+    acn_formula f = {c, ACN_OK};
+    acn_net_value *a = centred(&f, c->in[0], c->in_count > 2 ? c->in[2] : NULL, true);
+    acn_net_value *b = centred(&f, c->in[1], c->in_count > 3 ? c->in[3] : NULL, false);
+    return acn_f_end(&f, acn_f2(&f, "MatMul", a, b), c->out);
+}
+ACN_ONNX(mat_mul_integer) = {.type = "MatMulInteger", .required = 2, .import = mat_mul_integer};
+
 static acn_status cast(acn_onnx_call *c) {
     acn_dtype to = acn_onnx_dtype((int)acn_onnx_int(c, "to", 0));
     if (to == ACN_UNDEFINED)
@@ -89,73 +177,3 @@ static acn_status where(acn_onnx_call *c) {
     return acn_node_end(&b, c->out);
 }
 ACN_ONNX(where) = {.type = "Where", .required = 3, .import = where};
-
-/* Activations with numbers; ONNX's defaults differ from the operators'. */
-static acn_status activation(acn_onnx_call *c, const char *op, const char *input,
-                             const char *output, const char *attr, const char *own,
-                             double fallback) {
-    acn_node_builder b;
-    acn_onnx_begin(c, &b, op);
-    acn_node_input(&b, input, c->in[0]);
-    acn_node_float(&b, own, acn_onnx_float(c, attr, fallback));
-    if (strcmp(op, "HardSigmoid") == 0) acn_node_float(&b, "beta", acn_onnx_float(c, "beta", 0.5));
-    acn_node_output(&b, output, c->in[0]->tensor.dtype, NULL);
-    return acn_node_end(&b, c->out);
-}
-static acn_status leaky_relu(acn_onnx_call *c) {
-    return activation(c, "LeakyRelu", "x", "y", "alpha", "negative_slope", 0.01);
-}
-static acn_status hard_sigmoid(acn_onnx_call *c) {
-    return activation(c, "HardSigmoid", "input_x", "output_y", "alpha", "alpha", 0.2);
-}
-ACN_ONNX(leaky_relu) = {.type = "LeakyRelu", .import = leaky_relu};
-ACN_ONNX(hard_sigmoid) = {.type = "HardSigmoid", .import = hard_sigmoid};
-
-static acn_status reduce(acn_onnx_call *c, const char *op) {
-    acn_net_value *x = c->in[0];
-    int axes[ACN_MAX_DIMS], count;
-    int64_t numbers[ACN_MAX_DIMS];
-    acn_node_builder b;
-    ACN_TRY(acn_onnx_axes(c, 1, x->tensor.rank, axes, &count));
-    if (count == 0 && acn_onnx_int(c, "noop_with_empty_axes", 0)) {
-        c->out[0] = x;
-        return ACN_OK;
-    }
-    if (count == 0)
-        for (; count < x->tensor.rank; count++)
-            axes[count] = count;
-    for (int i = 0; i < count; i++)
-        numbers[i] = axes[i];
-    acn_onnx_begin(c, &b, op);
-    acn_node_input(&b, "x", x);
-    acn_node_ints(&b, "axes", numbers, count);
-    acn_node_int(&b, "keep_dims", acn_onnx_int(c, "keepdims", 1));
-    acn_node_output(&b, "y", x->tensor.dtype, NULL);
-    return acn_node_end(&b, c->out);
-}
-static acn_status reduce_sum(acn_onnx_call *c) { return reduce(c, "ReduceSum"); }
-static acn_status reduce_mean(acn_onnx_call *c) { return reduce(c, "ReduceMean"); }
-static acn_status reduce_max(acn_onnx_call *c) { return reduce(c, "ReduceMax"); }
-static acn_status reduce_min(acn_onnx_call *c) { return reduce(c, "ReduceMin"); }
-static acn_status reduce_prod(acn_onnx_call *c) { return reduce(c, "ReduceProd"); }
-ACN_ONNX(reduce_sum) = {.type = "ReduceSum", .import = reduce_sum};
-ACN_ONNX(reduce_mean) = {.type = "ReduceMean", .import = reduce_mean};
-ACN_ONNX(reduce_max) = {.type = "ReduceMax", .import = reduce_max};
-ACN_ONNX(reduce_min) = {.type = "ReduceMin", .import = reduce_min};
-ACN_ONNX(reduce_prod) = {.type = "ReduceProd", .import = reduce_prod};
-
-static acn_status arg_max(acn_onnx_call *c) {
-    acn_net_value *x = c->in[0];
-    acn_node_builder b;
-    int axis;
-    ACN_TRY(acn_onnx_axis(c, acn_onnx_int(c, "axis", 0), x->tensor.rank, &axis));
-    if (acn_onnx_int(c, "select_last_index", 0))
-        return acn_onnx_bad(c, "select_last_index is not supported; the first index is taken");
-    acn_onnx_begin(c, &b, "ArgMaxV2");
-    acn_node_input(&b, "x", x);
-    acn_node_int(&b, "dimension", axis);
-    acn_node_int(&b, "keep_dims", acn_onnx_int(c, "keepdims", 1));
-    acn_node_output(&b, "y", ACN_I64, NULL);
-    return acn_node_end(&b, c->out);
-}
-ACN_ONNX(arg_max) = {.type = "ArgMax", .import = arg_max};
