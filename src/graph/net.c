@@ -120,16 +120,22 @@ static int input_slot(acn_node_builder *b, const char *name) {
     return -1;
 }
 
-static acn_attr_value *attr_slot(acn_node_builder *b, const char *name) {
+static acn_attr_value *attr_slot_kind(acn_node_builder *b, const char *name, acn_attr_kind *kind) {
     if (b->status != ACN_OK) return NULL;
     const acn_op *op = b->node->call.op;
     for (int s = 0; s < ACN_MAX_ATTRS && op->attr[s].name; s++)
         if (strcmp(op->attr[s].name, name) == 0) {
             b->node->call.attr[s].is_present = true;
+            *kind = op->attr[s].kind;
             return &b->node->call.attr[s];
         }
     b->status = acn_fail(ACN_INTERNAL, "operator %s has no attribute %s", op->name, name);
     return NULL;
+}
+
+static acn_attr_value *attr_slot(acn_node_builder *b, const char *name) {
+    acn_attr_kind kind;
+    return attr_slot_kind(b, name, &kind);
 }
 
 static void add_value(acn_node_builder *b, acn_net_value *value) {
@@ -159,8 +165,10 @@ void acn_node_int(acn_node_builder *b, const char *attr, int64_t value) {
 }
 
 void acn_node_float(acn_node_builder *b, const char *attr, double value) {
-    acn_attr_value *v = attr_slot(b, attr);
-    if (v) v->f = value;
+    acn_attr_kind kind;
+    acn_attr_value *v = attr_slot_kind(b, attr, &kind);
+    const acn_scalar number = {.dtype = ACN_F64, .f = value};
+    if (v) acn_attr_set_scalar(kind, v, &number);
 }
 
 static void set_list(acn_node_builder *b, const char *attr, const void *items, size_t bytes,
@@ -173,6 +181,10 @@ static void set_list(acn_node_builder *b, const char *attr, const void *items, s
 }
 
 void acn_node_ints(acn_node_builder *b, const char *attr, const int64_t *values, int count) {
+    set_list(b, attr, values, (size_t)count * sizeof *values, count);
+}
+
+void acn_node_floats(acn_node_builder *b, const char *attr, const float *values, int count) {
     set_list(b, attr, values, (size_t)count * sizeof *values, count);
 }
 

@@ -79,8 +79,10 @@ void acn_node_begin(acn_node_builder *b, acn_net *net, const char *op, const cha
 void acn_node_input(acn_node_builder *b, const char *slot, acn_net_value *value);
 void acn_node_inputs(acn_node_builder *b, const char *slot, acn_net_value **values, int count);
 void acn_node_int(acn_node_builder *b, const char *attr, int64_t value);
+/* Of an attribute that is a float, or a scalar of any type. */
 void acn_node_float(acn_node_builder *b, const char *attr, double value);
 void acn_node_text(acn_node_builder *b, const char *attr, const char *value);
+void acn_node_floats(acn_node_builder *b, const char *attr, const float *values, int count);
 void acn_node_ints(acn_node_builder *b, const char *attr, const int64_t *values, int count);
 /* The next output, of |dtype|; infer gives its shape, unless |shape| does. */
 void acn_node_output(acn_node_builder *b, const char *slot, acn_dtype dtype,

@@ -2,8 +2,6 @@
 #include "graph/import/importer.h"
 
 #include <fcntl.h>
-#include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -127,157 +125,6 @@ static acn_status import_tensor(acn_importer *im, const acn_onnx_tensor *t, cons
     return acn_net_constant(im->net, name, t->dtype, t->rank, t->dims, data, out);
 }
 
-/* ---- what importers share -------------------------------------------------------------------- */
-
-int64_t acn_onnx_int(const acn_onnx_call *c, const char *name, int64_t fallback) {
-    const acn_onnx_attr *a = acn_onnx_attr_find(c->node, name);
-    return a ? a->i : fallback;
-}
-
-double acn_onnx_float(const acn_onnx_call *c, const char *name, double fallback) {
-    const acn_onnx_attr *a = acn_onnx_attr_find(c->node, name);
-    return a ? (double)a->f : fallback;
-}
-
-const char *acn_onnx_text(const acn_onnx_call *c, const char *name, const char *fallback) {
-    const acn_onnx_attr *a = acn_onnx_attr_find(c->node, name);
-    return a ? a->text : fallback;
-}
-
-const int64_t *acn_onnx_ints(const acn_onnx_call *c, const char *name, int *out_count) {
-    const acn_onnx_attr *a = acn_onnx_attr_find(c->node, name);
-    *out_count = a ? a->count : 0;
-    return a ? a->ints : NULL;
-}
-
-acn_status acn_onnx_bad(const acn_onnx_call *c, const char *format, ...) {
-    char what[384];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(what, sizeof what, format, arguments);
-    va_end(arguments);
-    return acn_fail(ACN_INVALID_ARGUMENT, "node \"%s\" (%s): %s", c->node->name, c->node->type,
-                    what);
-}
-
-acn_status acn_onnx_constant_ints(const acn_onnx_call *c, int input, int most, int64_t *out,
-                                  int *out_count) {
-    const acn_net_value *v = input < c->in_count ? c->in[input] : NULL;
-    *out_count = 0;
-    if (v == NULL) return ACN_OK;
-    int64_t count = acn_tensor_count(&v->tensor);
-    if (!acn_net_is_constant(v))
-        return acn_onnx_bad(c, "input %d (%s) must be a constant or follow from the inputs' shapes",
-                            input, v->name);
-    if (count > most) return acn_onnx_bad(c, "input %d has %lld numbers", input, (long long)count);
-    for (int64_t i = 0; i < count; i++)
-        out[i] = acn_load_value(acn_tensor_at(&v->tensor, i), v->tensor.dtype).i;
-    *out_count = (int)count;
-    return ACN_OK;
-}
-
-acn_status acn_onnx_constant_float(const acn_onnx_call *c, int input, double fallback,
-                                   double *out) {
-    const acn_net_value *v = input < c->in_count ? c->in[input] : NULL;
-    *out = fallback;
-    if (v == NULL || acn_tensor_count(&v->tensor) == 0) return ACN_OK;
-    if (!acn_net_is_constant(v) || acn_tensor_count(&v->tensor) != 1)
-        return acn_onnx_bad(c, "input %d (%s) must be one constant number", input, v->name);
-    acn_value number = acn_load_value(v->tensor.data, v->tensor.dtype);
-    *out = acn_dtype_is_float(v->tensor.dtype) ? number.f : (double)number.i;
-    return ACN_OK;
-}
-
-acn_status acn_onnx_axis(const acn_onnx_call *c, int64_t axis, int rank, int *out) {
-    if (axis < -rank || axis >= rank)
-        return acn_onnx_bad(c, "axis %lld does not exist in %d dimensions", (long long)axis, rank);
-    *out = (int)(axis < 0 ? axis + rank : axis);
-    return ACN_OK;
-}
-
-acn_status acn_onnx_axes(const acn_onnx_call *c, int input, int rank, int *out_axes,
-                         int *out_count) {
-    int64_t numbers[ACN_MAX_DIMS];
-    int count;
-    const int64_t *axes = acn_onnx_ints(c, "axes", &count);
-    if (axes == NULL) {
-        ACN_TRY(acn_onnx_constant_ints(c, input, ACN_MAX_DIMS, numbers, &count));
-        axes = numbers;
-    }
-    if (count > ACN_MAX_DIMS) return acn_onnx_bad(c, "there are %d axes", count);
-    for (int i = 0; i < count; i++)
-        ACN_TRY(acn_onnx_axis(c, axes[i], rank, &out_axes[i]));
-    *out_count = count;
-    return ACN_OK;
-}
-
-void acn_onnx_begin(acn_onnx_call *c, acn_node_builder *b, const char *op) {
-    acn_node_begin(b, c->net, op, c->node->name[0] ? c->node->name : c->node->outputs.items[0]);
-}
-
-acn_status acn_onnx_unary(acn_onnx_call *c, const char *op, acn_net_value *x, acn_net_value **out) {
-    acn_node_builder b;
-    acn_onnx_begin(c, &b, op);
-    const acn_op *definition = acn_op_find(op);
-    if (definition == NULL) return acn_node_end(&b, out);
-    acn_node_input(&b, definition->in[0].name, x);
-    acn_node_output(&b, definition->out[0].name, x->tensor.dtype, NULL);
-    return acn_node_end(&b, out);
-}
-
-acn_status acn_onnx_binary(acn_onnx_call *c, const char *op, acn_net_value *a, acn_net_value *x,
-                           acn_net_value **out) {
-    acn_node_builder b;
-    acn_onnx_begin(c, &b, op);
-    acn_node_input(&b, "x1", a);
-    acn_node_input(&b, "x2", x);
-    acn_node_output(&b, "y", a->tensor.dtype, NULL);
-    return acn_node_end(&b, out);
-}
-
-acn_status acn_onnx_cast(acn_onnx_call *c, acn_net_value *x, acn_dtype to, acn_net_value **out) {
-    acn_node_builder b;
-    *out = x;
-    if (x->tensor.dtype == to) return ACN_OK;
-    acn_onnx_begin(c, &b, "Cast");
-    acn_node_input(&b, "x", x);
-    acn_node_int(&b, "dst_type", to);
-    acn_node_output(&b, "y", to, NULL);
-    return acn_node_end(&b, out);
-}
-
-/* Infinity is no number of integers. */
-static int64_t whole(double value) { return fabs(value) < 0x1p63 ? (int64_t)value : 0; }
-
-acn_status acn_onnx_number(acn_onnx_call *c, double value, acn_dtype dtype, acn_net_value **out) {
-    void *data = acn_arena_alloc(&c->net->arena, 16);
-    if (data == NULL) return acn_fail(ACN_BAD_ALLOC, "no host memory for a constant");
-    acn_store_value(data, dtype, (acn_value){.f = value, .i = whole(value)});
-    return acn_net_constant(c->net, c->node->name, dtype, 0, NULL, data, out);
-}
-
-acn_status acn_onnx_contiguous(acn_onnx_call *c, acn_net_value *of, acn_net_value **out) {
-    *out = of;
-    if (acn_tensor_is_contiguous(&of->tensor)) return ACN_OK;
-    acn_node_builder b;
-    acn_onnx_begin(c, &b, "TensorMove");
-    acn_node_input(&b, "x", of);
-    acn_node_output(&b, "y", of->tensor.dtype, &of->tensor);
-    return acn_node_end(&b, out);
-}
-
-acn_status acn_onnx_reshape(acn_onnx_call *c, acn_net_value *of, int rank, const int64_t *dims,
-                            acn_net_value **out) {
-    acn_tensor shape;
-    ACN_TRY(acn_onnx_contiguous(c, of, &of));
-    acn_tensor_init(&shape, NULL, of->tensor.dtype, rank, dims);
-    if (acn_tensor_count(&shape) != acn_tensor_count(&of->tensor))
-        return acn_onnx_bad(c, "%lld elements do not fit %lld",
-                            (long long)acn_tensor_count(&of->tensor),
-                            (long long)acn_tensor_count(&shape));
-    return acn_net_view(c->net, c->node->outputs.items[0], of, &shape, out);
-}
-
 /* ---- nodes ----------------------------------------------------------------------------------- */
 
 static acn_status import_row(acn_onnx_call *c, const acn_onnx_row *row) {
@@ -337,78 +184,6 @@ static acn_status import_node(acn_importer *im, const acn_onnx_node *node) {
         ACN_TRY(bind_name(im, name, c.out[i]));
     }
     return ACN_OK;
-}
-
-/* ---- which operators a model uses ------------------------------------------------------------ */
-
-enum { MAX_USES = 512 };
-
-typedef struct use_list {
-    acn_onnx_use use[MAX_USES];
-    int count;
-} use_list;
-
-static void note_node(use_list *list, const acn_onnx_node *node);
-
-static void note_graph(use_list *list, const acn_onnx_graph *graph) {
-    for (int i = 0; i < graph->node_count; i++)
-        note_node(list, &graph->nodes[i]);
-}
-
-static void note_node(use_list *list, const acn_onnx_node *node) {
-    int i = 0;
-    while (i < list->count && (strcmp(list->use[i].type, node->type) != 0 ||
-                               strcmp(list->use[i].domain, node->domain) != 0))
-        i++;
-    if (i == list->count && i < MAX_USES)
-        list->use[list->count++] =
-            (acn_onnx_use){.type = node->type,
-                           .domain = node->domain,
-                           .first_node = node->name,
-                           .is_supported = acn_onnx_op_find(node->type, node->domain) != NULL};
-    if (i < MAX_USES) list->use[i].count++;
-    for (int a = 0; a < node->attr_count; a++)
-        if (node->attrs[a].graph) note_graph(list, node->attrs[a].graph);
-}
-
-static int compare_uses(const void *a, const void *b) {
-    return strcmp(((const acn_onnx_use *)a)->type, ((const acn_onnx_use *)b)->type);
-}
-
-acn_status acn_onnx_uses(const acn_onnx_model *model,
-                         void (*visit)(void *context, const acn_onnx_use *use), void *context) {
-    use_list *list = calloc(1, sizeof *list);
-    if (list == NULL) return acn_fail(ACN_BAD_ALLOC, "no host memory to list operators");
-    note_graph(list, &model->graph);
-    qsort(list->use, (size_t)list->count, sizeof *list->use, compare_uses);
-    for (int i = 0; i < list->count; i++)
-        visit(context, &list->use[i]);
-    free(list);
-    return ACN_OK;
-}
-
-typedef struct missing_text {
-    char text[512];
-    size_t length;
-    int count;
-} missing_text;
-
-static void note_missing(void *context, const acn_onnx_use *use) {
-    missing_text *m = context;
-    if (use->is_supported) return;
-    size_t room = sizeof m->text - m->length;
-    int n = snprintf(m->text + m->length, room, "%s%s%s%s (%d, first node \"%s\")",
-                     m->count++ ? ", " : "", use->domain, use->domain[0] ? "." : "", use->type,
-                     use->count, use->first_node);
-    if (n > 0) m->length += (size_t)n < room ? (size_t)n : room - 1;
-}
-
-static acn_status check_operators(const acn_onnx_model *model) {
-    missing_text m = {.text = ""};
-    ACN_TRY(acn_onnx_uses(model, note_missing, &m));
-    if (m.count == 0) return ACN_OK;
-    return acn_fail(ACN_OP_NOT_FOUND, "%d operators of the model are not supported: %s", m.count,
-                    m.text);
 }
 
 /* ---- the model ------------------------------------------------------------------------------- */
@@ -484,7 +259,7 @@ static acn_status import_graph(acn_importer *im, const acn_onnx_graph *graph) {
 acn_status acn_onnx_import(const acn_onnx_model *model, const acn_onnx_options *options,
                            acn_net **out) {
     acn_importer im = {.model = model, .options = options};
-    ACN_TRY(check_operators(model));
+    ACN_TRY(acn_onnx_check_operators(model));
     ACN_TRY(acn_net_create(model->graph.name, &im.net));
     acn_status status = import_graph(&im, &model->graph);
     free(im.entries);

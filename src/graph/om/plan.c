@@ -29,7 +29,15 @@ enum tensor_field {
     TENSOR_INDEX,
     TENSOR_OFFSET
 };
-enum attr_field { ATTR_SLOT = 1, ATTR_INT, ATTR_FLOAT, ATTR_TEXT, ATTR_INTS, ATTR_DTYPE };
+enum attr_field {
+    ATTR_SLOT = 1,
+    ATTR_INT,
+    ATTR_FLOAT,
+    ATTR_TEXT,
+    ATTR_INTS,
+    ATTR_DTYPE,
+    ATTR_FLOATS
+};
 
 uint64_t acn_om_checksum(const void *bytes, size_t size) {
     uint64_t hash = size * 0x9e3779b97f4a7c15u + 1;
@@ -65,6 +73,10 @@ static void put_attr(acn_wire_out *out, const acn_op *op, int slot, const acn_at
         break;
     case ACN_ATTR_INTS:
         acn_wire_put_numbers(out, ATTR_INTS, v->items, (size_t)v->count);
+        break;
+    case ACN_ATTR_FLOATS:
+        for (int64_t i = 0; i < v->count; i++)
+            acn_wire_put_number(out, ATTR_FLOATS, bits_of((double)((const float *)v->items)[i]));
         break;
     case ACN_ATTR_SCALAR:
         acn_wire_put_number(out, ATTR_DTYPE, (uint64_t)v->scalar.dtype);
@@ -269,6 +281,13 @@ static acn_status read_attr(plan_reader *r, acn_wire wire, acn_call *c) {
     acn_attr_kind kind = c->op->attr[slot].kind;
     bool is_number = kind == ACN_ATTR_INT || kind == ACN_ATTR_BOOL || kind == ACN_ATTR_DTYPE;
     if (kind == ACN_ATTR_STRING) v.text = "";
+    float *floats = NULL;
+    if (kind == ACN_ATTR_FLOATS) {
+        size_t most = (size_t)acn_wire_count(wire, ATTR_FLOATS) + 1;
+        v.items = floats = acn_arena_alloc(&r->model->arena, most * sizeof *floats);
+        v.count = 0;
+        if (floats == NULL) return no_memory(r);
+    }
     while (acn_wire_next(&wire, &f)) {
         if (f.number == ATTR_INT && is_number) v.i = (int64_t)f.value;
         if (f.number == ATTR_INT && kind == ACN_ATTR_SCALAR) v.scalar.u = f.value;
@@ -277,6 +296,7 @@ static acn_status read_attr(plan_reader *r, acn_wire wire, acn_call *c) {
             v.scalar.dtype = (acn_dtype)f.value;
         }
         if (f.number == ATTR_FLOAT && kind == ACN_ATTR_FLOAT) v.f = acn_wire_f64(f.value);
+        if (f.number == ATTR_FLOATS && floats) floats[v.count++] = (float)acn_wire_f64(f.value);
         if (f.number == ATTR_TEXT && kind == ACN_ATTR_STRING) ACN_TRY(read_text(r, &f, &v.text));
         if (f.number != ATTR_INTS || kind != ACN_ATTR_INTS) continue;
         int count;

@@ -8,7 +8,7 @@
 #include "ops/pool/window.h"
 #include <string.h>
 
-enum { COUNTS_PADDING = ACN_POOL_OWN, DIVISOR };
+enum { COUNTS_PADDING = ACN_POOL_OWN, DIVISOR, DILATION };
 /* Inputs of the gradient. */
 enum { DY, X };
 
@@ -22,7 +22,7 @@ typedef struct average_plan {
 
 /* |x|: the input's slot. An adaptive gradient has its output's size from the output's gradient. */
 static acn_status read_pool(const acn_call *c, int x, acn_pool *p) {
-    ACN_TRY(acn_pool_read(c, x, -1, p));
+    ACN_TRY(acn_pool_read(c, x, DILATION, p));
     const acn_tensor *dy = acn_in(c, DY);
     for (int d = 0; x == X && p->is_adaptive && dy->rank == acn_in(c, X)->rank && d < p->spatial;
          d++)
@@ -102,7 +102,7 @@ static void fill_factors(const job *j, const acn_window *z, const acn_window *y,
 static void regular_row(const acn_pool *p, const acn_pool_kernels *kernels, float *large,
                         float *small, const float *factor, bool spreads) {
     for (int64_t k = 0; k < p->kernel[2]; k++) {
-        int64_t start = k - p->padding[2], step = p->stride[2];
+        int64_t start = k * p->dilation[2] - p->padding[2], step = p->stride[2];
         int64_t first = start < 0 ? (-start + step - 1) / step : 0;
         int64_t last = start < p->in[2] ? (p->in[2] - 1 - start) / step + 1 : 0;
         if (last > p->out[2]) last = p->out[2];
@@ -134,9 +134,10 @@ static void run_row(const job *j, float *large, float *small, int64_t row, float
     const acn_window *z = &p->window[0][row / p->out[1]], *y = &p->window[1][row % p->out[1]];
     fill_factors(j, z, y, factor);
     if (!j->spreads) memset(small, 0, sizeof(float) * (size_t)p->out[2]);
-    for (int32_t a = z->start; a < z->start + z->count; a++)
-        for (int32_t b = y->start; b < y->start + y->count; b++) {
-            float *x = large + (a * p->in[1] + b) * p->in[2];
+    for (int32_t a = 0; a < z->count; a++)
+        for (int32_t b = 0; b < y->count; b++) {
+            int64_t from_z = z->start + a * p->dilation[0], from_y = y->start + b * p->dilation[1];
+            float *x = large + (from_z * p->in[1] + from_y) * p->in[2];
             if (p->is_adaptive)
                 adaptive_row(p, x, small, factor, j->spreads);
             else
@@ -193,7 +194,9 @@ static double divisor_of(const acn_call *c, const acn_pool *p, const int64_t *at
 static bool looks_at(const acn_pool *p, const int64_t *at, const int64_t *element) {
     for (int d = 0; d < 3; d++) {
         acn_window w = acn_pool_window(p, d, at[d]);
-        if (element[d] < w.start || element[d] >= w.start + w.count) return false;
+        int64_t distance = element[d] - w.start;
+        if (distance < 0 || distance % p->dilation[d] || distance / p->dilation[d] >= w.count)
+            return false;
     }
     return true;
 }
@@ -227,7 +230,8 @@ static acn_status run0_grad(acn_call *c) { return run0_either(c, X, true); }
 
 /* clang-format off */
 #define AVERAGE_ATTRS                                                                              \
-    ACN_POOL_ATTRS, {"count_include_pad", ACN_ATTR_BOOL}, {"divisor_override", ACN_ATTR_INT}
+    ACN_POOL_ATTRS, {"count_include_pad", ACN_ATTR_BOOL}, {"divisor_override", ACN_ATTR_INT}, \
+    {"dilations", ACN_ATTR_INTS}
 /* clang-format on */
 
 ACN_OP(AveragePooling) = {
@@ -246,7 +250,10 @@ ACN_OP(AveragePooling) = {
              "f32+f16[2,2,5,6,7]|spatial=3,ksize=[2,3,2],strides=[2,1,2],ceil_mode=1 "
              "[2,3,7,10]|output_size=[3,4] f32[2,3,6,5,7]|spatial=3,output_size=[2,-1,3] "
              "f32[2,3,40,70]|ksize=[3,3],strides=[3,3],ceil_mode=1,pads=[1,1],count_include_pad=1 "
-             "f32[2,70,7,7]|output_size=[1,1] f32[0,3,4,4]|ksize=[2,2]",
+             "f32[2,70,7,7]|output_size=[1,1] f32[0,3,4,4]|ksize=[2,2] "
+             "f32[2,3,9,11]|ksize=[3,2],strides=[2,1],pads=[1,3,0,2],dilations=[2,3] "
+             "f32[2,3,9,11]|ksize=[3,2],pads=[3,1,2,0],dilations=[1,2],count_include_pad=1,"
+             "ceil_mode=1 f32[2,3,12]|spatial=1,ksize=[3],strides=[1],pads=[2,0]",
 };
 
 ACN_OP(AveragePoolingGrad) = {
@@ -263,5 +270,6 @@ ACN_OP(AveragePoolingGrad) = {
              "[3,4,4],[3,8,9]|ksize=[2,2],divisor_override=3 "
              "f32+f16[2,2,3,4,4],[2,2,5,6,7]|spatial=3,ksize=[2,3,2],strides=[2,1,2],ceil_mode=1 "
              "f32[2,3,4,10],[2,3,7,9]|ksize=[3,2],strides=[2,1],pads=[1,1],count_include_pad=1 "
-             "[2,3,3,4],[2,3,7,10]|spatial=2 f32[2,9,1,1],[2,9,7,7]|spatial=2",
+             "[2,3,3,4],[2,3,7,10]|spatial=2 f32[2,9,1,1],[2,9,7,7]|spatial=2 "
+             "f32[2,3,5,13],[2,3,9,11]|ksize=[3,2],strides=[2,1],pads=[1,3,3,2],dilations=[2,3]",
 };

@@ -31,21 +31,42 @@ static acn_status read_adaptive(const acn_call *c, acn_pool *p) {
     return ACN_OK;
 }
 
+/* Equal padding on both sides is at most half of the kernel, as PyTorch has it; pairs may be more.
+ */
+static acn_status read_padding(const acn_call *c, acn_pool *p) {
+    int64_t count;
+    const int64_t *items = acn_attr_ints(c, ACN_POOL_PADDING, &count);
+    if (count == 2 * p->spatial) {
+        for (int i = 0; i < count; i++) {
+            if (items[i] < 0 || items[i] > INT32_MAX / 4)
+                return acn_bad_attr(c, ACN_POOL_PADDING, "has %lld; expected at least 0",
+                                    (long long)items[i]);
+            (i % 2 ? p->after : p->padding)[3 - p->spatial + i / 2] = items[i];
+        }
+        return ACN_OK;
+    }
+    ACN_TRY(read_list(c, ACN_POOL_PADDING, p, 0, 0, p->padding));
+    for (int d = 0; d < 3; d++) {
+        if (2 * p->padding[d] > (p->kernel[d] - 1) * p->dilation[d] + 1)
+            return acn_bad_attr(c, ACN_POOL_PADDING,
+                                "has %lld; expected at most half of the kernel",
+                                (long long)p->padding[d]);
+        p->after[d] = p->padding[d];
+    }
+    return ACN_OK;
+}
+
 static acn_status read_regular(const acn_call *c, int dilation_slot, acn_pool *p) {
     int64_t stride_count;
     acn_attr_ints(c, ACN_POOL_STRIDE, &stride_count);
     ACN_TRY(read_list(c, ACN_POOL_KERNEL, p, 1, 1, p->kernel));
     ACN_TRY(read_list(c, stride_count ? ACN_POOL_STRIDE : ACN_POOL_KERNEL, p, 1, 1, p->stride));
-    ACN_TRY(read_list(c, ACN_POOL_PADDING, p, 0, 0, p->padding));
     ACN_TRY(read_list(c, dilation_slot, p, 1, 1, p->dilation));
+    ACN_TRY(read_padding(c, p));
     bool rounds_up = acn_attr_int(c, ACN_POOL_CEIL_MODE) != 0;
     for (int d = 0; d < 3; d++) {
         int64_t reach = (p->kernel[d] - 1) * p->dilation[d] + 1;
-        if (2 * p->padding[d] > reach)
-            return acn_bad_attr(c, ACN_POOL_PADDING,
-                                "has %lld; expected at most half of the kernel",
-                                (long long)p->padding[d]);
-        int64_t room = p->in[d] + 2 * p->padding[d] - reach;
+        int64_t padded = p->in[d] + p->padding[d] + p->after[d], room = padded - reach;
         if (rounds_up) room += p->stride[d] - 1;
         p->out[d] = room < 0 ? 0 : room / p->stride[d] + 1;
         /* The last window must begin inside. */
@@ -54,7 +75,7 @@ static acn_status read_regular(const acn_call *c, int dilation_slot, acn_pool *p
             return acn_bad_attr(c, ACN_POOL_KERNEL,
                                 "reaches over %lld elements, of which there are "
                                 "%lld with the padding",
-                                (long long)reach, (long long)(p->in[d] + 2 * p->padding[d]));
+                                (long long)reach, (long long)padded);
     }
     return ACN_OK;
 }
@@ -88,9 +109,8 @@ acn_window acn_pool_window(const acn_pool *p, int d, int64_t position) {
         return (acn_window){(int32_t)start, (int32_t)(end - start), 0, (int32_t)(end - start)};
     }
     int64_t start = position * p->stride[d] - p->padding[d], step = p->dilation[d], tap = 0;
-    int64_t end = start + p->kernel[d] < p->in[d] + p->padding[d] ? start + p->kernel[d]
-                                                                  : p->in[d] + p->padding[d];
-    acn_window w = {.size = (int32_t)(end - start)};
+    int64_t taps = (p->in[d] + p->after[d] - start + step - 1) / step;
+    acn_window w = {.size = (int32_t)(taps < p->kernel[d] ? taps : p->kernel[d])};
     if (start < 0) {
         tap = (-start + step - 1) / step;
         start += tap * step;

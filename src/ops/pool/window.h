@@ -17,7 +17,7 @@ enum {
     ACN_POOL_SPATIAL, /* dimensions, the last of the tensor's */
     ACN_POOL_KERNEL,  /* absent: adaptive */
     ACN_POOL_STRIDE,  /* absent or empty: the kernel's */
-    ACN_POOL_PADDING,
+    ACN_POOL_PADDING, /* one number for all dimensions, one for each, or a pair for each */
     ACN_POOL_CEIL_MODE,
     ACN_POOL_OUTPUT_SIZE, /* of adaptive pooling; a number below 0 keeps the input's */
     ACN_POOL_OWN          /* the first slot that an operator may use for itself */
@@ -38,7 +38,8 @@ typedef struct acn_pool {
     int spatial;
     bool is_adaptive;
     int64_t planes, in[3], out[3];
-    int64_t kernel[3], stride[3], padding[3], dilation[3];
+    int64_t kernel[3], stride[3], padding[3], after[3], dilation[3];
+    /* |padding| lies before, |after| behind */
     acn_window *window[3]; /* of each output position; made by acn_pool_plan */
 } acn_pool;
 

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static acn_status alloc(acn_arena *arena, acn_taps *t, int64_t in, int64_t out, int64_t taps) {
+acn_status acn_taps_begin(acn_arena *arena, acn_taps *t, int64_t in, int64_t out, int64_t taps) {
     if (taps > INT32_MAX)
         return acn_fail(ACN_BAD_ALLOC, "%lld elements of a dimension from %lld have too many taps",
                         (long long)out, (long long)in);
@@ -17,16 +17,15 @@ static acn_status alloc(acn_arena *arena, acn_taps *t, int64_t in, int64_t out, 
                                              : acn_fail(ACN_BAD_ALLOC, "no memory for a plan");
 }
 
-static void add(acn_taps *t, int64_t output, int64_t input, float weight) {
+void acn_taps_add(acn_taps *t, int64_t output, int64_t input, float weight) {
     int32_t at = t->first[output + 1]++;
     t->index[at] = (int32_t)input;
     t->weight[at] = weight;
 }
 
-static void begin(acn_taps *t, int64_t output) { t->first[output + 1] = t->first[output]; }
+void acn_taps_next(acn_taps *t, int64_t output) { t->first[output + 1] = t->first[output]; }
 
-/* Notes what fast paths ask for. */
-static acn_status finish(acn_arena *arena, acn_taps *t) {
+acn_status acn_taps_end(acn_arena *arena, acn_taps *t) {
     int32_t count = t->out ? t->first[1] : 0;
     t->is_choice = t->out > 0;
     for (int64_t o = 0; o < t->out; o++) {
@@ -77,7 +76,7 @@ static float cubic_inner(float x, float a) { return ((a + 2) * x - (a + 3)) * x 
 static float cubic_outer(float x, float a) { return ((a * x - 5 * a) * x + 8 * a) * x - 4 * a; }
 
 static void nearest(acn_taps *t, int64_t o, float step, float shift) {
-    add(t, o, clamp((int64_t)floorf(((float)o + shift) * step), t->in), 1);
+    acn_taps_add(t, o, clamp((int64_t)floorf(((float)o + shift) * step), t->in), 1);
 }
 
 static void linear(acn_taps *t, int64_t o, float step, bool aligns_corners) {
@@ -86,8 +85,8 @@ static void linear(acn_taps *t, int64_t o, float step, bool aligns_corners) {
     int64_t low = clamp((int64_t)at, t->in), high = low + (low < t->in - 1);
     float part = at - (float)low;
     if (part > 1) part = 1;
-    add(t, o, low, 1 - part);
-    add(t, o, high, part);
+    acn_taps_add(t, o, low, 1 - part);
+    acn_taps_add(t, o, high, part);
 }
 
 static void cubic(acn_taps *t, int64_t o, float step, bool aligns_corners) {
@@ -97,7 +96,7 @@ static void cubic(acn_taps *t, int64_t o, float step, bool aligns_corners) {
     const float weight[4] = {cubic_outer(part + 1, a), cubic_inner(part, a),
                              cubic_inner(1 - part, a), cubic_outer(2 - part, a)};
     for (int k = 0; k < 4; k++)
-        add(t, o, clamp((int64_t)low - 1 + k, t->in), weight[k]);
+        acn_taps_add(t, o, clamp((int64_t)low - 1 + k, t->in), weight[k]);
 }
 
 static float filter(float x, bool is_cubic) {
@@ -119,7 +118,7 @@ static void antialiased(acn_taps *t, int64_t o, float step, bool is_cubic) {
         total += filter(((float)(i - low) + (float)low - center + 0.5f) * shrink, is_cubic);
     for (int64_t i = low; i < end; i++) {
         float w = filter(((float)(i - low) + (float)low - center + 0.5f) * shrink, is_cubic);
-        add(t, o, i, total != 0 ? w / total : w);
+        acn_taps_add(t, o, i, total != 0 ? w / total : w);
     }
 }
 
@@ -129,9 +128,9 @@ acn_status acn_taps_resample(acn_arena *arena, acn_taps *t, acn_resample_mode mo
     int64_t most = 4;
     if (mode >= ACN_RESAMPLE_LINEAR_AA) most = 2 * (int64_t)ceilf(step > 1 ? 2 * step : 2) + 2;
     if (mode >= ACN_RESAMPLE_LINEAR_AA && most > in) most = in;
-    ACN_TRY(alloc(arena, t, in, out, out * most));
+    ACN_TRY(acn_taps_begin(arena, t, in, out, out * most));
     for (int64_t o = 0; o < out; o++) {
-        begin(t, o);
+        acn_taps_next(t, o);
         switch (mode) {
         case ACN_RESAMPLE_NEAREST:
             nearest(t, o, step, 0);
@@ -149,7 +148,7 @@ acn_status acn_taps_resample(acn_arena *arena, acn_taps *t, acn_resample_mode mo
             antialiased(t, o, step, mode == ACN_RESAMPLE_CUBIC_AA);
         }
     }
-    return finish(arena, t);
+    return acn_taps_end(arena, t);
 }
 
 static int64_t beyond_edge(acn_edge_mode mode, int64_t i, int64_t size) {
@@ -160,12 +159,12 @@ static int64_t beyond_edge(acn_edge_mode mode, int64_t i, int64_t size) {
 
 acn_status acn_taps_edge(acn_arena *arena, acn_taps *t, acn_edge_mode mode, int64_t in,
                          int64_t before, int64_t after) {
-    ACN_TRY(alloc(arena, t, in, in + before + after, in + before + after));
+    ACN_TRY(acn_taps_begin(arena, t, in, in + before + after, in + before + after));
     for (int64_t o = 0; o < t->out; o++) {
-        begin(t, o);
-        add(t, o, beyond_edge(mode, o - before, in), 1);
+        acn_taps_next(t, o);
+        acn_taps_add(t, o, beyond_edge(mode, o - before, in), 1);
     }
-    return finish(arena, t);
+    return acn_taps_end(arena, t);
 }
 
 acn_status acn_taps_identity(acn_arena *arena, acn_taps *t, int64_t size) {
@@ -174,7 +173,7 @@ acn_status acn_taps_identity(acn_arena *arena, acn_taps *t, int64_t size) {
 
 acn_status acn_taps_transpose(acn_arena *arena, acn_taps *out, const acn_taps *t) {
     int32_t taps = t->first[t->out];
-    ACN_TRY(alloc(arena, out, t->out, t->in, taps));
+    ACN_TRY(acn_taps_begin(arena, out, t->out, t->in, taps));
     for (int32_t k = 0; k < taps; k++)
         out->first[t->index[k] + 1]++;
     for (int64_t o = 0; o < out->out; o++)
@@ -189,5 +188,5 @@ acn_status acn_taps_transpose(acn_arena *arena, acn_taps *out, const acn_taps *t
             out->index[at] = (int32_t)o;
             out->weight[at] = t->weight[k];
         }
-    return finish(arena, out);
+    return acn_taps_end(arena, out);
 }

@@ -37,6 +37,12 @@ acn_status acn_taps_resample(acn_arena *arena, acn_taps *t, acn_resample_mode mo
 acn_status acn_taps_edge(acn_arena *arena, acn_taps *t, acn_edge_mode mode, int64_t in,
                          int64_t before, int64_t after);
 acn_status acn_taps_identity(acn_arena *arena, acn_taps *t, int64_t size);
+/* Any other map: begin with room for |taps| of them, then for each output in order next and its
+ * taps; end notes what fast paths ask for. */
+acn_status acn_taps_begin(acn_arena *arena, acn_taps *t, int64_t in, int64_t out, int64_t taps);
+void acn_taps_next(acn_taps *t, int64_t output);
+void acn_taps_add(acn_taps *t, int64_t output, int64_t input, float weight);
+acn_status acn_taps_end(acn_arena *arena, acn_taps *t);
 /* Gradient of |t|: from its outputs to its inputs. */
 acn_status acn_taps_transpose(acn_arena *arena, acn_taps *out, const acn_taps *t);
 
