@@ -12,49 +12,13 @@ THREADS = int(sys.argv[1]) if len(sys.argv) > 1 else 1
 os.environ["ANYCANN_THREADS"] = str(THREADS)
 import torch  # noqa: E402
 import torch_npu  # noqa: E402, F401
+from models import resnet50  # noqa: E402
 from torch import nn  # noqa: E402
 
 torch.set_num_threads(THREADS)
 torch.npu.conv.allow_hf32 = False
 torch.npu.matmul.allow_hf32 = False
 SECONDS = 6
-
-
-def block(inside, width, stride):
-    def unit(ci, co, kernel, step=1):
-        conv = nn.Conv2d(ci, co, kernel, step, kernel // 2, bias=False)
-        return [conv, nn.BatchNorm2d(co)]
-
-    class Bottleneck(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.body = nn.Sequential(
-                *unit(inside, width, 1),
-                nn.ReLU(True),
-                *unit(width, width, 3, stride),
-                nn.ReLU(True),
-                *unit(width, 4 * width, 1),
-            )
-            needs = stride != 1 or inside != 4 * width
-            self.side = (
-                nn.Sequential(*unit(inside, 4 * width, 1, stride)) if needs else nn.Identity()
-            )
-
-        def forward(self, x):
-            return torch.relu_(self.body(x) + self.side(x))
-
-    return Bottleneck()
-
-
-def resnet50():
-    layers = [nn.Conv2d(3, 64, 7, 2, 3, bias=False), nn.BatchNorm2d(64), nn.ReLU(True)]
-    layers.append(nn.MaxPool2d(3, 2, 1))
-    inside = 64
-    for width, count, stride in ((64, 3, 1), (128, 4, 2), (256, 6, 2), (512, 3, 2)):
-        for i in range(count):
-            layers.append(block(inside, width, stride if i == 0 else 1))
-            inside = 4 * width
-    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(2048, 1000))
 
 
 def best(step, finish):

@@ -113,34 +113,60 @@ class Device:
             memory.append(address)
         return dataset, memory
 
+    def load(self, path):
+        return Model(self, path)
+
     def run(self, path, inputs):
-        acl, model, arrays = self.acl, ctypes.c_uint32(), []
-        self.must(acl.aclmdlLoadFromFile(str(path).encode(), ctypes.byref(model)))
-        desc = ctypes.c_void_p(acl.aclmdlCreateDesc())
-        self.must(acl.aclmdlGetDesc(desc, model))
-        for i in range(acl.aclmdlGetNumOutputs(desc)):
-            dims = Dims()
-            self.must(acl.aclmdlGetOutputDims(desc, ctypes.c_size_t(i), ctypes.byref(dims)))
-            dtype = DTYPES[acl.aclmdlGetOutputDataType(desc, ctypes.c_size_t(i))]
-            arrays.append(np.zeros(tuple(dims.dims[: dims.count]), dtype))
-        fed, fed_memory = self.dataset([np.ascontiguousarray(a) for a in inputs])
-        made, made_memory = self.dataset(arrays)
-        self.must(acl.aclmdlExecute(model, fed, made))
-        for array, address in zip(arrays, made_memory, strict=True):
-            size = ctypes.c_size_t(array.nbytes)
-            if array.nbytes:
-                self.must(
-                    acl.aclrtMemcpy(
-                        array.ctypes.data_as(ctypes.c_void_p), size, address, size, DEVICE_TO_HOST
-                    )
-                )
-        for address in fed_memory + made_memory:
-            acl.aclrtFree(address)
-        acl.aclmdlDestroyDataset(fed)
-        acl.aclmdlDestroyDataset(made)
-        acl.aclmdlDestroyDesc(desc)
-        self.must(acl.aclmdlUnload(model))
+        model = self.load(path)
+        fed, made = model.datasets(inputs)
+        model.execute(fed, made)
+        arrays = model.fetch(made)
+        model.unload(fed, made)
         return arrays
+
+
+class Model:
+    """A loaded .om. A dataset goes together with its buffers' addresses."""
+
+    def __init__(self, device, path):
+        self.device, self.acl, self.number = device, device.acl, ctypes.c_uint32()
+        device.must(self.acl.aclmdlLoadFromFile(str(path).encode(), ctypes.byref(self.number)))
+        self.desc = ctypes.c_void_p(self.acl.aclmdlCreateDesc())
+        device.must(self.acl.aclmdlGetDesc(self.desc, self.number))
+
+    def outputs(self):
+        """Arrays as the outputs will be."""
+        arrays = []
+        for i in range(self.acl.aclmdlGetNumOutputs(self.desc)):
+            dims, index = Dims(), ctypes.c_size_t(i)
+            self.device.must(self.acl.aclmdlGetOutputDims(self.desc, index, ctypes.byref(dims)))
+            dtype = DTYPES[self.acl.aclmdlGetOutputDataType(self.desc, index)]
+            arrays.append(np.zeros(tuple(dims.dims[: dims.count]), dtype))
+        return arrays
+
+    def datasets(self, inputs):
+        """What to give to execute: the inputs on the device, and room for the outputs."""
+        fed = self.device.dataset([np.ascontiguousarray(a) for a in inputs])
+        return fed, self.device.dataset(self.outputs())
+
+    def execute(self, fed, made):
+        self.device.must(self.acl.aclmdlExecute(self.number, fed[0], made[0]))
+
+    def fetch(self, made):
+        arrays = self.outputs()
+        for array, address in zip(arrays, made[1], strict=True):
+            size, to = ctypes.c_size_t(array.nbytes), array.ctypes.data_as(ctypes.c_void_p)
+            if array.nbytes:
+                self.device.must(self.acl.aclrtMemcpy(to, size, address, size, DEVICE_TO_HOST))
+        return arrays
+
+    def unload(self, *datasets):
+        for dataset, memory in datasets:
+            for address in memory:
+                self.acl.aclrtFree(address)
+            self.acl.aclmdlDestroyDataset(dataset)
+        self.acl.aclmdlDestroyDesc(self.desc)
+        self.device.must(self.acl.aclmdlUnload(self.number))
 
 
 def read_tensors(folder, kind):
