@@ -234,9 +234,10 @@ int main(int argc, char **argv) {
             shapes[i].threads = atoi(t);
             compare(providers, COUNT, &shapes[i], rounds);
         }
-    for (int i = 0; i < COUNT; i++) {
+    /* All before the first wait: a process holds what leads to those that started before it. */
+    for (int i = 0; i < COUNT; i++)
         close(providers[i].to);
+    for (int i = 0; i < COUNT; i++)
         waitpid(providers[i].pid, NULL, 0);
-    }
     return 0;
 }
