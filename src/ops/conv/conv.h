@@ -48,6 +48,11 @@ acn_status acn_conv_read(const acn_call *c, int input, int filter, acn_conv *out
 /* Shape of the convolution's result; its rank is 2 + spatial. */
 void acn_conv_result_dims(const acn_conv *conv, bool is_transposed, int64_t *dims);
 uint32_t acn_conv_cost_us(const acn_conv *conv);
+/* The same with all positions in one row, if each has only itself behind it: rows then end nowhere
+ * but where images do. |spatial| and the filter's shape stay. */
+acn_conv acn_conv_flattened(const acn_conv *conv);
+/* Each position has only itself behind it. */
+bool acn_conv_is_flat(const acn_conv *conv);
 
 /* ---- products on contiguous f32 -------------------------------------------------------------- */
 

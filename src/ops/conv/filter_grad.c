@@ -2,7 +2,8 @@
  * channel) as lanes.
  *
  * Some images of x at a time are laid out with channels last in a frame of zeros; a position then
- * is one step, and a panel's lanes are runs of it. Every thread owns a part of the result and goes
+ * is one step, and a panel's lanes are runs of it. Where each position has only itself behind it,
+ * panels are packed from x itself. Every thread owns a part of the result and goes
  * over all positions, so the order of additions never depends on threads. */
 #include "base/pool.h"
 #include "ops/conv/depthwise.h"
@@ -24,6 +25,7 @@ struct acn_conv_filter_grad {
     acn_conv conv;
     acn_conv_depthwise *depthwise; /* does it instead */
     const acn_gemm_class *kernels;
+    bool is_plain;                    /* nothing is laid out */
     int64_t taps, panels, width;      /* lanes of a group: taps * ci, in panels; width of a row */
     int64_t frame[3], image_elements; /* a staged image, with its channels */
     int64_t group_images, image_groups;
@@ -117,7 +119,7 @@ acn_status acn_conv_filter_grad_plan(acn_call *c, const acn_conv *conv,
                                      acn_conv_filter_grad **out) {
     acn_conv_filter_grad *p = acn_plan_alloc(c, sizeof *p);
     if (!p) return acn_fail(ACN_BAD_ALLOC, "no memory for a convolution's plan");
-    p->conv = *conv;
+    p->conv = acn_conv_flattened(conv);
     p->kernels = acn_kernels_get()->gemm->by_class[ACN_K_F32];
     p->workers = acn_pool_size();
     p->taps = acn_conv_volume(conv->kernel);
@@ -127,6 +129,8 @@ acn_status acn_conv_filter_grad_plan(acn_call *c, const acn_conv *conv,
         p->result_bytes = (size_t)round_up(conv->groups * conv->co * p->width * 4, ALIGNMENT);
         return acn_conv_depthwise_plan(c, conv, ACN_CONV_Y, &p->depthwise);
     }
+    conv = &p->conv;
+    p->is_plain = acn_conv_is_flat(conv);
     p->panels = ceil_div(p->taps * conv->ci, p->kernels->nr);
     p->width = p->panels * p->kernels->nr;
     for (int d = 0; d < 3; d++)
@@ -134,7 +138,7 @@ acn_status acn_conv_filter_grad_plan(acn_call *c, const acn_conv *conv,
                                  (conv->kernel[d] - 1) * conv->dilation[d] + 1);
     p->image_elements = acn_conv_volume(p->frame) * conv->groups * conv->ci;
     int64_t fit = STAGED_BYTES / 4 / max(1, p->image_elements);
-    p->group_images = max(1, min(conv->n, fit));
+    p->group_images = max(1, p->is_plain ? conv->n : min(conv->n, fit));
     p->image_groups = ceil_div(conv->n, p->group_images);
     int64_t rest = conv->n - (p->image_groups - 1) * p->group_images;
     ACN_TRY(plan_stage(p, p->group_images, &p->stage));
@@ -143,7 +147,8 @@ acn_status acn_conv_filter_grad_plan(acn_call *c, const acn_conv *conv,
     cut(p);
     const acn_gemm_class *k = p->kernels;
     p->result_bytes = (size_t)round_up(conv->groups * conv->co * p->width * 4, ALIGNMENT);
-    p->staged_bytes = (size_t)round_up(p->group_images * p->image_elements * 4, ALIGNMENT);
+    if (!p->is_plain)
+        p->staged_bytes = (size_t)round_up(p->group_images * p->image_elements * 4, ALIGNMENT);
     p->room_bytes = (size_t)round_up(p->block_panels * k->nr * k->kc * 4, ALIGNMENT);
     p->worker_bytes = p->room_bytes + (size_t)round_up(k->kc * k->a_width * 4, ALIGNMENT);
     return ACN_OK;
@@ -176,7 +181,7 @@ acn_tensor acn_conv_filter_grad_view(const acn_conv_filter_grad *p, void *memory
 
 typedef struct job {
     const acn_conv_filter_grad *p;
-    const float *dy; /* of the group's first image */
+    const float *dy, *x; /* of the group's first image */
     const float *staged;
     int64_t images;
     float *result;
@@ -219,6 +224,20 @@ static int next_pass(const job *j, int64_t *at, int64_t *out_steps, stretch *out
     return count;
 }
 
+static void pack_plain(const job *j, const chunk *x, const stretch *s, int count, int64_t steps) {
+    const acn_conv *c = &j->p->conv;
+    const acn_gemm_class *k = j->p->kernels;
+    const int64_t volume = acn_conv_volume(c->in), nr = k->nr;
+    for (int64_t i = 0, done = 0; i < count; done += s[i++].count)
+        for (int64_t panel = 0; panel < x->panels; panel++) {
+            int64_t channel = (x->panel + panel) * nr;
+            const float *from =
+                j->x + ((s[i].image * c->groups + x->group) * c->ci + channel) * volume;
+            k->pack[ACN_F32](x->room + (panel * steps + done) * nr, k->nr, from + s[i].position, 1,
+                             volume, s[i].count, min(nr, c->ci - channel));
+        }
+}
+
 static void gather(const job *j, const chunk *x, const stretch *s, int count, int64_t steps) {
     const acn_conv_filter_grad *p = j->p;
     const int64_t nr = p->kernels->nr, channels = p->conv.groups * p->conv.ci;
@@ -239,12 +258,12 @@ static void gather(const job *j, const chunk *x, const stretch *s, int count, in
         }
 }
 
-/* Rows of dy with positions as steps; neighbouring stretches of an image are one. */
-static void pack_rows(const job *j, const chunk *x, int64_t row, int64_t rows, const stretch *s,
-                      int count) {
+/* Rows of dy with positions as steps; neighbouring stretches of an image are one. Rows below the
+ * tile's fill up the panel where there are any: full vectors are faster. */
+static void pack_rows(const job *j, const chunk *x, int64_t row, const stretch *s, int count) {
     const acn_conv *c = &j->p->conv;
     const acn_gemm_class *k = j->p->kernels;
-    int64_t volume = acn_conv_volume(c->out);
+    int64_t volume = acn_conv_volume(c->out), rows = min(k->a_width, c->co - row);
     float *panel = x->packed;
     for (int i = 0; i < count;) {
         int64_t steps = s[i].count;
@@ -277,7 +296,10 @@ static void run_chunk(void *context, int64_t index, int worker) {
     bool is_first = j->is_first;
     int count;
     while ((count = next_pass(j, &at, &steps, s, MOST_STRETCHES)) > 0) {
-        gather(j, &x, s, count, steps);
+        if (p->is_plain)
+            pack_plain(j, &x, s, count, steps);
+        else
+            gather(j, &x, s, count, steps);
         for (int64_t row = x.row; row < x.row + x.rows; row += k->mr) {
             acn_gemm_tile t = {.k = steps,
                                .a = x.packed,
@@ -291,7 +313,7 @@ static void run_chunk(void *context, int64_t index, int worker) {
                                .beta = is_first ? &zero : &one,
                                .is_beta_zero = is_first,
                                .is_beta_one = !is_first};
-            pack_rows(j, &x, row, t.rows, s, count);
+            pack_rows(j, &x, row, s, count);
             float *c = j->result + (x.group * p->conv.co + row) * p->width + x.panel * k->nr;
             for (int64_t panel = 0; panel < x.panels; panel++) {
                 t.b = x.room + panel * steps * k->nr;
@@ -358,9 +380,10 @@ void acn_conv_filter_grad_run(const acn_conv_filter_grad *p, const float *x, con
     for (int64_t g = 0; g < p->image_groups; g++) {
         int64_t image = g * p->group_images;
         int64_t images = min(p->group_images, c->n - image);
-        stage_images(p, x + image * x_image, (float *)staged + inner, images);
+        if (!p->is_plain) stage_images(p, x + image * x_image, (float *)staged + inner, images);
         job j = {.p = p,
                  .dy = dy + image * dy_image,
+                 .x = x + image * x_image,
                  .staged = (const float *)staged,
                  .images = images,
                  .result = (float *)workspace,

@@ -121,3 +121,19 @@ uint32_t acn_conv_cost_us(const acn_conv *conv) {
     double us = macs / 50000;
     return us < 1e9 ? (uint32_t)us : 1000000000u;
 }
+
+bool acn_conv_is_flat(const acn_conv *conv) {
+    for (int d = 0; d < 3; d++)
+        if (conv->kernel[d] != 1 || conv->stride[d] != 1 || conv->before[d] != 0 ||
+            conv->in[d] != conv->out[d])
+            return false;
+    return true;
+}
+
+acn_conv acn_conv_flattened(const acn_conv *conv) {
+    acn_conv flat = *conv;
+    if (!acn_conv_is_flat(conv)) return flat;
+    flat.in[0] = flat.in[1] = flat.out[0] = flat.out[1] = 1;
+    flat.in[2] = flat.out[2] = acn_conv_volume(conv->in);
+    return flat;
+}

@@ -32,9 +32,10 @@ typedef struct lattice {
     int64_t unit, width;               /* positions and lanes of a gathered panel */
     int64_t filter_unit, filter_width; /* the result's channels, and lanes, of a filter's panel */
     int64_t tiles;                     /* of the filter, in a group */
-    bool is_direct;                    /* a panel's positions are one run of the result */
+    bool is_whole;                     /* positions are the result's, in its order */
     int64_t image_panels, panels;      /* image_panels: when panels begin anew in each image */
     int64_t block_panels, blocks;      /* of a chunk */
+    int64_t loose_panels;              /* of those, at most: not one run of the result */
     int64_t block_rows, row_blocks;    /* multiples of the tile's rows */
     int64_t pass_channels, pass_steps;
     int64_t most_rows; /* of positions that one panel can touch */
@@ -92,25 +93,29 @@ static void cut(const acn_conv_product *p, lattice *l) {
     orient(p, l);
     cut_steps(p, l);
     bool is_whole = l->map.out_step[0] == 1 && l->map.out_step[1] == 1 && l->map.out_step[2] == 1;
-    l->is_direct = !l->is_swapped && is_whole &&
-                   (p->n == 1 || positions % l->unit == 0 || positions >= 16 * l->unit);
-    l->image_panels = l->is_direct ? ceil_div(positions, l->unit) : 0;
-    l->panels = l->is_direct ? p->n * l->image_panels : ceil_div(p->n * positions, l->unit);
+    l->is_whole = !l->is_swapped && is_whole;
+    bool by_image =
+        l->is_whole && (p->n == 1 || positions % l->unit == 0 || positions >= 16 * l->unit);
+    l->image_panels = by_image ? ceil_div(positions, l->unit) : 0;
+    l->panels = by_image ? p->n * l->image_panels : ceil_div(p->n * positions, l->unit);
     l->most_rows = min(l->unit, l->unit / max(1, l->map.dims[2]) + 2);
 
     int64_t table = l->most_rows * (int64_t)sizeof(acn_conv_run) * max(1, l->map.taps);
     int64_t most = min(PANELS_BYTES / floats / l->width / max(1, l->pass_steps),
                        min(MOST_PANELS, TABLE_BYTES / table));
-    int64_t all = l->is_direct ? l->image_panels : l->panels;
+    int64_t all = by_image ? l->image_panels : l->panels;
     l->block_panels = ceil_div(all, max(1, ceil_div(all, max(1, most))));
     l->block_rows = max(1, l->tiles) * l->filter_unit; /* there may be no channels */
-    if (!l->is_direct) {
-        int64_t rows = SUMS_BYTES / floats / (l->block_panels * l->unit + 1);
+    l->loose_panels = by_image ? 0 : l->block_panels;
+    if (l->is_whole && !by_image) /* only those where images meet */
+        l->loose_panels = min(l->block_panels, l->block_panels * l->unit / max(1, positions) + 1);
+    if (l->loose_panels) {
+        int64_t rows = SUMS_BYTES / floats / (l->loose_panels * l->unit);
         if (l->is_swapped) rows = min(rows, PANELS_BYTES / floats / max(1, l->pass_steps));
         l->block_rows = min(l->block_rows, max(1, rows / l->filter_unit) * l->filter_unit);
     }
     for (;;) {
-        l->blocks = ceil_div(all, max(1, l->block_panels)) * (l->is_direct ? p->n : 1);
+        l->blocks = ceil_div(all, max(1, l->block_panels)) * (by_image ? p->n : 1);
         l->row_blocks = ceil_div(p->rows, l->block_rows);
         int64_t chunks = l->blocks * l->row_blocks * p->groups;
         if (p->workers == 1 || chunks >= CHUNKS_PER_WORKER * p->workers) break;
@@ -131,8 +136,7 @@ static void size_workspace(acn_conv_product *p) {
         size_t run = sizeof(acn_conv_run) * (size_t)(l->most_rows * max(1, l->map.taps));
         size_t one = (size_t)l->block_panels * (run + (size_t)(l->map.taps + 1) * sizeof(int64_t));
         size_t room = sizeof(float) * (size_t)(l->block_panels * l->width * l->pass_steps);
-        size_t sum =
-            l->is_direct ? 0 : sizeof(float) * (size_t)(l->block_rows * l->block_panels * l->unit);
+        size_t sum = sizeof(float) * (size_t)(l->block_rows * l->loose_panels * l->unit);
         if (filter > p->filter_bytes) p->filter_bytes = filter;
         if (one > table) table = one;
         if (room > panels) panels = room;
@@ -146,6 +150,7 @@ static void size_workspace(acn_conv_product *p) {
 
 acn_status acn_conv_product_plan(acn_call *c, const acn_conv *conv, acn_conv_side side,
                                  bool has_bias, acn_conv_product **out) {
+    acn_conv flat = acn_conv_flattened(conv);
     acn_conv_product *p = acn_plan_alloc(c, sizeof *p);
     if (!p) return acn_fail(ACN_BAD_ALLOC, "no memory for a convolution's plan");
     *out = p;
@@ -154,6 +159,7 @@ acn_status acn_conv_product_plan(acn_call *c, const acn_conv *conv, acn_conv_sid
     if (p->winograd) return ACN_OK;
     bool gives_y = side == ACN_CONV_Y;
     int64_t taps = acn_conv_volume(conv->kernel);
+    conv = &flat;
     p->kernels = acn_kernels_get()->gemm->by_class[ACN_K_F32];
     p->workers = acn_pool_size();
     p->n = conv->n;
@@ -200,8 +206,17 @@ typedef struct stretch {
     int64_t lane, count, image, q[3];
 } stretch;
 
+/* Where a panel's sums of the chunk's first row go, and the distance of rows. */
+typedef struct place {
+    float *at;
+    int64_t row_step;
+    int count; /* of positions that it writes */
+    bool is_loose;
+} place;
+
 typedef struct chunk {
     int64_t group, row, rows, panel, panels;
+    place place[MOST_PANELS];
     float *room, *sums;
     int64_t *first; /* [panels][taps + 1]: runs of a panel by tap */
     acn_conv_run *runs;
@@ -230,14 +245,22 @@ static void pack_tile(void *context, int64_t index, int worker) {
         last[i] = j->bias && i < lanes ? j->bias[group * p->rows + row + i] : 0;
 }
 
+/* A panel's positions, numbered through all images; returns the end. */
+static int64_t range_of(const lattice *l, int64_t n, int64_t panel, int64_t *out_begin) {
+    int64_t positions = acn_conv_volume(l->map.dims), in_image = l->image_panels;
+    int64_t at = panel * l->unit, end = n * positions;
+    if (in_image) {
+        at = panel / in_image * positions + panel % in_image * l->unit;
+        end = (panel / in_image + 1) * positions;
+    }
+    *out_begin = at;
+    return min(end, at + l->unit);
+}
+
 /* Cuts a panel's positions where a row of the lattice ends. */
 static int cut_panel(const job *j, int64_t panel, stretch *out) {
     const lattice *l = j->l;
-    int64_t positions = acn_conv_volume(l->map.dims), unit = l->unit;
-    int64_t at = l->is_direct ? panel / l->image_panels * positions + panel % l->image_panels * unit
-                              : panel * unit;
-    int64_t end = l->is_direct ? (panel / l->image_panels + 1) * positions : j->p->n * positions;
-    if (end > at + unit) end = at + unit;
+    int64_t at, end = range_of(l, j->p->n, panel, &at);
     int count = 0;
     for (int64_t lane = 0; at < end; count++) {
         int64_t x = at % l->map.dims[2], row = at / l->map.dims[2];
@@ -324,18 +347,26 @@ static void gather(const job *j, const chunk *x, int64_t channel, int64_t count,
             x->room[((i + 1) * steps - 1) * width + lane] = 1;
 }
 
-/* Where the panel's first element of |row| is summed up, and the distance of rows. */
-static float *place(const job *j, const chunk *x, int64_t row, int64_t panel, int64_t *row_step) {
+/* Sums that are one run of the result are made there, others in the chunk's room. */
+static void find_places(const job *j, chunk *x) {
     const acn_conv_product *p = j->p;
     const lattice *l = j->l;
-    if (!l->is_direct) {
-        *row_step = x->panels * l->unit;
-        return x->sums + (row - x->row) * *row_step + panel * l->unit;
+    int64_t positions = acn_conv_volume(l->map.dims), loose = 0;
+    for (int64_t i = 0; i < x->panels; i++) {
+        int64_t at, end = range_of(l, p->n, x->panel + i, &at), image = at / positions;
+        place *to = &x->place[i];
+        if (l->is_whole && (end - 1) / positions == image) {
+            int64_t row = (image * p->groups + x->group) * p->rows + x->row;
+            *to = (place){.at = j->result + row * p->result_volume + at % positions,
+                          .row_step = p->result_volume,
+                          .count = (int)(end - at)};
+        } else {
+            *to = (place){.at = x->sums + loose++ * l->block_rows * l->unit,
+                          .row_step = l->unit,
+                          .count = (int)l->unit,
+                          .is_loose = true};
+        }
     }
-    *row_step = p->result_volume;
-    int64_t at = x->panel + panel, image = at / l->image_panels;
-    return j->result + ((image * p->groups + x->group) * p->rows + row) * p->result_volume +
-           at % l->image_panels * l->unit;
 }
 
 static const float one = 1, zero = 0;
@@ -355,7 +386,6 @@ static void multiply(const job *j, const chunk *x, int64_t step, int64_t steps) 
     const acn_conv_product *p = j->p;
     const lattice *l = j->l;
     const acn_gemm_class *k = p->kernels;
-    int64_t positions = acn_conv_volume(l->map.dims);
     acn_gemm_tile t = tile_of(k, step, steps);
     for (int64_t row = x->row; row < x->row + x->rows; row += k->mr) {
         int64_t tile = x->group * l->tiles + row / k->mr;
@@ -363,10 +393,9 @@ static void multiply(const job *j, const chunk *x, int64_t step, int64_t steps) 
         t.rows = (int)min(k->mr, x->row + x->rows - row);
         for (int64_t i = 0; i < x->panels; i++) {
             t.b = x->room + i * steps * k->nr;
-            t.c = place(j, x, row, i, &t.c_row);
-            t.cols = k->nr;
-            if (l->is_direct)
-                t.cols = (int)min(k->nr, positions - (x->panel + i) % l->image_panels * k->nr);
+            t.c_row = x->place[i].row_step;
+            t.c = x->place[i].at + (row - x->row) * t.c_row;
+            t.cols = x->place[i].count;
             k->tile(&t);
         }
     }
@@ -393,14 +422,16 @@ static void multiply_swapped(const job *j, const chunk *x, int64_t step, int64_t
     }
 }
 
-/* From the sums to their places in the result: sum[row * row_step + position * step]. */
+/* From loose sums to their places in the result: sum[row * row_step + position * step]. */
 static void scatter(const job *j, const chunk *x) {
     const acn_conv_product *p = j->p;
     const lattice *l = j->l;
     stretch stretches[32];
     const int64_t sum_step = l->is_swapped ? l->block_rows : 1;
-    const int64_t row_step = l->is_swapped ? 1 : x->panels * l->unit;
+    const int64_t row_step = l->is_swapped ? 1 : l->unit;
     for (int64_t i = 0; i < x->panels; i++) {
+        if (!x->place[i].is_loose) continue;
+        const float *sums = l->is_swapped ? x->sums + i * l->unit * sum_step : x->place[i].at;
         int count = cut_panel(j, x->panel + i, stretches);
         for (int s = 0; s < count; s++) {
             const stretch *from = &stretches[s];
@@ -411,7 +442,7 @@ static void scatter(const job *j, const chunk *x) {
                 j->result +
                 ((from->image * p->groups + x->group) * p->rows + x->row) * p->result_volume +
                 (at[0] * p->result[1] + at[1]) * p->result[2] + at[2];
-            const float *sum = x->sums + (i * l->unit + from->lane) * sum_step;
+            const float *sum = sums + from->lane * sum_step;
             for (int64_t row = 0; row < x->rows; row++, d += p->result_volume, sum += row_step)
                 for (int64_t e = 0; e < from->count; e++)
                     d[e * step] = sum[e * sum_step];
@@ -432,7 +463,7 @@ static void run_chunk(void *context, int64_t index, int worker) {
     x.row = index / p->groups % l->row_blocks * l->block_rows;
     x.rows = min(l->block_rows, p->rows - x.row);
     int64_t block = index / p->groups / l->row_blocks;
-    if (l->is_direct) {
+    if (l->image_panels) {
         int64_t in_image = l->blocks / p->n, first = block % in_image * l->block_panels;
         x.panel = block / in_image * l->image_panels + first;
         x.panels = min(l->block_panels, l->image_panels - first);
@@ -441,6 +472,7 @@ static void run_chunk(void *context, int64_t index, int worker) {
         x.panels = min(l->block_panels, l->panels - x.panel);
     }
     make_runs(j, &x);
+    find_places(j, &x);
     int64_t channel = 0;
     do {
         int64_t count = l->map.taps ? min(l->pass_channels, p->channels - channel) : p->channels;
@@ -453,7 +485,7 @@ static void run_chunk(void *context, int64_t index, int worker) {
             multiply(j, &x, channel * l->map.taps, steps);
         channel += count;
     } while (channel < p->channels);
-    if (!l->is_direct) scatter(j, &x);
+    if (l->loose_panels) scatter(j, &x);
 }
 
 void acn_conv_product_run(const acn_conv_product *p, float *result, const float *source,

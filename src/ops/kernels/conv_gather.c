@@ -3,8 +3,11 @@
 #include "ops/kernels/conv.h"
 #include <string.h>
 
-#if defined(__AVX512F__)
+#if defined(__AVX2__)
 #include <immintrin.h>
+#endif
+
+#if defined(__AVX512F__)
 
 /* Sixteen lanes of all runs, merged in a register: a masked load places a run's lanes. */
 static inline __attribute__((always_inline)) __m512
@@ -63,6 +66,72 @@ static void gather(const acn_conv_gather *g) {
         gather_step(g, 2);
     else
         gather_step(g, g->lane_step);
+}
+#elif defined(__AVX2__)
+/* A vector of a step: the lanes of |at|, the others 0. */
+static inline __attribute__((always_inline)) __m256 lanes_of(const float *p, __m256i at,
+                                                             bool is_full, int64_t lane_step) {
+    if (lane_step == 1) return is_full ? _mm256_loadu_ps(p) : _mm256_maskload_ps(p, at);
+    if (lane_step == 2) {
+        const __m256i even = _mm256_setr_epi32(-1, 0, -1, 0, -1, 0, -1, 0);
+        const __m256i low = _mm256_setr_epi32(0, 0, 1, 1, 2, 2, 3, 3);
+        const __m256i high = _mm256_setr_epi32(4, 4, 5, 5, 6, 6, 7, 7);
+        __m256 a =
+            _mm256_maskload_ps(p, _mm256_and_si256(even, _mm256_permutevar8x32_epi32(at, low)));
+        __m256 b = _mm256_maskload_ps(
+            p + 8, _mm256_and_si256(even, _mm256_permutevar8x32_epi32(at, high)));
+        __m256 mixed = _mm256_shuffle_ps(a, b, 0x88);
+        return _mm256_castpd_ps(_mm256_permute4x64_pd(_mm256_castps_pd(mixed), 0xd8));
+    }
+    __m256i index = _mm256_mullo_epi32(_mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7),
+                                       _mm256_set1_epi32((int)lane_step));
+    return _mm256_mask_i32gather_ps(_mm256_setzero_ps(), p, index, _mm256_castsi256_ps(at), 4);
+}
+
+/* One run's lanes in all steps. |adds|: to those that other runs of the vector have put there. */
+static inline __attribute__((always_inline)) void gather_run(const acn_conv_gather *g, float *d,
+                                                             const float *s, uint32_t lanes,
+                                                             bool adds, int64_t lane_step) {
+    const __m256i bits = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
+    const __m256i at =
+        _mm256_cmpeq_epi32(bits, _mm256_and_si256(bits, _mm256_set1_epi32((int)lanes)));
+    if (lane_step == 1 && lanes == 0xff) {
+        for (int64_t i = 0; i < g->steps; i++, d += g->panel_step, s += g->source_step)
+            _mm256_storeu_ps(d, lanes_of(s, at, true, 1));
+    } else if (adds) {
+        for (int64_t i = 0; i < g->steps; i++, d += g->panel_step, s += g->source_step)
+            _mm256_storeu_ps(d,
+                             _mm256_or_ps(_mm256_loadu_ps(d), lanes_of(s, at, false, lane_step)));
+    } else {
+        for (int64_t i = 0; i < g->steps; i++, d += g->panel_step, s += g->source_step)
+            _mm256_storeu_ps(d, lanes_of(s, at, false, lane_step));
+    }
+}
+
+static inline __attribute__((always_inline)) void gather_vectors(const acn_conv_gather *g,
+                                                                 int64_t lane_step) {
+    for (int first = 0; first < g->width; first += 8) {
+        float *d = g->panel + first;
+        bool is_begun = false;
+        for (int64_t r = 0; r < g->run_count; r++) {
+            uint32_t lanes = g->runs[r].mask >> first & 0xff;
+            if (!lanes) continue;
+            const float *s = g->source + g->runs[r].offset + first * lane_step;
+            gather_run(g, d, s, lanes, is_begun, lane_step);
+            is_begun = true;
+        }
+        for (int64_t i = 0; i < g->steps && !is_begun; i++, d += g->panel_step)
+            _mm256_storeu_ps(d, _mm256_setzero_ps());
+    }
+}
+
+static void gather(const acn_conv_gather *g) {
+    if (g->lane_step == 1)
+        gather_vectors(g, 1);
+    else if (g->lane_step == 2)
+        gather_vectors(g, 2);
+    else
+        gather_vectors(g, g->lane_step);
 }
 #else
 static void gather(const acn_conv_gather *g) {
