@@ -246,7 +246,7 @@ static bool depends_on_constants_only(const acn_node_builder *b) {
     const acn_call *c = &b->node->call;
     for (int i = 0; i < b->value_count; i++)
         if (b->value[i]->producer != b->node && !acn_net_is_constant(b->value[i])) return false;
-    return !(c->op->flags & ACN_OP_DYNAMIC_OUT) && c->tensor_count > 0;
+    return c->tensor_count > 0;
 }
 
 /* Runs the node here and now; its outputs become constants. */
@@ -265,6 +265,8 @@ static acn_status fold(acn_node_builder *b) {
     void *workspace = malloc(c->plan->workspace_bytes + 64);
     acn_status status = workspace ? acn_call_run(c, workspace) : no_memory();
     free(workspace);
+    for (int i = 0; i < b->value_count && c->op->flags & ACN_OP_DYNAMIC_OUT; i++)
+        if (b->value[i]->tensor.data == c->tensors[i].data) b->value[i]->tensor = c->tensors[i];
     return status;
 }
 

@@ -141,6 +141,15 @@ acn_net_value *acn_f_reverse(acn_formula *f, acn_net_value *x, int axis) {
     return finish(f, &n, x->tensor.dtype);
 }
 
+void acn_f_want_constant(acn_formula *f, int input) {
+    const acn_net_value *v = f->c->in[input];
+    if (f->status != ACN_OK || acn_net_is_constant(v)) return;
+    f->status = acn_onnx_bad(f->c,
+                             "input %d (%s) must be a constant or follow from the inputs' shapes: "
+                             "its values decide the shape of the result",
+                             input, v->name);
+}
+
 /* ---- views ----------------------------------------------------------------------------------- */
 
 acn_net_value *acn_f_view(acn_formula *f, acn_net_value *x, const acn_tensor *shape) {

@@ -46,6 +46,9 @@ acn_net_value *acn_f_gather(acn_formula *f, acn_net_value *x, int axis, acn_net_
 acn_net_value *acn_f_concat(acn_formula *f, acn_net_value **values, int count, int axis);
 acn_net_value *acn_f_reverse(acn_formula *f, acn_net_value *x, int axis);
 
+/* Fails unless input |input| is a constant: the shape of the result depends on its values. */
+void acn_f_want_constant(acn_formula *f, int input);
+
 /* ---- views ----------------------------------------------------------------------------------- */
 
 acn_net_value *acn_f_view(acn_formula *f, acn_net_value *x, const acn_tensor *shape);
