@@ -49,7 +49,7 @@ deps:
 	PYTHON="$(PYTHON)" tools/install-deps.sh
 
 # onnxruntime-cann wants an older numpy than the others, hence the second environment.
-venv: $(VENV)/.stamp
+venv: $(VENV)/.stamp $(VENV)/.stamp-models
 venv-ort: $(VENV_ORT)/.stamp
 $(VENV)/.stamp: tests/requirements.txt
 $(VENV_ORT)/.stamp: tests/requirements-ort.txt
@@ -58,6 +58,10 @@ $(VENV)/.stamp $(VENV_ORT)/.stamp:
 	    { echo "$(PYTHON) is not 3.10 to 3.13, for which the clients exist; set PYTHON" >&2; exit 1; }
 	$(PYTHON) -m venv --clear $(@D)
 	$(@D)/$(PIP_INSTALL) -r $<
+	touch $@
+
+$(VENV)/.stamp-models: tests/requirements-models.txt $(VENV)/.stamp
+	$(@D)/$(PIP_INSTALL) --no-deps -r $<
 	touch $@
 
 demo: deps

@@ -1,6 +1,6 @@
-"""Networks that benchmarks run: the usual ones, in plain torch, with random weights. Only their
-shapes matter to a benchmark; batch norms get statistics that are not trivial, so that folding them
-can be seen to be right."""
+"""Networks that benchmarks and tests run: the usual ones, in plain torch, with random weights. Only
+their shapes matter to a benchmark; batch norms get statistics that are not trivial, so that folding
+them can be seen to be right."""
 
 import warnings
 
@@ -185,11 +185,11 @@ def settle(model):
     return model.eval()
 
 
-def export(name, path):
-    """Writes the ONNX file of a model of MODELS."""
+def export(name, path, **sizes):
+    """Writes the ONNX file of a model of MODELS; |sizes| are its constructor's."""
     torch.manual_seed(0)
     make, inputs = MODELS[name]
-    model, inputs = settle(make()), inputs()
+    model, inputs = settle(make(**sizes)), inputs()
     names = [f"x{i}" for i in range(len(inputs))]
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")

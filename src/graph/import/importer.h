@@ -77,26 +77,11 @@ void acn_onnx_begin(acn_onnx_call *c, acn_node_builder *b, const char *op);
 /* A view of |of| with another shape and the same elements; copies first when strides forbid it. */
 acn_status acn_onnx_reshape(acn_onnx_call *c, acn_net_value *of, int rank, const int64_t *dims,
                             acn_net_value **out);
-/* |of| broadcast to |dims|, as a view: dimensions of 1, and those before its own, get strides of 0.
- */
-acn_status acn_onnx_spread(acn_onnx_call *c, acn_net_value *of, int rank, const int64_t *dims,
-                           acn_net_value **out);
-/* A view whose dimension i is |of|'s dimension order[i]. */
-acn_status acn_onnx_permute(acn_onnx_call *c, acn_net_value *of, const int *order,
-                            acn_net_value **out);
-/* A view of the elements [start, start + count) of dimension |axis|. */
-acn_status acn_onnx_part(acn_onnx_call *c, acn_net_value *of, int axis, int64_t start,
-                         int64_t count, acn_net_value **out);
-acn_status acn_onnx_concat(acn_onnx_call *c, acn_net_value **parts, int count, int axis,
-                           acn_net_value **out);
 acn_status acn_onnx_contiguous(acn_onnx_call *c, acn_net_value *of, acn_net_value **out);
 /* One operator with one or two inputs and one output of the first one's type. */
 acn_status acn_onnx_unary(acn_onnx_call *c, const char *op, acn_net_value *x, acn_net_value **out);
 acn_status acn_onnx_binary(acn_onnx_call *c, const char *op, acn_net_value *a, acn_net_value *b,
                            acn_net_value **out);
-/* The same with a number, which becomes a constant of x's type. */
-acn_status acn_onnx_binary_number(acn_onnx_call *c, const char *op, acn_net_value *x, double number,
-                                  acn_net_value **out);
 acn_status acn_onnx_cast(acn_onnx_call *c, acn_net_value *x, acn_dtype to, acn_net_value **out);
 /* A 0-d constant of |dtype|. */
 acn_status acn_onnx_number(acn_onnx_call *c, double value, acn_dtype dtype, acn_net_value **out);

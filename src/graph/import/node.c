@@ -134,59 +134,6 @@ acn_status acn_onnx_number(acn_onnx_call *c, double value, acn_dtype dtype, acn_
     return acn_net_constant(c->net, c->node->name, dtype, 0, NULL, data, out);
 }
 
-acn_status acn_onnx_binary_number(acn_onnx_call *c, const char *op, acn_net_value *x, double number,
-                                  acn_net_value **out) {
-    acn_net_value *constant;
-    ACN_TRY(acn_onnx_number(c, number, x->tensor.dtype, &constant));
-    return acn_onnx_binary(c, op, x, constant, out);
-}
-
-acn_status acn_onnx_spread(acn_onnx_call *c, acn_net_value *of, int rank, const int64_t *dims,
-                           acn_net_value **out) {
-    acn_tensor shape;
-    int skipped = rank - of->tensor.rank;
-    acn_tensor_init(&shape, NULL, of->tensor.dtype, rank, dims);
-    for (int d = 0; d < rank; d++) {
-        int64_t own = d < skipped ? 1 : of->tensor.dims[d - skipped];
-        if (skipped < 0 || (own != 1 && own != dims[d]))
-            return acn_onnx_bad(c, "\"%s\" cannot be broadcast to %d dimensions", of->name, rank);
-        shape.strides[d] = own == 1 ? 0 : of->tensor.strides[d - skipped];
-    }
-    return acn_net_view(c->net, of->name, of, &shape, out);
-}
-
-acn_status acn_onnx_permute(acn_onnx_call *c, acn_net_value *of, const int *order,
-                            acn_net_value **out) {
-    acn_tensor shape = of->tensor;
-    shape.data = NULL;
-    for (int d = 0; d < shape.rank; d++) {
-        shape.dims[d] = of->tensor.dims[order[d]];
-        shape.strides[d] = of->tensor.strides[order[d]];
-    }
-    return acn_net_view(c->net, of->name, of, &shape, out);
-}
-
-acn_status acn_onnx_part(acn_onnx_call *c, acn_net_value *of, int axis, int64_t start,
-                         int64_t count, acn_net_value **out) {
-    acn_tensor shape = of->tensor;
-    int64_t skipped = start * shape.strides[axis] * (int64_t)acn_dtype_bytes(shape.dtype);
-    shape.data = (void *)(intptr_t)(count ? skipped : 0);
-    shape.dims[axis] = count;
-    return acn_net_view(c->net, of->name, of, &shape, out);
-}
-
-acn_status acn_onnx_concat(acn_onnx_call *c, acn_net_value **parts, int count, int axis,
-                           acn_net_value **out) {
-    acn_node_builder b;
-    *out = parts[0];
-    if (count == 1) return ACN_OK;
-    acn_onnx_begin(c, &b, "ConcatD");
-    acn_node_inputs(&b, "x", parts, count);
-    acn_node_int(&b, "concat_dim", axis);
-    acn_node_output(&b, "y", parts[0]->tensor.dtype, NULL);
-    return acn_node_end(&b, out);
-}
-
 acn_status acn_onnx_contiguous(acn_onnx_call *c, acn_net_value *of, acn_net_value **out) {
     *out = of;
     if (acn_tensor_is_contiguous(&of->tensor)) return ACN_OK;

@@ -1,5 +1,5 @@
 /* op_resize.c - images of another size, and images read at given places. */
-#include "graph/import/importer.h"
+#include "graph/import/compose.h"
 
 #include <math.h>
 #include <string.h>
@@ -218,6 +218,7 @@ ACN_ONNX(affine_grid) = {.type = "AffineGrid", .required = 2, .import = affine_g
 /* ---- the middle ------------------------------------------------------------------------------ */
 
 static acn_status center_crop_pad(acn_onnx_call *c) {
+    acn_formula f = {.c = c};
     acn_net_value *x = c->in[0];
     int rank = x->tensor.rank, axes[ACN_MAX_DIMS], count, given;
     int64_t shape[ACN_MAX_DIMS], frame[2 * ACN_MAX_DIMS] = {0};
@@ -228,14 +229,14 @@ static acn_status center_crop_pad(acn_onnx_call *c) {
     if (given != count)
         return acn_onnx_bad(c, "its shape has %d numbers for %d axes", given, count);
     for (int i = 0; i < count; i++) {
-        int64_t more = shape[i] - x->tensor.dims[axes[i]];
-        if (more < 0) ACN_TRY(acn_onnx_part(c, x, axes[i], -more / 2, shape[i], &x));
+        int64_t more = shape[i] - c->in[0]->tensor.dims[axes[i]];
+        if (more < 0) x = acn_f_part(&f, x, axes[i], -more / 2, shape[i]);
         if (more <= 0) continue;
         frame[2 * axes[i]] = more / 2;
         frame[2 * axes[i] + 1] = more - more / 2;
         is_padded = true;
     }
-    c->out[0] = x;
+    ACN_TRY(acn_f_end(&f, x, &c->out[0]));
     if (!is_padded) return ACN_OK;
     acn_onnx_begin(c, &b, "PadV3");
     acn_node_input(&b, "x", x);
