@@ -1,6 +1,6 @@
 /* micro_f32.c - micro-ops of class F32. */
 #include "ops/kernels/loops.h"
-#include "ops/kernels/math_avx512.h"
+#include "ops/kernels/math_vector.h"
 #include "ops/kernels/math_f32.h"
 
 ACN_MICRO_2(f32, ADD, float, float, x + y)
@@ -23,10 +23,10 @@ ACN_MICRO_1(f32, TRUNC, float, float, truncf(x))
 ACN_MICRO_1(f32, ROUND, float, float, rintf(x))
 ACN_MICRO_1(f32, ERF, float, float, erf_f32(x))
 ACN_MICRO_1(f32, RELU, float, float, x > 0.0f ? x : (x != x ? x : 0.0f))
-#ifdef __AVX512F__
-ACN_MICRO_512(EXP, exp_512(x))
-ACN_MICRO_512(LOG, log_512(x))
-ACN_MICRO_512(TANH, tanh_512(x))
+#ifdef ACN_HAS_VECTOR_MATH
+ACN_MICRO_VECTOR(EXP, exp_v(x))
+ACN_MICRO_VECTOR(LOG, log_v(x))
+ACN_MICRO_VECTOR(TANH, tanh_v(x))
 #else
 ACN_MICRO_1(f32, EXP, float, float, exp_f32(x))
 ACN_MICRO_1(f32, LOG, float, float, log_f32(x))

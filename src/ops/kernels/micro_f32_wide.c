@@ -1,7 +1,7 @@
 /* micro_f32_wide.c - micro-ops of class F32 that work by way of double, in blocks, or in the C
  * library. */
 #include "ops/kernels/loops.h"
-#include "ops/kernels/math_avx512.h"
+#include "ops/kernels/math_vector.h"
 #include "ops/kernels/math_wide.h"
 #include "ops/kernels/periodic.h"
 #include "ops/kernels/special.h"
@@ -23,11 +23,11 @@ ACN_MICRO_1(f32, COSH, float, float, cosh_f32(x))
 ACN_MICRO_1(f32, ASINH, float, float, asinh_f32(x))
 ACN_MICRO_1(f32, ACOSH, float, float, acosh_f32(x))
 ACN_MICRO_1(f32, ATANH, float, float, atanh_f32(x))
-#ifdef __AVX512F__
-ACN_MICRO_512(EXP2, exp2_512(x))
-ACN_MICRO_512(LOG2, log2_512(x))
-ACN_MICRO_512(LOG10, log10_512(x))
-ACN_MICRO_512(LOG1P, log1p_512(x))
+#ifdef ACN_HAS_VECTOR_MATH
+ACN_MICRO_VECTOR(EXP2, exp2_v(x))
+ACN_MICRO_VECTOR(LOG2, log2_v(x))
+ACN_MICRO_VECTOR(LOG10, log10_v(x))
+ACN_MICRO_VECTOR(LOG1P, log1p_v(x))
 #else
 ACN_MICRO_1(f32, EXP2, float, float, exp2_f32(x))
 ACN_MICRO_1(f32, LOG2, float, float, log_scaled(x, 1.0))
