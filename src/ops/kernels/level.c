@@ -2,6 +2,7 @@
 #include "ops/kernels/conv.h"
 #include "ops/kernels/converts.h"
 #include "ops/kernels/gemm.h"
+#include "ops/kernels/math_vector.h"
 #include "ops/kernels/micros.h"
 #include "ops/kernels/norm.h"
 #include "ops/kernels/optim.h"
@@ -30,6 +31,9 @@ ACN_BOOL_MICROS(DECLARE_B8)
 #define DECLARE_STREAM_I64(name) DECLARE_MICRO(stream_i64, name)
 ACN_STREAM_FLOAT(DECLARE_STREAM_F32)
 ACN_STREAM_FLOAT(DECLARE_STREAM_F64)
+#ifdef ACN_HAS_VECTOR_MATH
+ACN_STREAM_VECTOR(DECLARE_STREAM_F32)
+#endif
 ACN_STREAM_ANY(DECLARE_STREAM_I32)
 ACN_STREAM_ANY(DECLARE_STREAM_I64)
 #endif
@@ -116,7 +120,10 @@ const acn_kernels ACN_KERNEL(table) = {
                   ACN_INTEGER_MICROS(ROW_I64) ACN_COMPLEX_MICROS(ROW_C64) ACN_BOOL_MICROS(ROW_B8)},
 #ifdef __SSE2__
     .stream = {ACN_STREAM_FLOAT(ROW_STREAM_F32) ACN_STREAM_FLOAT(ROW_STREAM_F64)
-                   ACN_STREAM_ANY(ROW_STREAM_I32) ACN_STREAM_ANY(ROW_STREAM_I64)},
+#ifdef ACN_HAS_VECTOR_MATH
+                   ACN_STREAM_VECTOR(ROW_STREAM_F32)
+#endif
+                       ACN_STREAM_ANY(ROW_STREAM_I32) ACN_STREAM_ANY(ROW_STREAM_I64)},
 #endif
     .load = {ACN_CASTS_FROM(ROW_LOAD_AS_CAST, F32) ACN_CASTS_FROM(ROW_LOAD_AS_CAST, F64)
                  ACN_CASTS_FROM(ROW_LOAD_AS_CAST, I32) ACN_CASTS_FROM(ROW_LOAD_AS_CAST, I64)

@@ -40,6 +40,7 @@
 /* Those that can also write past the cache (stream.c). */
 #define ACN_STREAM_ANY(X) X(COPY) X(ADD) X(SUB) X(MUL) X(NEG)
 #define ACN_STREAM_FLOAT(X) ACN_STREAM_ANY(X) X(DIV) X(FMA) X(RELU) X(MAX) X(MIN) X(ABS)
+#define ACN_STREAM_VECTOR(X) X(EXP)
 /* clang-format on */
 
 #endif

@@ -3,6 +3,7 @@
  * elements before the first whole line and after the last one; what is not here takes a tile in L1
  * and copy_stream. Only operations that are faster than memory are worth a place here. */
 #include "ops/kernels/loops.h"
+#include "ops/kernels/math_vector.h"
 #include "ops/kernels/micros.h"
 #include <string.h>
 #ifdef __SSE2__
@@ -75,6 +76,9 @@ DEFINE_FLOAT(f32, float)
 DEFINE_FLOAT(f64, double)
 DEFINE_STREAM(f32, ABS, float, (f32_bits)x &INT32_MAX)
 DEFINE_STREAM(f64, ABS, double, (f64_bits)x &INT64_MAX)
+#ifdef ACN_HAS_VECTOR_MATH
+DEFINE_STREAM(f32, EXP, float, exp_v((lanes)x))
+#endif
 DEFINE_ANY(i32, uint32_t)
 DEFINE_ANY(i64, uint64_t)
 #endif
