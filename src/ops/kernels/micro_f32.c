@@ -1,7 +1,7 @@
 /* micro_f32.c - micro-ops of class F32. */
 #include "ops/kernels/loops.h"
-#include "ops/kernels/math_vector.h"
 #include "ops/kernels/math_f32.h"
+#include "ops/kernels/math_vector.h"
 
 ACN_MICRO_2(f32, ADD, float, float, x + y)
 ACN_MICRO_2(f32, SUB, float, float, x - y)
