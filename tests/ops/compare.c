@@ -22,6 +22,17 @@ static double largest(acn_dtype dtype) {
                                : 0x1.fffffep127;
 }
 
+/* The largest finite magnitude, at least 1. */
+static double peak_of(const acn_tensor *t) {
+    double peak = 1;
+    for (int64_t at = 0; at < acn_tensor_count(t); at++) {
+        acn_value v = acn_load_value(acn_tensor_at(t, at), t->dtype);
+        double magnitude = hypot(v.f, v.im);
+        if (isfinite(magnitude) && magnitude > peak) peak = magnitude;
+    }
+    return peak;
+}
+
 /* What rounding in the middle of a sum may add up to. */
 static double sum_slack(const subject *s, const test_case *c) {
     if (c->tolerance < REDUCTION) return 0;
@@ -30,12 +41,7 @@ static double sum_slack(const subject *s, const test_case *c) {
     for (int slot = 0; slot < ACN_MAX_INPUTS; slot++)
         for (int i = 0; i < s->call.in_count[slot]; i++) {
             const acn_tensor *t = &s->call.tensors[s->call.in_first[slot] + i];
-            double peak = 1;
-            for (int64_t at = 0; at < acn_tensor_count(t); at++) {
-                acn_value v = acn_load_value(acn_tensor_at(t, at), t->dtype);
-                double magnitude = hypot(v.f, v.im);
-                if (isfinite(magnitude) && magnitude > peak) peak = magnitude;
-            }
+            double peak = peak_of(t);
             if (acn_dtype_is_integer(t->dtype)) peak = 1; /* indices, not terms */
             size *= peak;
             eps = fmax(eps, t->dtype == ACN_F64 ? 0x1p-53 : 0x1p-24);
@@ -52,21 +58,34 @@ static double sum_slack(const subject *s, const test_case *c) {
     return 2 * eps * (terms + 8) * size * (repeats ? sqrt(terms) : 1);
 }
 
-/* Of a compound formula: its operands, multiplied. */
+static bool stretches_to(const acn_tensor *t, const acn_tensor *out) {
+    for (int d = 1; d <= t->rank; d++) {
+        int64_t own = t->dims[t->rank - d];
+        if (own != 1 && (d > out->rank || own != out->dims[out->rank - d])) return false;
+    }
+    return true;
+}
+
+/* The element that goes with |linear| of |out|, where |t| stretches to it. */
+static double element_of(const acn_tensor *t, const acn_tensor *out, int64_t linear) {
+    int64_t at = 0, rest = linear;
+    for (int d = out->rank - 1, own = t->rank - 1; d >= 0; d--, own--) {
+        if (own >= 0 && t->dims[own] != 1) at += rest % out->dims[d] * t->strides[own];
+        rest /= out->dims[d];
+    }
+    const char *address = (const char *)t->data + at * (int64_t)acn_dtype_bytes(t->dtype);
+    return acn_load_value(address, t->dtype).f;
+}
+
+/* Of a compound formula: its operands, multiplied; of another shape, the largest one can be. */
 static double element_slack(const subject *s, const acn_tensor *out, int member, int64_t linear) {
     double size = 1, eps = 0x1p-24;
     for (int slot = 0; slot < ACN_MAX_INPUTS; slot++) {
         if (!s->call.in_count[slot]) continue;
         const acn_tensor *t = acn_in_at(&s->call, slot, s->call.in_count[slot] > 1 ? member : 0);
-        int64_t at = 0, rest = linear;
-        for (int d = out->rank - 1, own = t->rank - 1; d >= 0; d--, own--) {
-            if (own >= 0 && t->dims[own] != 1) at += rest % out->dims[d] * t->strides[own];
-            rest /= out->dims[d];
-        }
-        acn_value v = acn_load_value(
-            (const char *)t->data + at * (int64_t)acn_dtype_bytes(t->dtype), t->dtype);
+        double x = stretches_to(t, out) ? element_of(t, out, linear) : peak_of(t);
         if (out->dtype == ACN_F64 && t->dtype == ACN_F64) eps = 0x1p-53;
-        if (fabs(v.f) > 1) size *= fabs(v.f);
+        if (fabs(x) > 1) size *= fabs(x);
     }
     return 4 * eps * size;
 }

@@ -168,7 +168,7 @@ READ(aclFormat, aclmdlGetOutputFormat, const aclmdlDesc *modelDesc, false, ACL_F
      ACL_FORMAT_UNDEFINED)
 
 static acn_status read_dims(const void *handle, bool is_input, size_t index, aclmdlIODims *dims) {
-    const acn_model_port *port;
+    const acn_model_port *port = NULL;
     ACN_TRY(port_of(handle, is_input, index, &port));
     memset(dims, 0, sizeof *dims);
     snprintf(dims->name, sizeof dims->name, "%s", port->name);
