@@ -3,14 +3,8 @@
 
 #include <string.h>
 
-typedef struct convolution {
-    acn_onnx_window window; /* its kernel is the filter's */
-    int64_t groups;
-    int64_t output_padding[ACN_MAX_DIMS];
-} convolution;
-
-static acn_status read_convolution(const acn_onnx_call *c, const acn_tensor *x, const acn_tensor *w,
-                                   convolution *out) {
+acn_status acn_onnx_convolution_read(const acn_onnx_call *c, const acn_tensor *x,
+                                     const acn_tensor *w, acn_onnx_convolution *out) {
     acn_onnx_window *window = &out->window;
     int count = x->rank - 2;
     memset(out, 0, sizeof *out);
@@ -27,9 +21,9 @@ static acn_status read_convolution(const acn_onnx_call *c, const acn_tensor *x, 
     return ACN_OK;
 }
 
-static acn_status build(acn_onnx_call *c, const convolution *conv, bool is_transposed,
-                        acn_net_value *x, acn_net_value *filter, acn_net_value *bias,
-                        acn_net_value **out) {
+acn_status acn_onnx_convolution_build(acn_onnx_call *c, const acn_onnx_convolution *conv,
+                                      bool is_transposed, acn_net_value *x, acn_net_value *filter,
+                                      acn_net_value *bias, acn_net_value **out) {
     const acn_onnx_window *w = &conv->window;
     acn_node_builder b;
     ACN_TRY(acn_onnx_contiguous(c, filter, &filter));
@@ -50,15 +44,17 @@ static acn_status build(acn_onnx_call *c, const convolution *conv, bool is_trans
 }
 
 static acn_status plain(acn_onnx_call *c) {
-    convolution conv;
-    ACN_TRY(read_convolution(c, &c->in[0]->tensor, &c->in[1]->tensor, &conv));
-    return build(c, &conv, false, c->in[0], c->in[1], c->in_count > 2 ? c->in[2] : NULL, c->out);
+    acn_onnx_convolution conv;
+    ACN_TRY(acn_onnx_convolution_read(c, &c->in[0]->tensor, &c->in[1]->tensor, &conv));
+    return acn_onnx_convolution_build(c, &conv, false, c->in[0], c->in[1],
+                                      c->in_count > 2 ? c->in[2] : NULL, c->out);
 }
 ACN_ONNX(conv) = {.type = "Conv", .required = 2, .import = plain};
 
 /* With an output's shape, or one that auto_pad asks for, the padding is what leads to it; what
  * would be less than none are elements behind, which only the bias reaches. */
-static acn_status pad_to_shape(const acn_onnx_call *c, const acn_tensor *x, convolution *conv) {
+static acn_status pad_to_shape(const acn_onnx_call *c, const acn_tensor *x,
+                               acn_onnx_convolution *conv) {
     acn_onnx_window *w = &conv->window;
     int given, extra_given;
     const int64_t *shape = acn_onnx_ints(c, "output_shape", &given);
@@ -83,11 +79,12 @@ static acn_status pad_to_shape(const acn_onnx_call *c, const acn_tensor *x, conv
 }
 
 static acn_status transposed(acn_onnx_call *c) {
-    convolution conv;
+    acn_onnx_convolution conv;
     const acn_tensor *x = &c->in[0]->tensor;
-    ACN_TRY(read_convolution(c, x, &c->in[1]->tensor, &conv));
+    ACN_TRY(acn_onnx_convolution_read(c, x, &c->in[1]->tensor, &conv));
     ACN_TRY(pad_to_shape(c, x, &conv));
-    return build(c, &conv, true, c->in[0], c->in[1], c->in_count > 2 ? c->in[2] : NULL, c->out);
+    return acn_onnx_convolution_build(c, &conv, true, c->in[0], c->in[1],
+                                      c->in_count > 2 ? c->in[2] : NULL, c->out);
 }
 ACN_ONNX(conv_transpose) = {.type = "ConvTranspose", .required = 2, .import = transposed};
 
@@ -95,7 +92,7 @@ ACN_ONNX(conv_transpose) = {.type = "ConvTranspose", .required = 2, .import = tr
  * column i is the image of a filter that is 1 at i. */
 static acn_status column_to_image(acn_onnx_call *c) {
     const acn_tensor *x = &c->in[0]->tensor;
-    convolution conv = {.groups = 1};
+    acn_onnx_convolution conv = {.groups = 1};
     acn_onnx_window *w = &conv.window;
     int64_t image[ACN_MAX_DIMS], dims[ACN_MAX_DIMS], filter_dims[ACN_MAX_DIMS], taps = 1, pads;
     int kernel_count;
@@ -134,7 +131,7 @@ static acn_status column_to_image(acn_onnx_call *c) {
         acn_net_constant(c->net, c->node->name, ACN_F32, 2 + w->count, filter_dims, ones, &filter));
     ACN_TRY(acn_onnx_cast(c, filter, x->dtype, &filter));
     ACN_TRY(acn_onnx_reshape(c, c->in[0], 2 + w->count, dims, &columns));
-    ACN_TRY(build(c, &conv, true, columns, filter, NULL, &y));
+    ACN_TRY(acn_onnx_convolution_build(c, &conv, true, columns, filter, NULL, &y));
     dims[0] = x->dims[0], dims[1] = x->dims[1] / taps;
     memcpy(dims + 2, image, (size_t)w->count * sizeof *image);
     return acn_onnx_reshape(c, y, 2 + w->count, dims, &c->out[0]);

@@ -139,23 +139,6 @@ static acn_status bit_cast(acn_onnx_call *c) {
 }
 ACN_ONNX(bit_cast) = {.type = "BitCast", .import = bit_cast};
 
-/* Integers of 8 bits minus their zero points, multiplied as i32. A zero point is one number, one
- * for each row of A, or one for each column of B. */
-static acn_net_value *centred(acn_formula *f, acn_net_value *x, acn_net_value *zero, bool by_row) {
-    acn_net_value *wide = acn_f_cast(f, x, ACN_I32);
-    if (zero == NULL) return wide;
-    zero = acn_f_cast(f, zero, ACN_I32);
-    if (zero && by_row && zero->tensor.rank == 1) zero = acn_f_unsqueeze(f, zero, 1);
-    return acn_f2(f, "Sub", wide, zero);
-}
-static acn_status mat_mul_integer(acn_onnx_call *c) {
-    acn_formula f = {c, ACN_OK};
-    acn_net_value *a = centred(&f, c->in[0], c->in_count > 2 ? c->in[2] : NULL, true);
-    acn_net_value *b = centred(&f, c->in[1], c->in_count > 3 ? c->in[3] : NULL, false);
-    return acn_f_end(&f, acn_f2(&f, "MatMul", a, b), c->out);
-}
-ACN_ONNX(mat_mul_integer) = {.type = "MatMulInteger", .required = 2, .import = mat_mul_integer};
-
 static acn_status cast(acn_onnx_call *c) {
     acn_dtype to = acn_onnx_dtype((int)acn_onnx_int(c, "to", 0));
     if (to == ACN_UNDEFINED)

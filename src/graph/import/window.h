@@ -22,4 +22,19 @@ acn_status acn_onnx_padding(const acn_onnx_call *c, const acn_tensor *x, int cou
 /* All of a pooling's window; its input is the node's first. */
 acn_status acn_onnx_window_read(const acn_onnx_call *c, acn_onnx_window *out);
 
+/* ---- op_conv.c ------------------------------------------------------------------------------- */
+
+typedef struct acn_onnx_convolution {
+    acn_onnx_window window; /* its kernel is the filter's */
+    int64_t groups;
+    int64_t output_padding[ACN_MAX_DIMS];
+} acn_onnx_convolution;
+
+acn_status acn_onnx_convolution_read(const acn_onnx_call *c, const acn_tensor *x,
+                                     const acn_tensor *w, acn_onnx_convolution *out);
+/* |bias| may be NULL. */
+acn_status acn_onnx_convolution_build(acn_onnx_call *c, const acn_onnx_convolution *conv,
+                                      bool is_transposed, acn_net_value *x, acn_net_value *filter,
+                                      acn_net_value *bias, acn_net_value **out);
+
 #endif
