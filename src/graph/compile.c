@@ -108,28 +108,31 @@ static acn_status plan_work(acn_compiled *out) {
     return ACN_OK;
 }
 
-/* Constants that some step reads, one after the other. */
-static void plan_weights(acn_compiled *out) {
+/* Constants that some step reads. */
+static acn_status plan_weights(acn_weights *weights, acn_compiled *out) {
     for (const acn_net_node *n = out->net->nodes; n; n = n->next)
         for (int i = 0; i < n->call.tensor_count; i++) {
             const acn_net_value *base = n->value[i]->base;
             acn_place *place = &out->place[base->id];
             if (!acn_net_is_constant(base) || place->kind == ACN_IN_WEIGHTS) continue;
-            *place = (acn_place){ACN_IN_WEIGHTS, 0, (int64_t)out->weight_bytes};
-            out->weight_bytes += aligned(bytes_of(base));
+            uint64_t offset = (uint64_t)(uintptr_t)base->tensor.data;
+            if (weights)
+                ACN_TRY(acn_weights_place(weights, base->tensor.data, bytes_of(base), &offset));
+            *place = (acn_place){ACN_IN_WEIGHTS, 0, (int64_t)offset};
         }
+    return ACN_OK;
 }
 
-acn_status acn_compile(acn_net *net, acn_compiled *out) {
+acn_status acn_compile(acn_net *net, acn_weights *weights, acn_compiled *out) {
     ACN_TRY(own_outputs(net));
-    *out = (acn_compiled){.net = net};
+    *out = (acn_compiled){.net = net, .weights = weights};
     out->place = acn_arena_alloc(&net->arena, ((size_t)net->value_count + 1) * sizeof *out->place);
     if (out->place == NULL) return acn_fail(ACN_BAD_ALLOC, "no host memory to plan memory");
     for (int i = 0; i < net->input_count; i++)
         out->place[net->inputs[i]->id] = (acn_place){ACN_IN_INPUT, i, 0};
     for (int i = 0; i < net->output_count; i++)
         out->place[net->outputs[i]->id] = (acn_place){ACN_IN_OUTPUT, i, 0};
-    plan_weights(out);
+    ACN_TRY(plan_weights(weights, out));
     return plan_work(out);
 }
 
@@ -137,4 +140,62 @@ acn_place acn_compiled_place(const acn_compiled *compiled, const acn_net_value *
     acn_place place = compiled->place[value->base->id];
     place.offset_bytes += value->offset_bytes;
     return place;
+}
+
+/* ---- a model for this process ---------------------------------------------------------------- */
+
+static acn_status fill_step(const acn_compiled *compiled, const acn_net_node *n, acn_model *model) {
+    acn_model_step *step = &model->steps[model->step_count];
+    int count = n->call.tensor_count;
+    step->name = n->name;
+    acn_call_init(&step->call, n->call.op);
+    step->call.api = n->call.api;
+    model->step_count++; /* from here on the call is the model's to release */
+    memcpy(step->call.in_first, n->call.in_first, sizeof n->call.in_first);
+    memcpy(step->call.in_count, n->call.in_count, sizeof n->call.in_count);
+    memcpy(step->call.out_first, n->call.out_first, sizeof n->call.out_first);
+    memcpy(step->call.out_count, n->call.out_count, sizeof n->call.out_count);
+    memcpy(step->call.attr, n->call.attr, sizeof n->call.attr);
+    ACN_TRY(acn_call_reserve(&step->call, count));
+    memcpy(step->call.tensors, n->call.tensors, (size_t)count * sizeof *n->call.tensors);
+    step->place = acn_arena_alloc(&model->arena, ((size_t)count + 1) * sizeof *step->place);
+    if (step->place == NULL) return acn_fail(ACN_BAD_ALLOC, "no host memory for a model");
+    for (int i = 0; i < count; i++) {
+        step->call.tensors[i] = n->value[i]->tensor;
+        step->place[i] = acn_compiled_place(compiled, n->value[i]);
+    }
+    return ACN_OK;
+}
+
+static acn_status fill_model(const acn_compiled *compiled, acn_model *model) {
+    const acn_net *net = compiled->net;
+    acn_arena *arena = &model->arena;
+    model->name = net->name;
+    model->work_bytes = compiled->work_bytes;
+    model->inputs = acn_arena_alloc(arena, ((size_t)net->input_count + 1) * sizeof *model->inputs);
+    model->outputs =
+        acn_arena_alloc(arena, ((size_t)net->output_count + 1) * sizeof *model->outputs);
+    model->steps = acn_arena_alloc(arena, ((size_t)net->node_count + 1) * sizeof *model->steps);
+    if (!model->inputs || !model->outputs || !model->steps)
+        return acn_fail(ACN_BAD_ALLOC, "no host memory for a model");
+    for (int i = 0; i < net->input_count; i++)
+        model->inputs[model->input_count++] =
+            acn_port_of(net->inputs[i]->name, &net->inputs[i]->tensor);
+    for (int i = 0; i < net->output_count; i++)
+        model->outputs[model->output_count++] =
+            acn_port_of(net->output_names[i], &net->outputs[i]->tensor);
+    for (const acn_net_node *n = net->nodes; n; n = n->next)
+        ACN_TRY(fill_step(compiled, n, model));
+    return ACN_OK;
+}
+
+acn_status acn_compiled_model(const acn_compiled *compiled, acn_model **out) {
+    acn_model *model;
+    ACN_TRY(acn_model_create(&model));
+    acn_status status = fill_model(compiled, model);
+    if (status != ACN_OK)
+        acn_model_destroy(model);
+    else
+        *out = model;
+    return status;
 }

@@ -7,6 +7,7 @@
 #define ACN_GRAPH_LOADED_H
 
 #include "graph/om/om.h"
+#include "graph/on_demand.h"
 #include "runtime/stream.h"
 
 typedef struct acn_loaded acn_loaded;
@@ -22,8 +23,12 @@ acn_status acn_loaded_add(acn_om *om, const acn_load_memory *memory, uint32_t *o
 acn_status acn_loaded_remove(uint32_t id);
 /* Stays valid until acn_loaded_release, also when another thread unloads it. */
 acn_status acn_loaded_find(uint32_t id, acn_loaded **out);
-const acn_model *acn_loaded_model(const acn_loaded *loaded);
+const acn_model_set *acn_loaded_set(const acn_loaded *loaded);
 void acn_loaded_release(acn_loaded *loaded);
+
+/* The gear that the client chose last, as the number of its model. */
+void acn_loaded_choose_gear(acn_loaded *loaded, int gear);
+int acn_loaded_gear(const acn_loaded *loaded);
 
 /* Memory that loading a file takes. */
 acn_status acn_loaded_sizes(const acn_om *om, size_t *out_work_bytes, size_t *out_weight_bytes);
@@ -31,12 +36,18 @@ acn_status acn_loaded_sizes(const acn_om *om, size_t *out_work_bytes, size_t *ou
 typedef struct acn_model_buffer {
     void *data;
     size_t bytes;
+    /* Of an input of an open set: what the client says. Of an output: what is known of it. */
+    bool has_size;
+    acn_size size;
 } acn_model_buffer;
 
-/* Queues a run on |stream|; NULL runs here and now. The buffers' list is copied; their memory must
- * stay. */
-acn_status acn_loaded_execute(acn_loaded *loaded, const acn_model_buffer *inputs, int input_count,
-                              const acn_model_buffer *outputs, int output_count,
-                              acn_stream *stream);
+typedef struct acn_model_buffers {
+    acn_model_buffer *inputs, *outputs;
+    int input_count, output_count;
+} acn_model_buffers;
+
+/* Queues a run on |stream|; NULL runs here and now. The list of buffers is copied, their memory
+ * must stay. An output of an open set that has no memory gets some, which becomes the client's. */
+acn_status acn_loaded_execute(acn_loaded *loaded, acn_model_buffers *buffers, acn_stream *stream);
 
 #endif

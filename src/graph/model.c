@@ -3,6 +3,23 @@
 
 #include <string.h>
 
+acn_status acn_model_create(acn_model **out) {
+    acn_arena arena = {0};
+    acn_model *model = acn_arena_alloc(&arena, sizeof *model);
+    if (model == NULL) return acn_fail(ACN_BAD_ALLOC, "no host memory for a model");
+    model->arena = arena;
+    *out = model;
+    return ACN_OK;
+}
+
+acn_model_port acn_port_of(const char *name, const acn_tensor *t) {
+    acn_model_port port = {.name = name, .dtype = t->dtype, .rank = t->rank};
+    for (int d = 0; d < t->rank; d++)
+        port.dims[d] = port.range[d][0] = port.range[d][1] = t->dims[d];
+    port.bytes = (uint64_t)acn_tensor_count(t) * acn_dtype_bytes(t->dtype);
+    return port;
+}
+
 static void set_addresses(acn_model_step *step, char *const *bases, void *const *inputs,
                           void *const *outputs) {
     for (int t = 0; t < step->call.tensor_count; t++) {
@@ -54,13 +71,11 @@ acn_status acn_model_run(acn_model *model, char *work, void *const *inputs, void
         [ACN_IN_WORK] = work, [ACN_IN_WEIGHTS] = (char *)(uintptr_t)model->weights};
     char *scratch = work + model->work_bytes;
     acn_status status = ACN_OK;
-    pthread_mutex_lock(&model->mutex);
     for (int i = 0; i < model->step_count && status == ACN_OK; i++) {
         acn_model_step *step = &model->steps[i];
         set_addresses(step, bases, inputs, outputs);
         status = acn_call_run(&step->call, scratch);
     }
-    pthread_mutex_unlock(&model->mutex);
     return status;
 }
 
@@ -68,7 +83,6 @@ void acn_model_destroy(acn_model *model) {
     if (model == NULL) return;
     for (int i = 0; i < model->step_count; i++)
         acn_call_release(&model->steps[i].call);
-    pthread_mutex_destroy(&model->mutex);
     acn_arena arena = model->arena;
     acn_arena_release(&arena);
 }

@@ -9,7 +9,6 @@
 
 #include "base/arena.h"
 #include "ops/op.h"
-#include <pthread.h>
 
 typedef enum acn_place_kind {
     ACN_IN_WORK,
@@ -30,9 +29,13 @@ typedef struct acn_model_port {
     const char *name;
     acn_dtype dtype;
     int rank;
-    int64_t dims[ACN_MAX_DIMS];
-    uint64_t bytes;
+    int64_t dims[ACN_MAX_DIMS];     /* -1 where a set's models differ */
+    int64_t range[ACN_MAX_DIMS][2]; /* of an open dimension; the second is -1: any size */
+    uint64_t bytes;                 /* of the largest model of a set; 0 when nothing bounds it */
 } acn_model_port;
+
+/* The port of a tensor whose sizes are known. */
+acn_model_port acn_port_of(const char *name, const acn_tensor *tensor);
 
 typedef struct acn_model_step {
     const char *name; /* the node's */
@@ -49,12 +52,14 @@ typedef struct acn_model {
     uint64_t work_bytes, scratch_bytes, weight_bytes;
     const char *weights; /* not the model's own */
     acn_arena arena;
-    pthread_mutex_t mutex; /* one run at a time: calls hold addresses */
 } acn_model;
 
+/* An empty one, for its maker to fill. */
+acn_status acn_model_create(acn_model **out);
 /* Makes every call's plan. */
 acn_status acn_model_prepare(acn_model *model);
-/* Runs everything on this thread. |work| has work_bytes + scratch_bytes. */
+/* Runs everything on this thread. |work| has work_bytes + scratch_bytes. One run at a time: calls
+ * hold addresses. */
 acn_status acn_model_run(acn_model *model, char *work, void *const *inputs, void *const *outputs);
 void acn_model_destroy(acn_model *model);
 

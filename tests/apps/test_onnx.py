@@ -117,6 +117,7 @@ def test_a_small_network_and_what_atc_prints(toolkit, tmp_path):
     same_as_onnxruntime(toolkit, path, model, tmp_path)
     shown = succeeded(atc(toolkit, "--mode=6", f"--om={model}"))
     assert "resource info: memory_size[" in shown and "Display Model Info end" in shown
+    assert "soc_version[Ascend910B1], framework_type[5]" in shown and "--input_shape=x:2" in shown
 
 
 @pytest.mark.parametrize("name", ["squeezenet", "shufflenet", "densenet121", "resnet50"])
@@ -147,14 +148,26 @@ def test_onnx_node_tests(toolkit):
     assert counts["PASS"] >= NODE_TESTS_PASSING, counts
 
 
+FULL = ["--model=M", "--framework=5", "--output=O", "--soc_version=Ascend910B1"]
+FULL += ["--input_shape=x:2,3,8,8"]
 MISTAKES = [
     (["--framework=5"], "E10007"),
-    (["--model=M", "--framework=3"], "E10001"),
+    (["--model=M", "--framework=3"], "E10007"),
+    (["--model=M", "--framework=2"], "E10007"),
     (["--model=M", "--framework=5", "--output=O"], "E10054"),
     (["--model=M", "--framework=5", "--output=O/", "--soc_version=Ascend910B1"], "E10022"),
     (["--model=M", "--framework=5", "--output=O", "--soc_version=Intel"], "E10001"),
     (["--nonsense=1"], "E10041"),
-    (["--model=M", "--framework=5", "--dynamic_batch_size=1,2"], "not supported yet"),
+    (["--log=loud"], "E10010"),
+    (["--disable_reuse_memory=2"], "E10006"),
+    (["--precision_mode=fast"], "E10007"),
+    (["--singleop=x.json"], "E10055"),
+    ([*FULL, "--precision_mode=force_fp32", "--precision_mode_v2=origin"], "E10056"),
+    ([*FULL, "--input_format=NHWC"], "E10001"),
+    ([*FULL, "--out_nodes=nowhere:0"], "E10016"),
+    ([*FULL, "--input_fp16_nodes=nothing"], "E10016"),
+    ([*FULL, "--output_type=FP17"], "E10001"),
+    (["--model=/nowhere.onnx", *FULL[1:]], "E13001"),
 ]
 
 
@@ -165,8 +178,32 @@ def test_mistakes_in_options_are_told(toolkit, tmp_path, words, expected):
     done = atc(toolkit, *words)
     assert done.returncode == 255
     assert "ATC run failed, Please check the detail log" in done.stdout
-    assert expected in done.stdout
+    assert f"({expected}): " in done.stdout
     assert not list(tmp_path.glob("*.om*"))
+
+
+def test_chosen_outputs_and_their_types(toolkit, tmp_path):
+    path = small_model(tmp_path)
+    words = ["--out_nodes=gemm:0;r", "--output_type=gemm:0:FP16;relu:0:FP32"]
+    words += ["--input_fp16_nodes=x", "--input_shape=x:2,3,8,8"]
+    done, model = convert(toolkit, path, tmp_path, *words)
+    assert done.returncode == 0, done.stdout
+    image = np.random.default_rng(2).normal(size=(2, 3, 8, 8)).astype(np.float16)
+    gemm, relu = run(toolkit, model, tmp_path, {"x": image})
+    graph = onnx.load(path)
+    graph.graph.output.extend(
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in ("y", "r")
+    )
+    session = onnxruntime.InferenceSession(
+        graph.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
+    want = session.run(["y", "r"], {"x": image.astype(np.float32)})
+    assert gemm.dtype == np.float16 and relu.dtype == np.float32
+    np.testing.assert_allclose(gemm, want[0], rtol=2e-3, atol=2e-3)
+    np.testing.assert_allclose(relu, want[1], rtol=1e-4, atol=1e-5)
+    done, model = convert(toolkit, path, tmp_path, "--output_type=FP16", "--input_shape=x:1,3,8,8")
+    (softmax,) = run(toolkit, model, tmp_path, {"x": image[:1].astype(np.float32)})
+    assert softmax.dtype == np.float16 and softmax.shape == (1, 5)
 
 
 def test_open_shapes_and_missing_operators_are_told(toolkit, tmp_path):

@@ -1,65 +1,305 @@
-/* convert.c - see convert.h. */
+/* convert.c - see convert.h. A conversion with gears imports and compiles the model once for each;
+ * an open one imports it twice, to see what depends on the open sizes. */
 #include "doors/anycann/convert.h"
 
 #include "base/env.h"
+#include "doors/anycann/request.h"
 #include "doors/door.h"
 #include "graph/import/onnx.h"
 #include "graph/om/om.h"
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { ONNX = 5 };
 
-static acn_status import(const acn_tool_conversion *conversion, const acn_onnx_model *model,
-                         acn_net **out) {
-    char folder[4096];
-    const char *slash = strrchr(conversion->model, '/');
-    snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - conversion->model) : 1,
-             slash ? conversion->model : ".");
-    acn_onnx_shape *shapes = calloc((size_t)conversion->shape_count + 1, sizeof *shapes);
-    if (shapes == NULL) return acn_fail(ACN_BAD_ALLOC, "no host memory for shapes");
-    for (int i = 0; i < conversion->shape_count; i++) {
-        const acn_tool_shape *given = &conversion->shapes[i];
-        shapes[i].name = given->name;
-        shapes[i].rank = given->rank;
-        for (int d = 0; d < given->rank; d++)
-            shapes[i].dims[d] = given->dims[d];
+/* ---- errors, as the graph engine numbers them --------------------------------------------------
+ */
+
+static _Thread_local struct { char code[8], text[1400]; } failure;
+
+acn_status acn_ge_fail(const char *code, const char *format, ...) {
+    char text[1024];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    snprintf(failure.code, sizeof failure.code, "%s", code);
+    return acn_fail(ACN_INVALID_ARGUMENT, "%s", text);
+}
+
+static const char *code_of(acn_status status) {
+    switch (status) {
+    case ACN_INVALID_ARGUMENT:
+        return "E10001";
+    case ACN_NAME_NOT_FOUND:
+        return "E10016";
+    case ACN_PARSE_FILE:
+        return "E10041";
+    case ACN_OP_NOT_FOUND:
+        return "E10501";
+    case ACN_INVALID_FILE:
+        return "E13001";
+    default:
+        return "E19999";
     }
+}
+
+/* Keeps what |work| says; acl's code. */
+static int finish(acn_status status) {
+    if (status == ACN_OK) return 0;
+    char *text = acn_error_clone();
+    snprintf(failure.text, sizeof failure.text, "%s", text ? text : "no host memory");
+    free(text);
+    acn_error_clear();
+    if (!failure.code[0]) snprintf(failure.code, sizeof failure.code, "%s", code_of(status));
+    return acn_status_acl(status);
+}
+
+static void begin(void) { failure.code[0] = failure.text[0] = '\0'; }
+
+const char *acn_tool_error(void) { return failure.text; }
+const char *acn_tool_error_code(void) { return failure.code; }
+
+/* ---- conversion --------------------------------------------------------------------------------
+ */
+
+/* Everything that lives until the file is written. */
+typedef struct conversion {
+    const acn_request *request;
+    acn_onnx_model *model;
+    acn_onnx_shape *shapes;
+    acn_net *nets[ACN_MAX_GEARS];
+    acn_compiled compiled[ACN_MAX_GEARS];
+    int count;
+    acn_weights weights;
+    acn_model_set *set;
+} conversion;
+
+static acn_status import(conversion *c, const acn_request *r, const int64_t *gear) {
+    char folder[4096];
+    const char *slash = strrchr(r->model, '/');
+    snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - r->model) : 1,
+             slash ? r->model : ".");
+    acn_request_shapes(r, gear, c->shapes);
     const acn_onnx_options options = {
-        .folder = slash == conversion->model ? "/" : folder,
-        .shapes = shapes,
-        .shape_count = conversion->shape_count,
+        .folder = slash == r->model ? "/" : folder,
+        .shapes = c->shapes,
+        .shape_count = r->shape_count,
+        .source = r->source,
     };
-    acn_status status = acn_onnx_import(model, &options, out);
-    free(shapes);
+    acn_net *net;
+    ACN_TRY(acn_onnx_import(c->model, &options, &net));
+    acn_status status = acn_compile(net, &c->weights, &c->compiled[c->count]);
+    if (status != ACN_OK) {
+        acn_net_destroy(net);
+        return status;
+    }
+    c->nets[c->count++] = net;
+    return ACN_OK;
+}
+
+static const acn_request_shape *given_shape(const acn_request *r, const char *name) {
+    for (int i = 0; i < r->shape_count; i++)
+        if (strcmp(r->shapes[i].name, name) == 0) return &r->shapes[i];
+    return NULL;
+}
+
+/* What the networks have in common: -1 where they differ, and the most bytes. */
+static void widen(acn_model_port *port, const acn_tensor *other) {
+    acn_model_port p = acn_port_of(port->name, other);
+    if (p.bytes > port->bytes) port->bytes = p.bytes;
+    for (int d = 0; d < port->rank && p.rank == port->rank; d++) {
+        if (p.dims[d] == port->dims[d]) continue;
+        if (p.range[d][0] < port->range[d][0]) port->range[d][0] = p.range[d][0];
+        if (p.range[d][1] > port->range[d][1]) port->range[d][1] = p.range[d][1];
+        port->dims[d] = -1;
+    }
+}
+
+/* Open dimensions of inputs are what the user says, even where all gears agree. */
+static void open_input(const acn_request *r, acn_model_port *port) {
+    const acn_request_shape *shape = given_shape(r, port->name);
+    bool is_bounded = true;
+    for (int d = 0; shape && d < port->rank && d < shape->rank; d++) {
+        if (shape->dims[d] >= 0) continue;
+        port->dims[d] = -1;
+        if (r->kind != ACN_SET_OPEN) continue;
+        memcpy(port->range[d], shape->range[d], sizeof port->range[d]);
+        is_bounded = false;
+    }
+    if (!is_bounded) port->bytes = 0;
+}
+
+/* Nothing bounds what depends on an open size. */
+static void open_output(const acn_request *r, acn_model_port *port) {
+    for (int d = 0; d < port->rank && r->kind == ACN_SET_OPEN; d++)
+        if (port->dims[d] < 0) {
+            port->range[d][0] = 0;
+            port->range[d][1] = -1;
+            port->bytes = 0;
+        }
+}
+
+static acn_status describe_ports(conversion *c) {
+    acn_model_set *set = c->set;
+    const acn_net *first = c->nets[0];
+    size_t in = (size_t)first->input_count + 1, out = (size_t)first->output_count + 1;
+    set->inputs = acn_arena_alloc(&set->arena, in * sizeof *set->inputs);
+    set->outputs = acn_arena_alloc(&set->arena, out * sizeof *set->outputs);
+    if (!set->inputs || !set->outputs) return acn_fail(ACN_BAD_ALLOC, "no host memory");
+    for (int i = 0; i < first->input_count; i++) {
+        acn_model_port *port = &set->inputs[set->input_count++];
+        *port = acn_port_of(first->inputs[i]->name, &first->inputs[i]->tensor);
+        for (int n = 1; n < c->count; n++)
+            widen(port, &c->nets[n]->inputs[i]->tensor);
+        open_input(c->request, port);
+    }
+    for (int i = 0; i < first->output_count; i++) {
+        acn_model_port *port = &set->outputs[set->output_count++];
+        *port = acn_port_of(first->output_names[i], &first->outputs[i]->tensor);
+        for (int n = 1; n < c->count; n++)
+            widen(port, &c->nets[n]->outputs[i]->tensor);
+        open_output(c->request, port);
+    }
+    return ACN_OK;
+}
+
+/* The input that chooses a gear. */
+static void add_gear_input(acn_model_set *set) {
+    const int64_t length = set->gear_length;
+    acn_tensor t;
+    acn_tensor_init(&t, NULL, ACN_I32, 1, &length);
+    set->inputs[set->input_count++] = acn_port_of(ACN_GEAR_INPUT, &t);
+}
+
+static acn_status describe(conversion *c) {
+    const acn_request *r = c->request;
+    acn_model_set *set = c->set;
+    set->kind = r->kind;
+    set->name = c->nets[0]->name;
+    set->source_options = r->source;
+    ACN_TRY(describe_ports(c));
+    if (!acn_set_has_gears(set)) return ACN_OK;
+    set->gears = r->gears;
+    set->gear_length = r->gear_length;
+    add_gear_input(set);
+    return ACN_OK;
+}
+
+enum { MAX_OPEN = 256 };
+
+/* Sizes to look at, near |wanted| and inside the ranges; where |other| is given, each is another
+ * than there if the range has a second one. */
+static acn_status probe(const acn_request *r, int64_t wanted, const int64_t *other,
+                        int64_t *sizes) {
+    int at = 0;
+    for (int i = 0; i < r->shape_count; i++)
+        for (int d = 0; d < r->shapes[i].rank; d++) {
+            const int64_t *range = r->shapes[i].range[d];
+            if (r->shapes[i].dims[d] >= 0) continue;
+            if (at == MAX_OPEN)
+                return acn_ge_fail("E10002", "More than %d dimensions are open.", MAX_OPEN);
+            int64_t n = wanted < range[0] ? range[0] : wanted;
+            if (range[1] >= 0 && n > range[1]) n = range[1];
+            if (other && n == other[at]) n += n > range[0] ? -1 : 1;
+            sizes[at++] = n;
+        }
+    return ACN_OK;
+}
+
+/* Imports the network with two sizes for each open dimension. The first success tells that the
+ * model works at all; which outputs depend on the sizes shows when there is a second. */
+static acn_status import_open(conversion *c) {
+    static const int64_t tries[] = {32, 64, 224, 7, 2, 1, 3, 128, 512};
+    acn_request dims = *c->request;
+    int64_t sizes[MAX_OPEN] = {0}, first[MAX_OPEN];
+    acn_status status = ACN_OK, last;
+    dims.kind = ACN_SET_DIMS; /* a size for each open dimension */
+    for (size_t i = 0; i < sizeof tries / sizeof *tries && c->count < 2; i++) {
+        ACN_TRY(probe(&dims, tries[i], c->count ? first : NULL, sizes));
+        last = import(c, &dims, sizes);
+        if (c->count == 0) status = last;
+        if (c->count == 1) memcpy(first, sizes, sizeof sizes);
+    }
+    return c->count ? ACN_OK : status;
+}
+
+static acn_status import_all(conversion *c) {
+    const acn_request *r = c->request;
+    if (r->kind == ACN_SET_FIXED) return import(c, r, NULL);
+    if (r->kind == ACN_SET_OPEN) return import_open(c);
+    for (int i = 0; i < r->gear_count; i++)
+        ACN_TRY(import(c, r, r->gears + (size_t)i * (size_t)r->gear_length));
+    return ACN_OK;
+}
+
+/* The source goes into the file of an open model, and must be whole. */
+static acn_status check_source(const acn_onnx_model *model) {
+    for (int i = 0; i < model->graph.initializer_count; i++)
+        if (model->graph.initializers[i].location)
+            return acn_fail(ACN_OP_NOT_FOUND,
+                            "tensor \"%s\" lies in a file beside the model: with open sizes that "
+                            "does not work yet; give fixed shapes or gears (--dynamic_dims)",
+                            model->graph.initializers[i].name);
+    return ACN_OK;
+}
+
+static acn_status convert(conversion *c, const char *command) {
+    const acn_request *r = c->request;
+    char path[4096 + 8];
+    ACN_TRY(acn_onnx_open(r->model, &c->model));
+    bool is_open = r->kind == ACN_SET_OPEN;
+    if (is_open) ACN_TRY(check_source(c->model));
+    acn_weights_init(&c->weights, is_open ? c->model->mapping : NULL,
+                     is_open ? c->model->mapping_bytes : 0);
+    c->shapes = calloc((size_t)r->shape_count + 1, sizeof *c->shapes);
+    if (c->shapes == NULL) return acn_fail(ACN_BAD_ALLOC, "no host memory for shapes");
+    ACN_TRY(import_all(c));
+    ACN_TRY(acn_set_create(&c->set));
+    ACN_TRY(describe(c));
+    if (is_open) c->set->source_bytes = c->model->mapping_bytes;
+    const acn_om_contents contents = {
+        .compiled = c->compiled,
+        .count = c->count,
+        .weights = &c->weights,
+        .set = c->set,
+        .facts = {.command = command,
+                  .soc = r->soc,
+                  .cann_version = acn_env_text(ACN_ENV_CANN_VERSION),
+                  .framework = ONNX},
+    };
+    snprintf(path, sizeof path, "%s.om", r->output);
+    return acn_om_write(path, &contents);
+}
+
+static acn_status run_conversion(const acn_request *request, const char *command) {
+    conversion *c = calloc(1, sizeof *c);
+    if (c == NULL) return acn_fail(ACN_BAD_ALLOC, "no host memory for a conversion");
+    c->request = request;
+    acn_status status = convert(c, command);
+    acn_set_destroy(c->set);
+    acn_weights_release(&c->weights);
+    for (int i = 0; i < c->count; i++)
+        acn_net_destroy(c->nets[i]);
+    acn_onnx_close(c->model);
+    free(c->shapes);
+    free(c);
     return status;
 }
 
-static acn_status convert(const acn_tool_conversion *conversion) {
-    acn_onnx_model *model = NULL;
-    acn_net *net = NULL;
-    acn_compiled compiled;
-    acn_status status;
-    const acn_om_facts facts = {.command = conversion->command,
-                                .soc = conversion->soc,
-                                .cann_version = acn_env_text(ACN_ENV_CANN_VERSION),
-                                .framework = ONNX};
-    ACN_TRY_OR(close, acn_onnx_open(conversion->model, &model));
-    ACN_TRY_OR(close, import(conversion, model, &net));
-    ACN_TRY_OR(close, acn_compile(net, &compiled));
-    status = acn_om_write(conversion->output, &compiled, &facts);
-close:
-    acn_net_destroy(net);
-    acn_onnx_close(model);
-    return status;
+int acn_tool_convert(const acn_tool_conversion *options) {
+    acn_request request;
+    begin();
+    acn_status status = acn_request_read(options, &request);
+    if (status == ACN_OK) status = run_conversion(&request, options->command);
+    acn_request_release(&request);
+    return finish(status);
 }
 
-int acn_tool_convert(const acn_tool_conversion *conversion) {
-    return acn_door_acl("atc", convert(conversion));
-}
-
-const char *acn_tool_error(void) { return acn_error_take(); }
+/* ---- looking at files --------------------------------------------------------------------------
+ */
 
 typedef struct visitor {
     acn_tool_row row;
@@ -78,12 +318,13 @@ static void visit_use(void *context, const acn_onnx_use *use) {
 int acn_tool_model_ops(const char *path, acn_tool_row row, void *context) {
     acn_onnx_model *model;
     visitor v = {row, context};
+    begin();
     acn_status status = acn_onnx_open(path, &model);
     if (status == ACN_OK) {
         status = acn_onnx_uses(model, visit_use, &v);
         acn_onnx_close(model);
     }
-    return acn_door_acl("anycann ops", status);
+    return finish(status);
 }
 
 static void tell_number(visitor *v, const char *key, uint64_t value) {
@@ -92,19 +333,48 @@ static void tell_number(visitor *v, const char *key, uint64_t value) {
     v->row(v->context, (const char *[]){key, number});
 }
 
+/* Attributes of ge.proto.ModelDef that mode 6 shows. */
+static void tell_attribute(visitor *v, acn_wire entry) {
+    enum { KEY = 1, VALUE = 2, TEXT = 2, INT = 3 };
+    char key[64] = "", text[4096];
+    acn_wire_field f, inner;
+    acn_wire value = {0};
+    while (acn_wire_next(&entry, &f)) {
+        if (f.number == KEY) snprintf(key, sizeof key, "%.*s", (int)f.size, (const char *)f.bytes);
+        if (f.number == VALUE) value = acn_wire_inside(&f);
+    }
+    while (acn_wire_next(&value, &inner)) {
+        if (inner.number == INT) snprintf(text, sizeof text, "%lld", (long long)inner.value);
+        if (inner.number == TEXT)
+            snprintf(text, sizeof text, "%.*s", (int)inner.size, (const char *)inner.bytes);
+        if (inner.number == INT || inner.number == TEXT)
+            v->row(v->context, (const char *[]){key, text});
+    }
+}
+
+static void tell_attributes(visitor *v, const acn_om *om) {
+    enum { ATTR = 11 };
+    acn_wire_field f;
+    acn_wire wire =
+        acn_wire_open(om->partition[ACN_OM_MODEL_DEF].bytes, om->partition[ACN_OM_MODEL_DEF].size);
+    while (acn_wire_next(&wire, &f))
+        if (f.number == ATTR) tell_attribute(v, acn_wire_inside(&f));
+}
+
 static acn_status om_info(const char *path, visitor *v) {
     acn_om om;
-    acn_model *model;
+    acn_model_set *set;
     ACN_TRY(acn_om_open(path, &om));
-    acn_status status = acn_om_model(&om, &model);
+    acn_status status = acn_om_set(&om, &set);
     if (status == ACN_OK) {
-        tell_number(v, "memory_size", model->work_bytes);
-        tell_number(v, "weight_size", model->weight_bytes);
+        tell_number(v, "memory_size", acn_set_work_bytes(set));
+        tell_number(v, "weight_size", set->weight_bytes);
         tell_number(v, "modeldef_size", om.partition[ACN_OM_MODEL_DEF].size);
         tell_number(v, "weight_data_size", om.partition[ACN_OM_WEIGHTS].size);
         tell_number(v, "tbe_kernels_size", om.partition[ACN_OM_PLAN].size);
         tell_number(v, "task_info_size", om.partition[ACN_OM_TASKS].size);
-        acn_model_destroy(model);
+        tell_attributes(v, &om);
+        acn_set_destroy(set);
     }
     acn_om_close(&om);
     return status;
@@ -112,5 +382,6 @@ static acn_status om_info(const char *path, visitor *v) {
 
 int acn_tool_om_info(const char *path, acn_tool_row row, void *context) {
     visitor v = {row, context};
-    return acn_door_acl("atc", om_info(path, &v));
+    begin();
+    return finish(om_info(path, &v));
 }

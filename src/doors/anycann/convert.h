@@ -1,25 +1,24 @@
-/* convert.h - what the core does for `atc` and `anycann ops --model`. */
+/* convert.h - what the core does for `atc`, `anycann convert` and `anycann ops --model`. */
 #ifndef ACN_DOORS_ANYCANN_CONVERT_H
 #define ACN_DOORS_ANYCANN_CONVERT_H
 
 #include "doors/anycann/describe.h"
 
-typedef struct acn_tool_shape {
-    const char *name;
-    int rank;
-    long long dims[8];
-} acn_tool_shape;
+/* An option of atc without its "--"; those that are not known here are left alone. */
+typedef struct acn_tool_option {
+    const char *name, *value;
+} acn_tool_option;
 
 typedef struct acn_tool_conversion {
-    const char *model, *output; /* paths; |output| as it shall be called */
-    const char *command, *soc;  /* what the file will say of its making */
-    const acn_tool_shape *shapes;
-    int shape_count;
+    const acn_tool_option *options;
+    int option_count;
+    const char *command; /* as the file will say it was made */
 } acn_tool_conversion;
 
-/* An ONNX model becomes a .om. Returns 0, or acl's code with the text of acn_tool_error. */
+/* An ONNX model becomes a .om, OUTPUT.om. Returns 0, or acl's code. */
 typedef int acn_tool_convert_fn(const acn_tool_conversion *conversion);
-/* The text of the last failure on this thread, or NULL. */
+/* The text of this thread's last failure here and its code, which is the graph engine's. Valid
+ * until the next one. */
 typedef const char *acn_tool_error_fn(void);
 /* Operators of an ONNX model; rows of 4: operator, nodes, first node, "yes" or "missing". */
 typedef int acn_tool_model_ops_fn(const char *path, acn_tool_row row, void *context);
@@ -27,7 +26,7 @@ typedef int acn_tool_model_ops_fn(const char *path, acn_tool_row row, void *cont
 typedef int acn_tool_om_info_fn(const char *path, acn_tool_row row, void *context);
 
 ACN_TOOL acn_tool_convert_fn acn_tool_convert;
-ACN_TOOL acn_tool_error_fn acn_tool_error;
+ACN_TOOL acn_tool_error_fn acn_tool_error, acn_tool_error_code;
 ACN_TOOL acn_tool_model_ops_fn acn_tool_model_ops;
 ACN_TOOL acn_tool_om_info_fn acn_tool_om_info;
 

@@ -135,6 +135,22 @@ aclTensorDesc *aclmdlGetDatasetTensorDesc(const aclmdlDataset *handle, size_t in
     return NULL;
 }
 
+static acn_status read_item(const char *argument, const item *i, acn_model_buffer *out) {
+    acn_data_buffer *buffer = NULL;
+    acn_tensor_desc *desc = NULL;
+    ACN_TRY(acn_data_buffer_resolve(argument, i->buffer, &buffer));
+    *out = (acn_model_buffer){.data = buffer->data, .bytes = buffer->bytes};
+    if (i->desc == NULL) return ACN_OK;
+    ACN_TRY(acn_tensor_desc_resolve("tensorDesc", i->desc, &desc));
+    if (desc->shape.rank > ACN_MAX_DIMS)
+        return acn_fail(ACN_INVALID_ARGUMENT, "%s: a shape has %d dimensions; at most %d work",
+                        argument, desc->shape.rank, ACN_MAX_DIMS);
+    out->has_size = true;
+    out->size.rank = desc->shape.rank;
+    memcpy(out->size.dims, desc->shape.dims, (size_t)desc->shape.rank * sizeof *desc->shape.dims);
+    return ACN_OK;
+}
+
 acn_status acn_dataset_buffers(const char *argument, const aclmdlDataset *handle,
                                acn_model_buffer **out, int *out_count) {
     dataset *d = NULL;
@@ -142,13 +158,11 @@ acn_status acn_dataset_buffers(const char *argument, const aclmdlDataset *handle
     acn_model_buffer *buffers = malloc((d->count + 1) * sizeof *buffers);
     if (buffers == NULL) return acn_fail(ACN_BAD_ALLOC, "no host memory for a run");
     for (size_t i = 0; i < d->count; i++) {
-        acn_data_buffer *buffer = NULL;
-        acn_status status = acn_data_buffer_resolve(argument, d->items[i].buffer, &buffer);
+        acn_status status = read_item(argument, &d->items[i], &buffers[i]);
         if (status != ACN_OK) {
             free(buffers);
             return status;
         }
-        buffers[i] = (acn_model_buffer){buffer->data, buffer->bytes};
     }
     *out = buffers;
     *out_count = (int)d->count;
@@ -157,11 +171,24 @@ acn_status acn_dataset_buffers(const char *argument, const aclmdlDataset *handle
 
 void acn_dataset_release(acn_model_buffer *buffers) { free(buffers); }
 
-acn_status acn_dataset_describe(aclmdlDataset *handle, const acn_model_port *ports, int count) {
+acn_status acn_dataset_buffer(const aclmdlDataset *handle, size_t index, acn_model_buffer *out) {
+    item *i = NULL;
+    ACN_TRY(resolve_item(handle, index, &i));
+    return read_item("dataset", i, out);
+}
+
+acn_status acn_dataset_describe(aclmdlDataset *handle, const acn_model_buffer *buffers,
+                                const acn_model_port *ports, int count) {
     dataset *d = NULL;
     ACN_TRY(resolve("output", handle, &d));
-    for (size_t i = 0; i < d->count && i < (size_t)count; i++)
-        ACN_TRY(set_desc(&d->items[i], (aclDataType)ports[i].dtype, ports[i].rank, ports[i].dims,
+    for (size_t i = 0; i < d->count && i < (size_t)count; i++) {
+        const acn_model_buffer *b = &buffers[i];
+        acn_data_buffer *buffer = NULL;
+        ACN_TRY(acn_data_buffer_resolve("output", d->items[i].buffer, &buffer));
+        buffer->data = b->data;
+        buffer->bytes = b->bytes;
+        ACN_TRY(set_desc(&d->items[i], (aclDataType)ports[i].dtype, b->size.rank, b->size.dims,
                          ACL_FORMAT_ND));
+    }
     return ACN_OK;
 }

@@ -16,6 +16,10 @@ typedef struct side {
 
 typedef struct desc {
     side input, output;
+    acn_set_kind kind;
+    int64_t *gears;
+    int gear_count, gear_length;
+    uint32_t model; /* that was loaded; 0: a file */
     acn_arena arena;
 } desc;
 
@@ -65,11 +69,22 @@ static acn_status copy_side(acn_arena *arena, side *to, const acn_model_port *po
     return ACN_OK;
 }
 
-static acn_status fill(desc *d, const acn_model *model) {
-    desc fresh = {0};
-    acn_status status = copy_side(&fresh.arena, &fresh.input, model->inputs, model->input_count);
-    if (status == ACN_OK)
-        status = copy_side(&fresh.arena, &fresh.output, model->outputs, model->output_count);
+static acn_status copy_set(desc *d, const acn_model_set *set) {
+    size_t bytes = (size_t)set->model_count * (size_t)set->gear_length * sizeof *set->gears;
+    ACN_TRY(copy_side(&d->arena, &d->input, set->inputs, set->input_count));
+    ACN_TRY(copy_side(&d->arena, &d->output, set->outputs, set->output_count));
+    d->kind = set->kind;
+    d->gear_count = set->model_count;
+    d->gear_length = set->gear_length;
+    d->gears = acn_arena_alloc(&d->arena, bytes + 1);
+    if (d->gears == NULL) return acn_fail(ACN_BAD_ALLOC, "no host memory for a description");
+    if (bytes) memcpy(d->gears, set->gears, bytes);
+    return ACN_OK;
+}
+
+static acn_status fill(desc *d, const acn_model_set *set, uint32_t model) {
+    desc fresh = {.model = model};
+    acn_status status = copy_set(&fresh, set);
     if (status != ACN_OK) {
         acn_arena_release(&fresh.arena);
         return status;
@@ -81,11 +96,11 @@ static acn_status fill(desc *d, const acn_model *model) {
 
 static acn_status fill_from(const void *handle, acn_om *om) {
     desc *d = NULL;
-    acn_model *model = NULL;
+    acn_model_set *set = NULL;
     acn_status status = resolve(handle, &d);
-    if (status == ACN_OK) status = acn_om_model(om, &model);
-    if (status == ACN_OK) status = fill(d, model);
-    acn_model_destroy(model);
+    if (status == ACN_OK) status = acn_om_set(om, &set);
+    if (status == ACN_OK) status = fill(d, set, 0);
+    acn_set_destroy(set);
     acn_om_close(om);
     return status;
 }
@@ -95,7 +110,7 @@ static acn_status fill_from_loaded(const void *handle, uint32_t id) {
     acn_loaded *loaded;
     ACN_TRY(resolve(handle, &d));
     ACN_TRY(acn_loaded_find(id, &loaded));
-    acn_status status = fill(d, acn_loaded_model(loaded));
+    acn_status status = fill(d, acn_loaded_set(loaded), id);
     acn_loaded_release(loaded);
     return status;
 }
@@ -167,14 +182,36 @@ READ(aclFormat, aclmdlGetInputFormat, const aclmdlDesc *modelDesc, true, ACL_FOR
 READ(aclFormat, aclmdlGetOutputFormat, const aclmdlDesc *modelDesc, false, ACL_FORMAT_ND,
      ACL_FORMAT_UNDEFINED)
 
-static acn_status read_dims(const void *handle, bool is_input, size_t index, aclmdlIODims *dims) {
-    const acn_model_port *port = NULL;
-    ACN_TRY(port_of(handle, is_input, index, &port));
+static void write_dims(const acn_model_port *port, aclmdlIODims *dims) {
     memset(dims, 0, sizeof *dims);
     snprintf(dims->name, sizeof dims->name, "%s", port->name);
     dims->dimCount = (size_t)port->rank;
     memcpy(dims->dims, port->dims, (size_t)port->rank * sizeof *port->dims);
+}
+
+static acn_status read_dims(const void *handle, bool is_input, size_t index, aclmdlIODims *dims) {
+    const acn_model_port *port = NULL;
+    ACN_TRY(port_of(handle, is_input, index, &port));
+    write_dims(port, dims);
     return ACN_OK;
+}
+
+/* With gears, the shape that the one has which was chosen last. */
+static acn_status read_current_dims(const void *handle, size_t index, aclmdlIODims *dims) {
+    desc *d = NULL;
+    acn_loaded *loaded;
+    ACN_TRY(read_dims(handle, false, index, dims));
+    ACN_TRY(resolve(handle, &d));
+    if (d->model == 0 || d->gear_length == 0) return ACN_OK;
+    ACN_TRY(acn_loaded_find(d->model, &loaded));
+    const acn_model_set *set = acn_loaded_set(loaded);
+    acn_status status = ACN_OK;
+    if (acn_set_has_gears(set) && index < (size_t)set->output_count)
+        write_dims(&set->models[acn_loaded_gear(loaded)]->outputs[index], dims);
+    else
+        status = acn_fail(ACN_INVALID_ARGUMENT, "modelDesc is of a model that was unloaded");
+    acn_loaded_release(loaded);
+    return status;
 }
 
 #define DIMS(function, is_input)                                                                   \
@@ -185,7 +222,29 @@ static acn_status read_dims(const void *handle, bool is_input, size_t index, acl
 DIMS(aclmdlGetInputDims, true)
 DIMS(aclmdlGetInputDimsV2, true)
 DIMS(aclmdlGetOutputDims, false)
-DIMS(aclmdlGetCurOutputDims, false)
+
+aclError aclmdlGetCurOutputDims(const aclmdlDesc *modelDesc, size_t index, aclmdlIODims *dims) {
+    ACN_REQUIRE(dims);
+    return ACN_ACL(read_current_dims(modelDesc, index, dims));
+}
+
+static acn_status read_range(const void *handle, size_t index, aclmdlIODimsRange *range) {
+    const acn_model_port *port = NULL;
+    ACN_TRY(port_of(handle, true, index, &port));
+    memset(range, 0, sizeof *range);
+    for (int d = 0; d < port->rank; d++)
+        if (port->dims[d] < 0) range->rangeCount = (size_t)port->rank;
+    for (size_t d = 0; d < range->rangeCount; d++)
+        for (int end = 0; end < ACL_DIM_ENDPOINTS; end++)
+            range->range[d][end] = port->range[d][end];
+    return ACN_OK;
+}
+
+aclError aclmdlGetInputDimsRange(const aclmdlDesc *modelDesc, size_t index,
+                                 aclmdlIODimsRange *dimsRange) {
+    ACN_REQUIRE(dimsRange);
+    return ACN_ACL(read_range(modelDesc, index, dimsRange));
+}
 
 static acn_status find_port(const void *handle, bool is_input, const char *name, size_t *out) {
     desc *d = NULL;
@@ -208,3 +267,81 @@ static acn_status find_port(const void *handle, bool is_input, const char *name,
     }
 INDEX(aclmdlGetInputIndexByName, true)
 INDEX(aclmdlGetOutputIndexByName, false)
+
+/* ---- gears ----------------------------------------------------------------------------------- */
+
+/* Without gears of the kind there are none to tell of, which is no mistake. */
+static acn_status read_batches(const void *handle, aclmdlBatch *batch) {
+    desc *d = NULL;
+    ACN_TRY(resolve(handle, &d));
+    memset(batch, 0, sizeof *batch);
+    if (d->kind != ACN_SET_BATCH) return ACN_OK;
+    for (int i = 0; i < d->gear_count && i < ACL_MAX_BATCH_NUM; i++)
+        batch->batch[batch->batchCount++] = (uint64_t)d->gears[i];
+    return ACN_OK;
+}
+
+aclError aclmdlGetDynamicBatch(const aclmdlDesc *modelDesc, aclmdlBatch *batch) {
+    ACN_REQUIRE(batch);
+    return ACN_ACL(read_batches(modelDesc, batch));
+}
+
+static acn_status read_images(const void *handle, aclmdlHW *hw) {
+    desc *d = NULL;
+    ACN_TRY(resolve(handle, &d));
+    memset(hw, 0, sizeof *hw);
+    if (d->kind != ACN_SET_IMAGE) return ACN_OK;
+    for (int i = 0; i < d->gear_count && i < ACL_MAX_HW_NUM; i++, hw->hwCount++)
+        for (int k = 0; k < 2; k++)
+            hw->hw[i][k] = (uint64_t)d->gears[2 * i + k];
+    return ACN_OK;
+}
+
+/* |index| is reserved: all inputs have the same. */
+aclError aclmdlGetDynamicHW(const aclmdlDesc *modelDesc, size_t index, aclmdlHW *hw) {
+    ACN_REQUIRE(hw);
+    return ACN_ACL(read_images(modelDesc, hw));
+}
+
+static acn_status count_gears(const void *handle, size_t index, size_t *out) {
+    desc *d = NULL;
+    ACN_TRY(resolve(handle, &d));
+    if (index != (size_t)-1)
+        return acn_fail(ACN_INVALID_ARGUMENT, "index is %zu; expected -1: gears are of all inputs",
+                        index);
+    *out = d->kind == ACN_SET_DIMS ? (size_t)d->gear_count : 0;
+    return ACN_OK;
+}
+
+aclError aclmdlGetInputDynamicGearCount(const aclmdlDesc *modelDesc, size_t index,
+                                        size_t *gearCount) {
+    ACN_REQUIRE(gearCount);
+    return ACN_ACL(count_gears(modelDesc, index, gearCount));
+}
+
+/* The sizes of all inputs, one behind the other, in each gear. */
+static acn_status read_gears(const void *handle, size_t index, aclmdlIODims *dims, size_t room) {
+    desc *d = NULL;
+    size_t count = 0;
+    ACN_TRY(count_gears(handle, index, &count));
+    ACN_TRY(resolve(handle, &d));
+    if (room < count)
+        return acn_fail(ACN_INVALID_ARGUMENT, "gearCount is %zu; the model has %zu gears", room,
+                        count);
+    for (size_t g = 0; g < count; g++) {
+        const int64_t *open = d->gears + g * (size_t)d->gear_length;
+        memset(&dims[g], 0, sizeof dims[g]);
+        for (int i = 0; i + 1 < d->input.count; i++)
+            for (int k = 0; k < d->input.ports[i].rank && dims[g].dimCount < ACL_MAX_DIM_CNT; k++) {
+                int64_t n = d->input.ports[i].dims[k];
+                dims[g].dims[dims[g].dimCount++] = n < 0 ? *open++ : n;
+            }
+    }
+    return ACN_OK;
+}
+
+aclError aclmdlGetInputDynamicDims(const aclmdlDesc *modelDesc, size_t index, aclmdlIODims *dims,
+                                   size_t gearCount) {
+    ACN_REQUIRE(dims);
+    return ACN_ACL(read_gears(modelDesc, index, dims, gearCount));
+}

@@ -5,12 +5,16 @@
 #include "acl/acl_mdl.h"
 #include "graph/loaded.h"
 
-/* The buffers of a dataset; ownership stays with the clients' own objects. */
+/* The buffers of a dataset, and the shapes that were set; ownership stays with the clients' own
+ * objects. */
 acn_status acn_dataset_buffers(const char *argument, const aclmdlDataset *dataset,
                                acn_model_buffer **out, int *out_count);
 /* Frees what the above made. */
 void acn_dataset_release(acn_model_buffer *buffers);
-/* Writes actual shapes, which a client may ask for after a run. */
-acn_status acn_dataset_describe(aclmdlDataset *dataset, const acn_model_port *ports, int count);
+/* One buffer. */
+acn_status acn_dataset_buffer(const aclmdlDataset *dataset, size_t index, acn_model_buffer *out);
+/* Writes what a run says of its outputs, memory that it gave included. */
+acn_status acn_dataset_describe(aclmdlDataset *dataset, const acn_model_buffer *buffers,
+                                const acn_model_port *ports, int count);
 
 #endif

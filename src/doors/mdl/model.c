@@ -86,20 +86,18 @@ aclError aclmdlQuerySizeFromMem(const void *model, size_t modelSize, size_t *wor
 
 static acn_status execute(uint32_t id, const aclmdlDataset *input, aclmdlDataset *output,
                           acn_stream *stream) {
-    acn_model_buffer *inputs = NULL, *outputs = NULL;
-    int input_count, output_count;
+    acn_model_buffers b = {0};
     acn_loaded *loaded;
     acn_status status;
     ACN_TRY(acn_loaded_find(id, &loaded));
-    ACN_TRY_OR(release, acn_dataset_buffers("input", input, &inputs, &input_count));
-    ACN_TRY_OR(release, acn_dataset_buffers("output", output, &outputs, &output_count));
-    ACN_TRY_OR(release,
-               acn_loaded_execute(loaded, inputs, input_count, outputs, output_count, stream));
-    const acn_model *model = acn_loaded_model(loaded);
-    status = acn_dataset_describe(output, model->outputs, model->output_count);
+    ACN_TRY_OR(release, acn_dataset_buffers("input", input, &b.inputs, &b.input_count));
+    ACN_TRY_OR(release, acn_dataset_buffers("output", output, &b.outputs, &b.output_count));
+    ACN_TRY_OR(release, acn_loaded_execute(loaded, &b, stream));
+    const acn_model_set *set = acn_loaded_set(loaded);
+    status = acn_dataset_describe(output, b.outputs, set->outputs, set->output_count);
 release:
-    acn_dataset_release(outputs);
-    acn_dataset_release(inputs);
+    acn_dataset_release(b.outputs);
+    acn_dataset_release(b.inputs);
     acn_loaded_release(loaded);
     return status;
 }

@@ -64,7 +64,7 @@ static acn_status grow_names(acn_importer *im) {
     return ACN_OK;
 }
 
-static acn_status bind_name(acn_importer *im, const char *name, acn_net_value *value) {
+acn_status acn_importer_bind(acn_importer *im, const char *name, acn_net_value *value) {
     if (2 * (im->used + 1) > im->room) ACN_TRY(grow_names(im));
     name_entry *entry = entry_of(im, name);
     im->used += entry->name == NULL;
@@ -72,7 +72,7 @@ static acn_status bind_name(acn_importer *im, const char *name, acn_net_value *v
     return ACN_OK;
 }
 
-static acn_net_value *lookup(const acn_importer *im, const char *name) {
+acn_net_value *acn_importer_find(const acn_importer *im, const char *name) {
     return im->room ? entry_of(im, name)->value : NULL;
 }
 
@@ -165,7 +165,7 @@ static acn_status import_node(acn_importer *im, const acn_onnx_node *node) {
         return acn_onnx_bad(&c, "more than %d tensors", ACN_ONNX_MAX_TENSORS);
     for (int i = 0; i < c.in_count; i++) {
         const char *name = node->inputs.items[i];
-        c.in[i] = name[0] ? lookup(im, name) : NULL;
+        c.in[i] = name[0] ? acn_importer_find(im, name) : NULL;
         if (name[0] && !c.in[i])
             return acn_onnx_bad(&c,
                                 "input \"%s\" is made by no node before it; the nodes are in the "
@@ -181,63 +181,12 @@ static acn_status import_node(acn_importer *im, const acn_onnx_node *node) {
         const char *name = node->outputs.items[i];
         if (!name[0]) continue;
         if (!c.out[i]) return acn_onnx_bad(&c, "output \"%s\" is not made here", name);
-        ACN_TRY(bind_name(im, name, c.out[i]));
+        ACN_TRY(acn_importer_bind(im, name, c.out[i]));
     }
     return ACN_OK;
 }
 
 /* ---- the model ------------------------------------------------------------------------------- */
-
-static const acn_onnx_shape *shape_given(const acn_importer *im, const char *name) {
-    for (int i = 0; i < im->options->shape_count; i++)
-        if (strcmp(im->options->shapes[i].name, name) == 0) return &im->options->shapes[i];
-    return NULL;
-}
-
-static acn_status import_input(acn_importer *im, const acn_onnx_value *v) {
-    const acn_onnx_shape *given = shape_given(im, v->name);
-    int rank = given ? given->rank : v->rank;
-    const int64_t *dims = given ? given->dims : v->dims;
-    acn_net_value *value;
-    if (!v->is_tensor || v->dtype == ACN_UNDEFINED)
-        return acn_fail(ACN_OP_NOT_FOUND, "input \"%s\" is no tensor of a type that a device has",
-                        v->name);
-    for (int d = 0; d < rank; d++) {
-        bool fits =
-            !given || v->rank < 0 || v->rank != rank || v->dims[d] < 0 || v->dims[d] == dims[d];
-        if (dims[d] < 0 || !fits || (given && v->rank >= 0 && v->rank != rank))
-            return acn_fail(ACN_INVALID_ARGUMENT,
-                            "input \"%s\": dimension %d is %lld; give its shape, as the model has "
-                            "it, by --input_shape=\"%s:n,c,h,w\"",
-                            v->name, d, (long long)dims[d], v->name);
-    }
-    if (rank < 0)
-        return acn_fail(ACN_INVALID_ARGUMENT,
-                        "input \"%s\" has no shape; give it by --input_shape=\"%s:n,c,h,w\"",
-                        v->name, v->name);
-    ACN_TRY(acn_net_new_value(im->net, v->name, v->dtype, rank, dims, &value));
-    im->net->inputs[im->net->input_count++] = value;
-    return bind_name(im, v->name, value);
-}
-
-static acn_status import_outputs(acn_importer *im, const acn_onnx_graph *graph) {
-    acn_net *net = im->net;
-    net->outputs = acn_arena_alloc(&net->arena, ((size_t)graph->output_count + 1) * sizeof(void *));
-    net->output_names =
-        acn_arena_alloc(&net->arena, ((size_t)graph->output_count + 1) * sizeof(void *));
-    if (!net->outputs || !net->output_names) return acn_fail(ACN_BAD_ALLOC, "no host memory");
-    for (int i = 0; i < graph->output_count; i++) {
-        const char *name = graph->outputs[i].name;
-        acn_net_value *value = lookup(im, name);
-        if (!value) return acn_fail(ACN_PARSE_FILE, "no node makes output \"%s\"", name);
-        const char *copy = acn_arena_copy(&net->arena, name, strlen(name) + 1);
-        if (!copy) return acn_fail(ACN_BAD_ALLOC, "no host memory");
-        net->outputs[i] = value;
-        net->output_names[i] = copy;
-    }
-    net->output_count = graph->output_count;
-    return ACN_OK;
-}
 
 static acn_status import_graph(acn_importer *im, const acn_onnx_graph *graph) {
     acn_net_value *value;
@@ -247,13 +196,15 @@ static acn_status import_graph(acn_importer *im, const acn_onnx_graph *graph) {
     for (int i = 0; i < graph->initializer_count; i++) {
         const acn_onnx_tensor *t = &graph->initializers[i];
         ACN_TRY(import_tensor(im, t, t->name, &value));
-        ACN_TRY(bind_name(im, t->name, value));
+        ACN_TRY(acn_importer_bind(im, t->name, value));
     }
     for (int i = 0; i < graph->input_count; i++) /* old models list initializers here as well */
-        if (!lookup(im, graph->inputs[i].name)) ACN_TRY(import_input(im, &graph->inputs[i]));
+        if (!acn_importer_find(im, graph->inputs[i].name))
+            ACN_TRY(acn_onnx_import_input(im, im->net, im->options, &graph->inputs[i]));
+    ACN_TRY(acn_onnx_check_inputs(im->net, im->options));
     for (int i = 0; i < graph->node_count; i++)
         ACN_TRY(import_node(im, &graph->nodes[i]));
-    return import_outputs(im, graph);
+    return acn_onnx_import_outputs(im, im->net, graph, im->options);
 }
 
 acn_status acn_onnx_import(const acn_onnx_model *model, const acn_onnx_options *options,

@@ -49,6 +49,19 @@ const acn_onnx_op *acn_onnx_op_find(const char *type, const char *domain);
 /* ACN_OP_NOT_FOUND lists all operators that are missing (uses.c). */
 acn_status acn_onnx_check_operators(const acn_onnx_model *model);
 
+/* A name's value, and a value's name. NULL: there is none. */
+acn_net_value *acn_importer_find(const acn_importer *importer, const char *name);
+acn_status acn_importer_bind(acn_importer *importer, const char *name, acn_net_value *value);
+
+/* ---- ports.c --------------------------------------------------------------------------------- */
+
+/* |net| has room for the input. */
+acn_status acn_onnx_import_input(acn_importer *importer, acn_net *net,
+                                 const acn_onnx_options *options, const acn_onnx_value *value);
+acn_status acn_onnx_check_inputs(const acn_net *net, const acn_onnx_options *options);
+acn_status acn_onnx_import_outputs(const acn_importer *importer, acn_net *net,
+                                   const acn_onnx_graph *graph, const acn_onnx_options *options);
+
 /* ---- node.c ---------------------------------------------------------------------------------- */
 
 /* Attributes of the node, with what ONNX says when they are absent. */

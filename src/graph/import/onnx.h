@@ -17,10 +17,19 @@ typedef struct acn_onnx_shape {
     int64_t dims[ACN_MAX_DIMS];
 } acn_onnx_shape;
 
+/* How inputs and outputs differ from the model's own: atc's option texts; NULL or "": they do not.
+ */
+typedef struct acn_source_options {
+    const char *out_nodes;        /* "NODE:INDEX;..." or names of tensors */
+    const char *output_type;      /* "FP16", or "NODE:INDEX:FP16;..." */
+    const char *input_fp16_nodes; /* "INPUT;..." */
+} acn_source_options;
+
 typedef struct acn_onnx_options {
     const char *folder; /* of the model's file, for external data; NULL: the working directory */
     const acn_onnx_shape *shapes;
     int shape_count;
+    acn_source_options source;
 } acn_onnx_options;
 
 /* ACN_OP_NOT_FOUND lists all operators that are missing, each with the nodes that use it. The model

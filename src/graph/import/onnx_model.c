@@ -449,6 +449,18 @@ void acn_onnx_close(acn_onnx_model *model) {
     acn_arena_release(&arena);
 }
 
+acn_status acn_onnx_align(acn_onnx_model *model) {
+    for (int i = 0; i < model->graph.initializer_count; i++) {
+        acn_onnx_tensor *t = &model->graph.initializers[i];
+        size_t element = t->dtype == ACN_UNDEFINED ? 1 : acn_dtype_bytes(t->dtype);
+        if (t->data == NULL || (uintptr_t)t->data % element == 0) continue;
+        t->data = acn_arena_copy(&model->arena, t->data, t->bytes);
+        if (t->data == NULL)
+            return acn_fail(ACN_BAD_ALLOC, "no host memory for %zu bytes", t->bytes);
+    }
+    return ACN_OK;
+}
+
 int64_t acn_onnx_version(const acn_onnx_model *model, const char *domain) {
     for (int i = 0; i < model->opset_count; i++)
         if (strcmp(model->opsets[i].domain, domain) == 0) return model->opsets[i].version;

@@ -114,6 +114,8 @@ acn_status acn_onnx_open(const char *path, acn_onnx_model **out);
 /* The same from memory, which must stay; |name| is for error texts. */
 acn_status acn_onnx_read(const char *name, const void *bytes, size_t size, acn_onnx_model **out);
 void acn_onnx_close(acn_onnx_model *model);
+/* Copies the initializers that do not lie as operators want them, once for all imports. */
+acn_status acn_onnx_align(acn_onnx_model *model);
 
 /* The version of |domain|'s operators that the model wants; 0: it does not import the domain. */
 int64_t acn_onnx_version(const acn_onnx_model *model, const char *domain);

@@ -28,14 +28,15 @@ static uint64_t get(const uint8_t *at, int bytes) {
     return value;
 }
 
-static void make_header(uint8_t *header, const acn_net *net, uint64_t length) {
+static void make_header(uint8_t *header, const acn_model_set *set, uint64_t length) {
     memset(header, 0, HEADER_BYTES);
     put(header, magic, 4);
     put(header + 4, HEADER_BYTES, 4);
     put(header + 8, version, 4);
-    snprintf((char *)header + 84, 32, "%s", net->name);
+    snprintf((char *)header + 84, 32, "%s", set->name);
     put(header + 156, 1, 4); /* one model */
     put(header + 184, length, 8);
+    header[193] = set->kind == ACN_SET_OPEN;
 }
 
 static acn_status failed_write(const char *path) {
@@ -43,17 +44,12 @@ static acn_status failed_write(const char *path) {
 }
 
 /* The weights as they lie in the file. */
-static acn_status make_weights(const acn_compiled *compiled, char **out) {
-    char *image = calloc(1, compiled->weight_bytes + 1);
+static acn_status make_weights(const acn_weights *weights, char **out) {
+    char *image = calloc(1, weights->bytes + 1);
     if (image == NULL)
         return acn_fail(ACN_BAD_ALLOC, "no host memory for %llu bytes of weights",
-                        (unsigned long long)compiled->weight_bytes);
-    for (const acn_net_value *v = compiled->net->values; v; v = v->next) {
-        const acn_place *place = &compiled->place[v->id];
-        if (v->base != v || !acn_net_is_constant(v) || place->kind != ACN_IN_WEIGHTS) continue;
-        memcpy(image + place->offset_bytes, v->tensor.data,
-               (size_t)acn_tensor_count(&v->tensor) * acn_dtype_bytes(v->tensor.dtype));
-    }
+                        (unsigned long long)weights->bytes);
+    acn_weights_copy(weights, image);
     *out = image;
     return ACN_OK;
 }
@@ -64,7 +60,7 @@ typedef struct part {
     uint64_t size;
 } part;
 
-static bool write_parts(FILE *file, const acn_net *net, const part *parts, int count) {
+static bool write_parts(FILE *file, const acn_model_set *set, const part *parts, int count) {
     static const uint8_t zeros[ALIGNMENT];
     uint8_t head[HEADER_BYTES], table[TABLE_HEAD_BYTES + WRITTEN * TABLE_ROW_BYTES] = {0};
     uint64_t table_bytes = TABLE_HEAD_BYTES + (uint64_t)count * TABLE_ROW_BYTES, at = 0;
@@ -77,7 +73,7 @@ static bool write_parts(FILE *file, const acn_net *net, const part *parts, int c
         put(table + TABLE_HEAD_BYTES + i * TABLE_ROW_BYTES + 16, parts[i].size, 8);
         at += parts[i].size;
     }
-    make_header(head, net, table_bytes + at);
+    make_header(head, set, table_bytes + at);
     bool is_good =
         fwrite(head, sizeof head, 1, file) == 1 && fwrite(table, (size_t)table_bytes, 1, file) == 1;
     uint64_t written = HEADER_BYTES + table_bytes;
@@ -91,14 +87,15 @@ static bool write_parts(FILE *file, const acn_net *net, const part *parts, int c
 }
 
 /* Into a file beside it, which then takes its place: nobody ever sees half a model. */
-static acn_status write_file(const char *path, const acn_net *net, const part *parts, int count) {
+static acn_status write_file(const char *path, const acn_model_set *set, const part *parts,
+                             int count) {
     char temporary[4096];
     if (snprintf(temporary, sizeof temporary, "%s.%ld", path, (long)getpid()) >=
         (int)sizeof temporary)
         return acn_fail(ACN_INVALID_ARGUMENT, "the path %.64s... is too long", path);
     FILE *file = fopen(temporary, "we");
     if (file == NULL) return failed_write(path);
-    bool is_good = write_parts(file, net, parts, count);
+    bool is_good = write_parts(file, set, parts, count);
     int cause = errno;
     if (fclose(file) != 0 && is_good) is_good = false, cause = errno;
     if (is_good && rename(temporary, path) == 0) return ACN_OK;
@@ -108,30 +105,25 @@ static acn_status write_file(const char *path, const acn_net *net, const part *p
     return failed_write(path);
 }
 
-acn_status acn_om_write(const char *path, const acn_compiled *compiled, const acn_om_facts *facts) {
+acn_status acn_om_write(const char *path, const acn_om_contents *contents) {
     acn_wire_out definition = {0}, plan = {0}, ports = {0};
     char *weights = NULL;
     acn_status status;
-    ACN_TRY_OR(release, make_weights(compiled, &weights));
-    acn_om_put_model_def(&definition, compiled, facts);
-    acn_om_put_plan(&plan, compiled);
-    acn_om_put_ports(&ports, compiled->net);
+    ACN_TRY_OR(release, make_weights(contents->weights, &weights));
+    acn_om_put_model_def(&definition, contents);
+    acn_om_put_set(&plan, contents, weights);
+    acn_om_put_ports(&ports, contents);
     if (definition.has_failed || plan.has_failed || ports.has_failed) {
         status = acn_fail(ACN_BAD_ALLOC, "no host memory to write %s", path);
         goto release;
     }
-    /* The plan's first bytes are a place for the checksums. */
-    uint64_t sums[2] = {
-        acn_om_checksum(plan.bytes + ACN_OM_PLAN_HEAD_BYTES, plan.size - ACN_OM_PLAN_HEAD_BYTES),
-        acn_om_checksum(weights, compiled->weight_bytes)};
-    memcpy(plan.bytes + 8, sums, sizeof sums);
     const part parts[WRITTEN] = {
         {ACN_OM_PORTS, ports.bytes, ports.size},
         {ACN_OM_MODEL_DEF, definition.bytes, definition.size},
-        {ACN_OM_WEIGHTS, weights, compiled->weight_bytes},
+        {ACN_OM_WEIGHTS, weights, contents->weights->bytes},
         {ACN_OM_PLAN, plan.bytes, plan.size},
     };
-    status = write_file(path, compiled->net, parts, WRITTEN);
+    status = write_file(path, contents->set, parts, WRITTEN);
 release:
     acn_wire_release(&definition);
     acn_wire_release(&plan);

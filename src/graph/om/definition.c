@@ -239,8 +239,14 @@ static void put_outputs(acn_wire_out *out, const acn_net *net, int64_t id) {
     acn_wire_end(out, op);
 }
 
-void acn_om_put_model_def(acn_wire_out *out, const acn_compiled *compiled,
-                          const acn_om_facts *facts) {
+/* Viewers show the first graph only, so it is the network itself, at its largest, and not CANN's
+ * choice between gears. */
+void acn_om_put_model_def(acn_wire_out *out, const acn_om_contents *contents) {
+    const acn_om_facts *facts = &contents->facts;
+    const acn_compiled *compiled = &contents->compiled[0];
+    for (int i = 1; i < contents->count; i++)
+        if (compiled->work_bytes < contents->compiled[i].work_bytes)
+            compiled = &contents->compiled[i];
     const acn_net *net = compiled->net;
     int64_t id = 0;
     acn_wire_put_text(out, MODEL_NAME, net->name);
@@ -266,7 +272,7 @@ void acn_om_put_model_def(acn_wire_out *out, const acn_compiled *compiled,
     put_text_attr(out, MODEL_ATTR, "soc_version", facts->soc);
     put_int_attr(out, MODEL_ATTR, "framework_type", facts->framework);
     put_int_attr(out, MODEL_ATTR, "memory_size", (int64_t)compiled->work_bytes);
-    put_int_attr(out, MODEL_ATTR, "weight_size", (int64_t)compiled->weight_bytes);
+    put_int_attr(out, MODEL_ATTR, "weight_size", (int64_t)compiled->weights->bytes);
     put_int_attr(out, MODEL_ATTR, "stream_num", 1);
     put_int_attr(out, MODEL_ATTR, "event_num", 0);
 }
@@ -281,18 +287,25 @@ static void put_little(acn_wire_out *out, uint64_t value, int bytes) {
     acn_wire_put_raw(out, raw, (size_t)bytes);
 }
 
-static void put_port(acn_wire_out *out, const char *name, const acn_tensor *t) {
-    put_little(out, (uint64_t)acn_tensor_count(t) * acn_dtype_bytes(t->dtype), 8);
+static void put_port(acn_wire_out *out, const acn_model_port *p) {
+    bool is_open = false;
+    for (int d = 0; d < p->rank; d++)
+        is_open |= p->dims[d] < 0;
+    put_little(out, p->bytes, 8);
     put_little(out, FORMAT_ND, 4);
-    put_little(out, (uint64_t)t->dtype, 4);
-    put_little(out, strlen(name), 4);
-    put_little(out, (uint64_t)t->rank * 8, 4);
-    put_little(out, (uint64_t)t->rank * 8, 4);
-    put_little(out, 0, 4); /* no ranges */
-    acn_wire_put_raw(out, name, strlen(name));
+    put_little(out, (uint64_t)p->dtype, 4);
+    put_little(out, strlen(p->name), 4);
+    put_little(out, (uint64_t)p->rank * 8, 4);
+    put_little(out, (uint64_t)p->rank * 8, 4);
+    put_little(out, is_open ? (uint64_t)p->rank * 16 : 0, 4);
+    acn_wire_put_raw(out, p->name, strlen(p->name));
     for (int twice = 0; twice < 2; twice++)
-        for (int d = 0; d < t->rank; d++)
-            put_little(out, (uint64_t)t->dims[d], 8);
+        for (int d = 0; d < p->rank; d++)
+            put_little(out, (uint64_t)p->dims[d], 8);
+    for (int d = 0; d < p->rank && is_open; d++) {
+        put_little(out, (uint64_t)p->range[d][0], 8);
+        put_little(out, (uint64_t)p->range[d][1], 8);
+    }
 }
 
 static void put_block(acn_wire_out *out, uint32_t type, const acn_wire_out *value) {
@@ -302,16 +315,34 @@ static void put_block(acn_wire_out *out, uint32_t type, const acn_wire_out *valu
     out->has_failed |= value->has_failed;
 }
 
-void acn_om_put_ports(acn_wire_out *out, const acn_net *net) {
+enum { BLOCK_INPUTS, BLOCK_OUTPUTS, BLOCK_BATCH, BLOCK_IMAGE, BLOCK_DIMS };
+
+/* Batch sizes are a plain list; the other kinds are rows, their lengths first. */
+static void put_gears(acn_wire_out *out, const acn_model_set *set, int count) {
+    static const uint32_t types[ACN_SET_KINDS] = {
+        [ACN_SET_BATCH] = BLOCK_BATCH, [ACN_SET_IMAGE] = BLOCK_IMAGE, [ACN_SET_DIMS] = BLOCK_DIMS};
+    acn_wire_out block = {0};
+    put_little(&block, (uint64_t)count, 4);
+    for (int i = 0; i < count && set->kind != ACN_SET_BATCH; i++)
+        put_little(&block, (uint64_t)set->gear_length, 4);
+    for (int i = 0; i < count * set->gear_length; i++)
+        put_little(&block, (uint64_t)set->gears[i], 8);
+    put_block(out, types[set->kind], &block);
+    acn_wire_release(&block);
+}
+
+void acn_om_put_ports(acn_wire_out *out, const acn_om_contents *contents) {
+    const acn_model_set *set = contents->set;
     acn_wire_out inputs = {0}, outputs = {0};
-    put_little(&inputs, (uint64_t)net->input_count, 4);
-    for (int i = 0; i < net->input_count; i++)
-        put_port(&inputs, net->inputs[i]->name, &net->inputs[i]->tensor);
-    put_little(&outputs, (uint64_t)net->output_count, 4);
-    for (int i = 0; i < net->output_count; i++)
-        put_port(&outputs, net->output_names[i], &net->outputs[i]->tensor);
-    put_block(out, 0, &inputs);
-    put_block(out, 1, &outputs);
+    put_little(&inputs, (uint64_t)set->input_count, 4);
+    for (int i = 0; i < set->input_count; i++)
+        put_port(&inputs, &set->inputs[i]);
+    put_little(&outputs, (uint64_t)set->output_count, 4);
+    for (int i = 0; i < set->output_count; i++)
+        put_port(&outputs, &set->outputs[i]);
+    put_block(out, BLOCK_INPUTS, &inputs);
+    put_block(out, BLOCK_OUTPUTS, &outputs);
+    if (acn_set_has_gears(set)) put_gears(out, set, contents->count);
     acn_wire_release(&inputs);
     acn_wire_release(&outputs);
 }

@@ -10,7 +10,7 @@
 
 #include "base/wire.h"
 #include "graph/compile.h"
-#include "graph/model.h"
+#include "graph/set.h"
 
 typedef enum acn_om_partition {
     ACN_OM_MODEL_DEF = 0,
@@ -27,8 +27,18 @@ typedef struct acn_om_facts {
     int framework;
 } acn_om_facts;
 
+/* What is written: networks that were compiled with the same weights, and what |set| says of them
+ * all; its own models are not looked at. |compiled| of an open set only describes it. */
+typedef struct acn_om_contents {
+    const acn_compiled *compiled;
+    int count;
+    const acn_weights *weights;
+    const acn_model_set *set;
+    acn_om_facts facts;
+} acn_om_contents;
+
 /* Writes |path| anew: whole or not at all. */
-acn_status acn_om_write(const char *path, const acn_compiled *compiled, const acn_om_facts *facts);
+acn_status acn_om_write(const char *path, const acn_om_contents *contents);
 
 typedef struct acn_om {
     const char *name; /* for error texts */
@@ -47,18 +57,20 @@ acn_status acn_om_read(const char *name, const void *bytes, size_t size, acn_om 
 acn_status acn_om_read_copy(const char *name, const void *bytes, size_t size, acn_om *out);
 void acn_om_close(acn_om *om);
 
-/* The model in the file, not yet prepared; its weights are the file's, so |om| must stay open.
+/* The models in the file, not yet prepared; their weights are the file's, so |om| must stay open.
  * Checks the checksums. */
-acn_status acn_om_model(const acn_om *om, acn_model **out);
+acn_status acn_om_set(const acn_om *om, acn_model_set **out);
 
 /* ---- private to this folder ------------------------------------------------------------------ */
 
-enum { ACN_OM_PLAN_HEAD_BYTES = 24 };
-
-void acn_om_put_model_def(acn_wire_out *out, const acn_compiled *compiled,
-                          const acn_om_facts *facts);
+void acn_om_put_model_def(acn_wire_out *out, const acn_om_contents *contents);
+void acn_om_put_ports(acn_wire_out *out, const acn_om_contents *contents);
+/* The partition of the plan, with the checksums of itself and of |weights|. */
+void acn_om_put_set(acn_wire_out *out, const acn_om_contents *contents, const char *weights);
 void acn_om_put_plan(acn_wire_out *out, const acn_compiled *compiled);
-void acn_om_put_ports(acn_wire_out *out, const acn_net *net);
-uint64_t acn_om_checksum(const void *bytes, size_t size);
+void acn_om_put_port(acn_wire_out *out, uint32_t field, const acn_model_port *port);
+/* |model| has its name, weights and their size. */
+acn_status acn_om_read_plan(const char *file, acn_wire wire, acn_model *model);
+acn_status acn_om_read_port(const char *file, acn_arena *arena, acn_wire wire, acn_model_port *out);
 
 #endif

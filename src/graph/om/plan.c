@@ -1,25 +1,14 @@
-/* plan.c - our plan inside a .om: the steps, their tensors and attributes, in protobuf's wire
- * format. A reader skips fields that it does not know; VERSION changes when that is not enough. */
+/* plan.c - one model of our plan inside a .om: the steps, their tensors and attributes, in
+ * protobuf's wire format. set.c has what is around it. */
 #include "graph/om/om.h"
 
 #include <stdio.h>
 #include <string.h>
 
-enum { VERSION = 1 };
 static const uint64_t MAX_WORK_BYTES = (uint64_t)1 << 48; /* an address has no more bits */
-/* Then two checksums, of the plan and of the weights. */
-static const char plan_magic[ACN_OM_PLAN_HEAD_BYTES] = "ACNPLAN\1";
 
-enum plan_field {
-    PLAN_VERSION = 1,
-    PLAN_NAME,
-    PLAN_WORK,
-    PLAN_WEIGHTS,
-    PLAN_IN,
-    PLAN_OUT,
-    PLAN_STEP
-};
-enum port_field { PORT_NAME = 1, PORT_DTYPE, PORT_DIMS };
+enum plan_field { PLAN_WORK = 1, PLAN_IN, PLAN_OUT, PLAN_STEP };
+enum port_field { PORT_NAME = 1, PORT_DTYPE, PORT_DIMS, PORT_RANGE, PORT_BYTES };
 enum step_field { STEP_NAME = 1, STEP_OP, STEP_INPUTS, STEP_OUTPUTS, STEP_TENSOR, STEP_ATTR };
 enum tensor_field {
     TENSOR_DTYPE = 1,
@@ -38,20 +27,6 @@ enum attr_field {
     ATTR_DTYPE,
     ATTR_FLOATS
 };
-
-uint64_t acn_om_checksum(const void *bytes, size_t size) {
-    uint64_t hash = size * 0x9e3779b97f4a7c15u + 1;
-    const char *p = bytes;
-    for (; size >= 8; size -= 8, p += 8) {
-        uint64_t word;
-        memcpy(&word, p, 8);
-        hash = (hash ^ word) * 0x9fb21c651e98df25u;
-        hash ^= hash >> 29;
-    }
-    for (; size; size--, p++)
-        hash = (hash ^ (unsigned char)*p) * 0x100000001b3u;
-    return hash;
-}
 
 /* ---- writing --------------------------------------------------------------------------------- */
 
@@ -119,25 +94,28 @@ static void put_step(acn_wire_out *out, const acn_compiled *compiled, const acn_
     acn_wire_end(out, begun);
 }
 
-static void put_port(acn_wire_out *out, uint32_t field, const char *name, const acn_tensor *t) {
+void acn_om_put_port(acn_wire_out *out, uint32_t field, const acn_model_port *port) {
     size_t begun = acn_wire_begin(out, field);
-    acn_wire_put_text(out, PORT_NAME, name);
-    acn_wire_put_number(out, PORT_DTYPE, (uint64_t)t->dtype);
-    acn_wire_put_numbers(out, PORT_DIMS, t->dims, (size_t)t->rank);
+    acn_wire_put_text(out, PORT_NAME, port->name);
+    acn_wire_put_number(out, PORT_DTYPE, (uint64_t)port->dtype);
+    acn_wire_put_numbers(out, PORT_DIMS, port->dims, (size_t)port->rank);
+    acn_wire_put_numbers(out, PORT_RANGE, port->range[0], 2 * (size_t)port->rank);
+    acn_wire_put_number(out, PORT_BYTES, port->bytes);
     acn_wire_end(out, begun);
+}
+
+static void put_net_port(acn_wire_out *out, uint32_t field, const char *name, const acn_tensor *t) {
+    acn_model_port port = acn_port_of(name, t);
+    acn_om_put_port(out, field, &port);
 }
 
 void acn_om_put_plan(acn_wire_out *out, const acn_compiled *compiled) {
     const acn_net *net = compiled->net;
-    acn_wire_put_raw(out, plan_magic, ACN_OM_PLAN_HEAD_BYTES);
-    acn_wire_put_number(out, PLAN_VERSION, VERSION);
-    acn_wire_put_text(out, PLAN_NAME, net->name);
     acn_wire_put_number(out, PLAN_WORK, compiled->work_bytes);
-    acn_wire_put_number(out, PLAN_WEIGHTS, compiled->weight_bytes);
     for (int i = 0; i < net->input_count; i++)
-        put_port(out, PLAN_IN, net->inputs[i]->name, &net->inputs[i]->tensor);
+        put_net_port(out, PLAN_IN, net->inputs[i]->name, &net->inputs[i]->tensor);
     for (int i = 0; i < net->output_count; i++)
-        put_port(out, PLAN_OUT, net->output_names[i], &net->outputs[i]->tensor);
+        put_net_port(out, PLAN_OUT, net->output_names[i], &net->outputs[i]->tensor);
     for (const acn_net_node *n = net->nodes; n; n = n->next)
         put_step(out, compiled, n);
 }
@@ -147,6 +125,7 @@ void acn_om_put_plan(acn_wire_out *out, const acn_compiled *compiled) {
 typedef struct plan_reader {
     const char *file;
     acn_model *model;
+    acn_arena *arena;
 } plan_reader;
 
 static acn_status broken(const plan_reader *r, const char *what) {
@@ -160,7 +139,7 @@ static acn_status no_memory(const plan_reader *r) {
 
 static acn_status read_text(plan_reader *r, const acn_wire_field *f, const char **out) {
     char *text = f->kind == ACN_WIRE_BYTES && f->size < 1 << 20 && !memchr(f->bytes, 0, f->size)
-                     ? acn_arena_alloc(&r->model->arena, f->size + 1)
+                     ? acn_arena_alloc(r->arena, f->size + 1)
                      : NULL;
     if (text == NULL) return broken(r, "a name");
     memcpy(text, f->bytes, f->size);
@@ -190,15 +169,34 @@ static bool read_ints(const acn_wire_field *f, int64_t *items, int most, int *ou
 static acn_status read_port(plan_reader *r, acn_wire wire, acn_model_port *p) {
     acn_wire_field f;
     int64_t dtype = -1;
+    int count = 0;
+    *p = (acn_model_port){0};
     while (acn_wire_next(&wire, &f)) {
         if (f.number == PORT_NAME) ACN_TRY(read_text(r, &f, &p->name));
         if (f.number == PORT_DTYPE) dtype = (int64_t)f.value;
+        if (f.number == PORT_BYTES) p->bytes = f.value;
         if (f.number == PORT_DIMS && !read_ints(&f, p->dims, ACN_MAX_DIMS, &p->rank))
             return broken(r, "a shape");
+        if (f.number == PORT_RANGE && !read_ints(&f, p->range[0], 2 * ACN_MAX_DIMS, &count))
+            return broken(r, "a range");
     }
     p->dtype = (acn_dtype)dtype;
-    p->bytes = dtype >= 0 && dtype < ACN_DTYPE_COUNT ? acn_dtype_bytes(p->dtype) : 0;
-    if (wire.is_bad || p->bytes == 0 || !p->name) return broken(r, "an input or output");
+    if (wire.is_bad || dtype < 0 || dtype >= ACN_DTYPE_COUNT || !acn_dtype_bytes(p->dtype) ||
+        !p->name)
+        return broken(r, "an input or output");
+    return ACN_OK;
+}
+
+acn_status acn_om_read_port(const char *file, acn_arena *arena, acn_wire wire,
+                            acn_model_port *out) {
+    plan_reader r = {file, NULL, arena};
+    return read_port(&r, wire, out);
+}
+
+/* A port of a model, whose sizes are all known. */
+static acn_status read_fixed_port(plan_reader *r, acn_wire wire, acn_model_port *p) {
+    ACN_TRY(read_port(r, wire, p));
+    p->bytes = acn_dtype_bytes(p->dtype);
     for (int d = 0; d < p->rank; d++)
         if (p->dims[d] < 0 || __builtin_mul_overflow(p->bytes, (uint64_t)p->dims[d], &p->bytes))
             return broken(r, "a shape");
@@ -300,7 +298,7 @@ static acn_status read_attr(plan_reader *r, acn_wire wire, acn_call *c) {
         if (f.number == ATTR_TEXT && kind == ACN_ATTR_STRING) ACN_TRY(read_text(r, &f, &v.text));
         if (f.number != ATTR_INTS || kind != ACN_ATTR_INTS) continue;
         int count;
-        int64_t *items = acn_arena_alloc(&r->model->arena, f.size * sizeof *items + 16);
+        int64_t *items = acn_arena_alloc(r->arena, f.size * sizeof *items + 16);
         if (items == NULL) return no_memory(r);
         if (!read_ints(&f, items, (int)f.size, &count)) return broken(r, "an attribute");
         v.items = items;
@@ -352,7 +350,7 @@ static acn_status read_step(plan_reader *r, acn_wire wire, acn_model_step *step)
     step->call.api = definition->name;
     r->model->step_count++; /* from here on the call is the model's to release */
     if (!is_good || !set_slots(&step->call, inputs, outputs, count)) return broken(r, "a step");
-    step->place = acn_arena_alloc(&r->model->arena, ((size_t)count + 1) * sizeof *step->place);
+    step->place = acn_arena_alloc(r->arena, ((size_t)count + 1) * sizeof *step->place);
     if (step->place == NULL) return no_memory(r);
     ACN_TRY(acn_call_reserve(&step->call, count));
     int t = 0;
@@ -381,67 +379,22 @@ static acn_status make_room(plan_reader *r, acn_wire wire) {
 static acn_status read_plan(plan_reader *r, acn_wire wire) {
     acn_model *m = r->model;
     acn_wire_field f;
-    uint64_t version = 0;
-    m->name = "";
     ACN_TRY(make_room(r, wire));
     for (acn_wire w = wire; acn_wire_next(&w, &f);) {
-        if (f.number == PLAN_VERSION) version = f.value;
-        if (f.number == PLAN_NAME) ACN_TRY(read_text(r, &f, &m->name));
         if (f.number == PLAN_WORK) m->work_bytes = f.value;
-        if (f.number == PLAN_WEIGHTS) m->weight_bytes = f.value;
         if (f.number == PLAN_IN)
-            ACN_TRY(read_port(r, acn_wire_inside(&f), &m->inputs[m->input_count++]));
+            ACN_TRY(read_fixed_port(r, acn_wire_inside(&f), &m->inputs[m->input_count++]));
         if (f.number == PLAN_OUT)
-            ACN_TRY(read_port(r, acn_wire_inside(&f), &m->outputs[m->output_count++]));
+            ACN_TRY(read_fixed_port(r, acn_wire_inside(&f), &m->outputs[m->output_count++]));
     }
-    if (version != VERSION)
-        return acn_fail(ACN_PARSE_FILE,
-                        "%s was made by version %llu of the converter, this one reads %d; convert "
-                        "the model again",
-                        r->file, (unsigned long long)version, VERSION);
+    if (m->work_bytes > MAX_WORK_BYTES) return broken(r, "the work memory's size");
     while (acn_wire_next(&wire, &f))
         if (f.number == PLAN_STEP)
             ACN_TRY(read_step(r, acn_wire_inside(&f), &m->steps[m->step_count]));
     return wire.is_bad ? broken(r, "the end") : ACN_OK;
 }
 
-/* The partition: magic, checksums of plan and weights, plan. */
-static acn_status open_plan(const acn_om *om, acn_wire *out) {
-    const uint8_t *bytes = om->partition[ACN_OM_PLAN].bytes;
-    uint64_t size = om->partition[ACN_OM_PLAN].size, sums[2];
-    if (size < ACN_OM_PLAN_HEAD_BYTES || memcmp(bytes, plan_magic, 8) != 0)
-        return acn_fail(ACN_PARSE_FILE,
-                        "%s was compiled for an NPU and holds no plan for this device; convert the "
-                        "source model with this toolkit's atc",
-                        om->name);
-    memcpy(sums, bytes + 8, sizeof sums);
-    if (sums[0] != acn_om_checksum(bytes + ACN_OM_PLAN_HEAD_BYTES, size - ACN_OM_PLAN_HEAD_BYTES) ||
-        sums[1] != acn_om_checksum(om->partition[ACN_OM_WEIGHTS].bytes,
-                                   om->partition[ACN_OM_WEIGHTS].size))
-        return acn_fail(ACN_PARSE_FILE, "%s: its checksum is wrong; the file is damaged", om->name);
-    *out = acn_wire_open(bytes + ACN_OM_PLAN_HEAD_BYTES, size - ACN_OM_PLAN_HEAD_BYTES);
-    return ACN_OK;
-}
-
-acn_status acn_om_model(const acn_om *om, acn_model **out) {
-    acn_wire wire;
-    ACN_TRY(open_plan(om, &wire));
-    acn_arena arena = {0};
-    acn_model *model = acn_arena_alloc(&arena, sizeof *model);
-    if (model == NULL) return acn_fail(ACN_BAD_ALLOC, "no host memory to read %s", om->name);
-    model->arena = arena;
-    pthread_mutex_init(&model->mutex, NULL);
-    plan_reader r = {om->name, model};
-    acn_status status = read_plan(&r, wire);
-    if (status == ACN_OK && model->work_bytes > MAX_WORK_BYTES)
-        status = broken(&r, "the work memory's size");
-    if (status == ACN_OK && model->weight_bytes > om->partition[ACN_OM_WEIGHTS].size)
-        status = broken(&r, "the weights' size");
-    if (status != ACN_OK) {
-        acn_model_destroy(model);
-        return status;
-    }
-    model->weights = (const char *)om->partition[ACN_OM_WEIGHTS].bytes;
-    *out = model;
-    return ACN_OK;
+acn_status acn_om_read_plan(const char *file, acn_wire wire, acn_model *model) {
+    plan_reader r = {file, model, &model->arena};
+    return read_plan(&r, wire);
 }

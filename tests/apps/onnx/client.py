@@ -42,22 +42,15 @@ class Dims(ctypes.Structure):
     ]
 
 
-class Shape(ctypes.Structure):
-    _fields_ = [
-        ("name", ctypes.c_char_p),
-        ("rank", ctypes.c_int),
-        ("dims", ctypes.c_longlong * 8),
-    ]
+class Option(ctypes.Structure):
+    _fields_ = [("name", ctypes.c_char_p), ("value", ctypes.c_char_p)]
 
 
 class Conversion(ctypes.Structure):
     _fields_ = [
-        ("model", ctypes.c_char_p),
-        ("output", ctypes.c_char_p),
+        ("options", ctypes.POINTER(Option)),
+        ("option_count", ctypes.c_int),
         ("command", ctypes.c_char_p),
-        ("soc", ctypes.c_char_p),
-        ("shapes", ctypes.POINTER(Shape)),
-        ("shape_count", ctypes.c_int),
     ]
 
 
@@ -83,13 +76,18 @@ class Device:
             raise Refused((self.acl.aclGetRecentErrMsg() or b"").decode())
 
     def convert(self, model, output, inputs):
-        shapes = (Shape * max(len(inputs), 1))()
-        for shape, (name, array) in zip(shapes, inputs.items(), strict=False):
-            shape.name, shape.rank = name.encode(), array.ndim
-            shape.dims[: array.ndim] = array.shape
-        conversion = Conversion(
-            str(model).encode(), str(output).encode(), b"atc", b"Ascend910B1", shapes, len(inputs)
+        shapes = ";".join(f"{n}:{','.join(map(str, a.shape))}" for n, a in inputs.items())
+        words = {
+            "model": str(model),
+            "framework": "5",
+            "output": str(output).removesuffix(".om"),
+            "soc_version": "Ascend910B1",
+            "input_shape": shapes,
+        }
+        options = (Option * len(words))(
+            *(Option(name.encode(), value.encode()) for name, value in words.items())
         )
+        conversion = Conversion(options, len(words), b"atc")
         if self.core.acn_tool_convert(ctypes.byref(conversion)):
             raise Refused((self.core.acn_tool_error() or b"").decode())
 

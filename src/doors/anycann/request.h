@@ -1,0 +1,36 @@
+/* request.h - atc's options, read and checked. */
+#ifndef ACN_DOORS_ANYCANN_REQUEST_H
+#define ACN_DOORS_ANYCANN_REQUEST_H
+
+#include "doors/anycann/convert.h"
+#include "graph/set.h"
+
+/* Like acn_fail, with the graph engine's own code for it. */
+acn_status acn_ge_fail(const char *code, const char *format, ...)
+    __attribute__((format(printf, 2, 3), cold));
+
+/* A dimension that the user leaves open: -1 in |dims|, and what it may be; the second -1: any. */
+typedef struct acn_request_shape {
+    const char *name;
+    int rank;
+    int64_t dims[ACN_MAX_DIMS], range[ACN_MAX_DIMS][2];
+} acn_request_shape;
+
+typedef struct acn_request {
+    const char *model, *output, *soc;
+    acn_set_kind kind; /* of the shapes and gears together */
+    acn_request_shape *shapes;
+    int shape_count;
+    int64_t *gears; /* |gear_count| rows */
+    int gear_count, gear_length;
+    acn_source_options source;
+    acn_arena arena;
+} acn_request;
+
+/* |out| points into the options, and is released also after a failure. */
+acn_status acn_request_read(const acn_tool_conversion *conversion, acn_request *out);
+void acn_request_release(acn_request *request);
+/* The shapes of gear |gear|; |out| has |shape_count|. */
+void acn_request_shapes(const acn_request *request, const int64_t *gear, acn_onnx_shape *out);
+
+#endif
