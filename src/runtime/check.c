@@ -200,9 +200,11 @@ typedef struct toucher {
     uint64_t time;
 } toucher;
 
-static void touch(void *context, const void *address, size_t bytes, bool is_write) {
-    const toucher *t = context;
-    if (bytes == 0 || acn_memory_classify(address, NULL) == ACN_MEMORY_PAGEABLE) return;
+static bool is_of_interest(const void *address, size_t bytes) {
+    return bytes != 0 && acn_memory_classify(address, NULL) != ACN_MEMORY_PAGEABLE;
+}
+
+static void touch_span(const toucher *t, const void *address, size_t bytes, bool is_write) {
     question q = {.clock = &t->who->clock,
                   .touch = {.begin = (uintptr_t)address,
                             .end = (uintptr_t)address + bytes,
@@ -214,18 +216,28 @@ static void touch(void *context, const void *address, size_t bytes, bool is_writ
     acn_shadow_touch(&q.touch);
 }
 
+static void touch(void *context, const void *address, size_t bytes, bool is_write) {
+    if (is_of_interest(address, bytes)) touch_span(context, address, bytes, is_write);
+}
+
 static bool is_followed(const acn_task *task) {
     uint32_t type = task->flags & ACN_TASK_TYPE;
     return (task->flags & ACN_TASK_CAN_BLOCK) == 0 || task->touches != NULL ||
            type == ACN_TASK_IS_EVENT_WAIT || type == ACN_TASK_IS_REPLAY;
 }
 
-static void check_task(acn_checked *who, const acn_stream *stream, const acn_task *task) {
+static bool begin_task(acn_checked *who, const acn_stream *stream, const acn_task *task,
+                       toucher *out) {
     if (!is_followed(task)) who->clock.is_blind = true;
-    if (who->clock.is_blind || task->touches == NULL) return;
-    toucher t = {who, task->name, stream->id, ++own_times[who->index]};
-    set_time(&who->clock, who->index, t.time);
-    task->touches(task->data, touch, &t);
+    if (who->clock.is_blind || task->touches == NULL) return false;
+    *out = (toucher){who, task->name, stream->id, ++own_times[who->index]};
+    set_time(&who->clock, who->index, out->time);
+    return true;
+}
+
+static void check_task(acn_checked *who, const acn_stream *stream, const acn_task *task) {
+    toucher t;
+    if (begin_task(who, stream, task, &t)) task->touches(task->data, touch, &t);
 }
 
 void acn_check_task(acn_stream *stream, const acn_task *task) {
@@ -238,16 +250,65 @@ void acn_check_task(acn_stream *stream, const acn_task *task) {
     pthread_mutex_unlock(&mutex);
 }
 
+/* What a task of a graph touches, asked for once: a task is replayed often. */
+typedef struct acn_footprint {
+    uint32_t count, room;
+    struct span {
+        const void *address;
+        size_t bytes;
+        bool is_write;
+    } spans[];
+} acn_footprint;
+
+static void add_span(void *context, const void *address, size_t bytes, bool is_write) {
+    acn_footprint **list = context, *old = *list;
+    if (old == NULL || !is_of_interest(address, bytes)) return;
+    if (old->count == old->room) {
+        uint32_t room = 2 * old->room;
+        acn_footprint *larger = realloc(old, sizeof *old + room * sizeof *old->spans);
+        if (larger == NULL) free(old);
+        *list = larger;
+        if (larger == NULL) return;
+        larger->room = room;
+    }
+    (*list)->spans[(*list)->count++] = (struct span){address, bytes, is_write};
+}
+
+static acn_footprint *footprint_of(const acn_task *task) {
+    enum { FIRST_SPANS = 4 };
+    acn_footprint *list = calloc(1, sizeof *list + FIRST_SPANS * sizeof *list->spans);
+    if (list == NULL) return NULL;
+    list->room = FIRST_SPANS;
+    task->touches(task->data, add_span, &list);
+    return list;
+}
+
+/* An update may replace the task of a node in a group. */
+static void check_node(acn_checked *who, const acn_stream *stream, acn_node *node) {
+    toucher t;
+    if (!begin_task(who, stream, &node->task, &t)) return;
+    bool stays = node->group == NULL && node->change == NULL;
+    if (stays && node->footprint == NULL) node->footprint = footprint_of(&node->task);
+    if (!stays || node->footprint == NULL) {
+        node->task.touches(node->task.data, touch, &t);
+        return;
+    }
+    for (uint32_t i = 0; i < node->footprint->count; i++) {
+        const struct span *s = &node->footprint->spans[i];
+        touch_span(&t, s->address, s->bytes, s->is_write);
+    }
+}
+
 /* Replays: each lane is a stream of its own, which begins where the launching one stands. */
 
 static void replay_node(acn_checked **lanes, acn_clock *records, const acn_stream *stream,
                         const acn_graph *graph, uint32_t at) {
-    const acn_node *node = graph->nodes[at];
+    acn_node *node = graph->nodes[at];
     acn_checked *who = NULL;
     for (uint32_t l = 0; l < graph->lane_count; l++)
         if (graph->lanes[l] == node->lane) who = lanes[l];
     if (who == NULL || atomic_load(&node->is_disabled)) return;
-    if (node->kind == ACN_NODE_TASK) check_task(who, stream, &node->task);
+    if (node->kind == ACN_NODE_TASK) check_node(who, stream, node);
     if (node->kind == ACN_NODE_CONTROL) who->clock.is_blind = true;
     if (node->kind == ACN_NODE_RECORD) join(&records[at], &who->clock);
     if (node->kind != ACN_NODE_WAIT) return;

@@ -164,6 +164,7 @@ void acn_graph_release(acn_graph *graph) {
         if (task->drop != NULL) task->drop(task->data);
         free(graph->nodes[i]->change);
         free(graph->nodes[i]->info);
+        free(graph->nodes[i]->footprint);
         acn_slab_free(&node_slab, graph->nodes[i]);
     }
     for (uint32_t i = 0; i < graph->lane_count; i++)

@@ -55,6 +55,7 @@ struct acn_node {
     acn_change *change; /* for the next update; or NULL */
     void *info;         /* a copy of what was attached */
     size_t info_bytes;
+    struct acn_footprint *footprint; /* check.c's: what |task| touches; NULL: not asked yet */
 };
 
 struct acn_lane {
