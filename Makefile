@@ -119,7 +119,8 @@ bench: build venv
 compatibility: build venv venv-ort
 	mkdir -p $(BUILD)/results
 	$(BUILD)/tests/test_operators --table $(BUILD)/results/operators.tsv > /dev/null
-	-$(VENV)/bin/python -m pytest -q --junitxml=$(BUILD)/results/python.xml -m "not slow" tests
+	-RESULTS=$(abspath $(BUILD))/results $(VENV)/bin/python -m pytest -q \
+		--junitxml=$(BUILD)/results/python.xml -m "not slow" tests
 	$(PYTHON) tools/compatibility.py $(TOOLKIT) $(BUILD)/results > COMPATIBILITY.md
 
 install: build

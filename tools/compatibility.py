@@ -3,12 +3,14 @@
 
 usage: tools/compatibility.py TOOLKIT [RESULTS] > COMPATIBILITY.md
 
-TOOLKIT is build/toolkit. RESULTS is a folder with JUnit files of the Python tests (*.xml) and the
-table of the operator tests (operators.tsv); what is not there is left out.
+TOOLKIT is build/toolkit. RESULTS is a folder with JUnit files of the Python tests (*.xml), the
+table of the operator tests (operators.tsv) and the results of ONNX's node tests (onnx.jsonl); what
+is not there is left out.
 """
 
 import collections
 import csv
+import fnmatch
 import json
 import subprocess
 import sys
@@ -210,6 +212,55 @@ def opinfo_section():
     yield ""
 
 
+ONNX = OPINFO.parent / "onnx"
+
+
+def onnx_section(results):
+    """ONNX's node tests, from the last run; the reasons from the record that the run is held to."""
+    path = results / "onnx.jsonl"
+    if not path.exists():
+        return
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    known = rows_of(ONNX / "known.tsv")
+    yield "## ONNX's node tests"
+    yield ""
+    yield (
+        "The tests that the onnx package makes, converted by atc and run through aclmdl "
+        "(`tests/apps/onnx`). *Inexpressible*: inputs or outputs that no flat buffer of an "
+        "aclDataType holds. *Made constant*: tests whose parameters, which a device's shapes "
+        "depend on, stand in the model instead of being fed, as CANN's atc wants them; they are "
+        "among those that pass."
+    )
+    yield ""
+    body = []
+    for domain in sorted({row["domain"] for row in rows}):
+        own = [row for row in rows if row["domain"] == domain]
+        counts = collections.Counter(row["status"] for row in own)
+        expressible = len(own) - counts["INEXPRESSIBLE"]
+        constant = sum(row["status"] == "PASS" and bool(row["constants"]) for row in own)
+        share = f"{100 * counts['PASS'] / expressible:.1f} %" if expressible else ""
+        inexpressible = counts["INEXPRESSIBLE"]
+        body.append((domain, len(own), inexpressible, counts["PASS"], share, constant))
+    heading = ("domain", "tests", "inexpressible", "pass", "of the expressible", "made constant")
+    yield from table(heading, body)
+    for pattern, status, why in known:
+        names = [row["test"] for row in rows if fits(row, pattern, status)]
+        if names:
+            yield f"- **{status}**, {why}: {', '.join(f'`{name}`' for name in names)}"
+    yield ""
+    made = collections.Counter(
+        name for row in rows if row["status"] == "PASS" for name in row["constants"]
+    )
+    yield "Inputs that were made constant, and in how many tests: " + ", ".join(
+        f"`{name}` {count}" for name, count in made.most_common()
+    )
+    yield ""
+
+
+def fits(row, pattern, status):
+    return row["status"] == status and fnmatch.fnmatch(row["test"], pattern)
+
+
 def main():
     toolkit = Path(sys.argv[1])
     results = Path(sys.argv[2] if len(sys.argv) > 2 else "/nonexistent")
@@ -221,6 +272,8 @@ def main():
     for line in runtime_section(toolkit):
         print(line)
     for line in opinfo_section():
+        print(line)
+    for line in onnx_section(results):
         print(line)
     for line in operator_section(toolkit, results):
         print(line)

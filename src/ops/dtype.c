@@ -55,6 +55,17 @@ int acn_dtype_category(acn_dtype dtype) {
     }
 }
 
+static bool is_unsigned(acn_dtype dtype) { return dtype == ACN_U8 || ACN_HAS(ACN_UNSIGNED, dtype); }
+
+/* Of integers, |u| being unsigned. */
+static acn_dtype promote_unsigned(acn_dtype u, acn_dtype other) {
+    static const acn_dtype wider[] = {ACN_I16, ACN_I32, ACN_I64, ACN_UNDEFINED};
+    size_t bytes = acn_dtype_bytes(u), other_bytes = acn_dtype_bytes(other);
+    if (is_unsigned(other)) return bytes >= other_bytes ? u : other;
+    if (other_bytes > bytes) return other;
+    return wider[bytes == 1 ? 0 : bytes == 2 ? 1 : bytes == 4 ? 2 : 3];
+}
+
 acn_dtype acn_dtype_promote(acn_dtype a, acn_dtype b) {
     if (a == b) return a;
     int ca = acn_dtype_category(a), cb = acn_dtype_category(b);
@@ -66,6 +77,7 @@ acn_dtype acn_dtype_promote(acn_dtype a, acn_dtype b) {
     }
     int ra = facts_of(a)->rank, rb = facts_of(b)->rank;
     if (ca == 2 && ra == rb) return ACN_F32; /* f16 with bf16 */
-    if ((a == ACN_U8 && b == ACN_I8) || (a == ACN_I8 && b == ACN_U8)) return ACN_I16;
+    if (ca == 1 && is_unsigned(a)) return promote_unsigned(a, b);
+    if (ca == 1 && is_unsigned(b)) return promote_unsigned(b, a);
     return ra >= rb ? a : b;
 }

@@ -28,9 +28,11 @@ typedef enum acn_dtype {
 
 /* Sets of types, for operators' parameter lists. */
 typedef uint32_t acn_dtypes;
-#define ACN_T(dtype)        (1u << (dtype))
-#define ACN_FLOATS          (ACN_T(ACN_F32) | ACN_T(ACN_F16) | ACN_T(ACN_BF16) | ACN_T(ACN_F64))
-#define ACN_INTS            (ACN_T(ACN_I8) | ACN_T(ACN_U8) | ACN_T(ACN_I16) | ACN_T(ACN_I32) | ACN_T(ACN_I64))
+#define ACN_T(dtype) (1u << (dtype))
+#define ACN_FLOATS   (ACN_T(ACN_F32) | ACN_T(ACN_F16) | ACN_T(ACN_BF16) | ACN_T(ACN_F64))
+#define ACN_INTS     (ACN_T(ACN_I8) | ACN_T(ACN_U8) | ACN_T(ACN_I16) | ACN_T(ACN_I32) | ACN_T(ACN_I64))
+/* Unsigned ones that PyTorch knows only in part; ACN_U8 is one of ACN_INTS. */
+#define ACN_UNSIGNED        (ACN_T(ACN_U16) | ACN_T(ACN_U32) | ACN_T(ACN_U64))
 #define ACN_COMPLEXES       ACN_T(ACN_C64)
 #define ACN_BOOLS           ACN_T(ACN_BOOL)
 #define ACN_NUMBERS         (ACN_FLOATS | ACN_INTS | ACN_COMPLEXES)
@@ -46,7 +48,8 @@ bool acn_dtype_is_integer(acn_dtype dtype);      /* without bool */
 bool acn_dtype_is_complex(acn_dtype dtype);
 /* 0 bool, 1 integer, 2 float, 3 complex; -1 unknown. A cast may go up, never down. */
 int acn_dtype_category(acn_dtype dtype);
-/* PyTorch's promotion between two tensors of equal category rank (c64 > floats > ints > bool). */
+/* PyTorch's promotion between two tensors of equal category rank (c64 > floats > ints > bool). An
+ * unsigned integer meets a signed one in the signed type that holds both: u64 in none. */
 acn_dtype acn_dtype_promote(acn_dtype a, acn_dtype b);
 
 #endif

@@ -71,6 +71,16 @@ acn_status acn_elementwise_infer(acn_call *c) {
     return ACN_OK;
 }
 
+/* Is the order of the class that of the type? */
+static bool is_turned(const acn_call *c) {
+    const acn_elementwise *e = c->op->family;
+    return e->compares && compute_dtype(c) == ACN_U64;
+}
+
+static acn_reg turn(acn_program *p, acn_reg x) {
+    return acn_p2(p, ACN_U_XOR, x, acn_p_const(p, -0x1p63, ACN_K_I64));
+}
+
 /* The tile plans of one call: the formula, and its other forms. */
 typedef struct elementwise_plan {
     acn_tile_plan *form[ACN_MAX_FORMS];
@@ -91,10 +101,13 @@ static acn_status bind_formula(acn_call *c, acn_body body, acn_tile_plan **out) 
                     ? acn_p_input(&p, used++, ACN_K_B8)
                     : acn_p_input_through(&p, used++, k, is_element ? compute : ACN_UNDEFINED);
     }
+    for (int s = 0; s < count && is_turned(c); s++)
+        if (c->in_count[s]) in[s] = turn(&p, in[s]);
     if (body)
         result = body(&p, c, in, k);
     else
         result = acn_p3(&p, e->micro, in[0], in[count > 1 ? 1 : 0], in[count > 2 ? 2 : 0]);
+    if (is_turned(c) && !e->gives_bool) result = turn(&p, result);
     for (int i = 0; e->has_element_attrs && i < p.load_count; i++)
         if (p.load[i].source == ACN_FROM_ATTR) p.load[i].through = (int8_t)compute;
     if (!e->gives_bool && out_dtype != compute) result = acn_p_narrow(&p, result, compute);
@@ -176,6 +189,7 @@ acn_status acn_elementwise_run0(acn_call *c) {
     const acn_tensor *out = acn_out(c, 0);
     acn_dtype compute = compute_dtype(c), result = result_dtype(c);
     acn_class k = acn_class_of(compute);
+    bool turns = is_turned(c);
     acn_value attr[ACN_MAX_ATTRS] = {{0}}, in[ACN_MAX_INPUTS] = {{0}};
     for (int a = 0; a < ACN_MAX_ATTRS && c->op->attr[a].name; a++) {
         if (c->op->attr[a].kind == ACN_ATTR_FLOAT) {
@@ -199,8 +213,11 @@ acn_status acn_elementwise_run0(acn_call *c) {
             acn_value own = acn_load_value(broadcast_at(t, out, i), t->dtype);
             in[s] = in_class(own, e->conditions >> s & 1 ? ACN_K_B8 : k);
             if (acn_is_weak(c, s) && !e->has_exact_scalars) in[s] = narrowed(in[s], compute);
+            if (turns) in[s].i ^= INT64_MIN;
         }
-        acn_value v = complete(e->ref(k, in, attr), acn_class_of(result));
+        acn_value v = e->ref(k, in, attr);
+        if (turns && !e->gives_bool) v.i ^= INT64_MIN;
+        v = complete(v, acn_class_of(result));
         if (out->dtype != result) v = narrowed(v, result);
         acn_store_value(acn_tensor_at(out, i), out->dtype, v);
     }

@@ -28,6 +28,9 @@ typedef struct acn_elementwise {
     acn_compute compute;
     uint8_t conditions; /* bit per input slot: a truth value, no part of the promotion */
     bool gives_bool;
+    /* The formula compares: elements of u64, which are carried in i64, come with their first bit
+     * turned round, which keeps their order, and so does the result. */
+    bool compares;
     /* A scalar beside f16 or i8 tensors keeps the class's precision (PyTorch's products and
      * quotients); otherwise it counts as an element of the inputs' type: x == 0.1 holds for an f16
      * 0.1. */

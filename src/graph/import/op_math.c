@@ -4,14 +4,55 @@
 #include <math.h>
 #include <string.h>
 
+/* ---- u64: what the operators carry in i64 and cannot divide or shift there ------------------- */
+
+/* The same bits as another type. */
+static acn_net_value *seen_as(acn_formula *f, acn_net_value *x, acn_dtype dtype) {
+    if (f->status != ACN_OK) return NULL;
+    acn_tensor shape = x->tensor;
+    shape.data = NULL;
+    acn_net_value *y = acn_f_view(f, x, &shape);
+    if (y) y->tensor.dtype = dtype;
+    return y;
+}
+
+/* a >> n without the sign, of i64; n is below 64. */
+static acn_net_value *shifted_down(acn_formula *f, acn_net_value *a, acn_net_value *n) {
+    if (f->status != ACN_OK) return NULL;
+    acn_net_value *zero = acn_f_number(f, 0, ACN_I64), *one = acn_f_number(f, 1, ACN_I64);
+    acn_net_value *half = acn_f2(f, "RightShift", a, one);
+    half = acn_f2(f, "BitwiseAnd", half, acn_f_ints(f, &(int64_t){INT64_MAX}, 1));
+    acn_net_value *rest = acn_f2(f, "RightShift", half, acn_f2(f, "Sub", n, one));
+    return acn_f_select(f, acn_f_truth(f, "Equal", n, zero), a, rest);
+}
+
+/* The quotient of half of a, doubled, is at most one too small. Of a divisor with its first bit
+ * set, the quotient is 0 or 1. */
+static acn_net_value *quotient_u64(acn_formula *f, acn_net_value *a, acn_net_value *b) {
+    acn_net_value *wide = seen_as(f, a, ACN_I64), *by = seen_as(f, b, ACN_I64);
+    if (f->status != ACN_OK) return NULL;
+    acn_net_value *one = acn_f_number(f, 1, ACN_I64), *zero = acn_f_number(f, 0, ACN_I64);
+    acn_net_value *half = shifted_down(f, wide, one);
+    acn_net_value *q = acn_f2(f, "LeftShift", acn_f2(f, "FloorDiv", half, by), one);
+    acn_net_value *rest = acn_f2(f, "Sub", wide, acn_f2(f, "Mul", q, by));
+    acn_net_value *is_short = acn_f_truth(f, "GreaterEqual", seen_as(f, rest, ACN_U64), b);
+    q = acn_f2(f, "Add", q, acn_f_cast(f, is_short, ACN_I64));
+    acn_net_value *fits = acn_f_cast(f, acn_f_truth(f, "GreaterEqual", a, b), ACN_I64);
+    q = acn_f_select(f, acn_f_truth(f, "Less", by, zero), fits, q);
+    return seen_as(f, q, ACN_U64);
+}
+
+/* ---- arithmetic ------------------------------------------------------------------------------ */
+
 static acn_status divide(acn_onnx_call *c) {
-    if (acn_dtype_is_float(c->in[0]->tensor.dtype))
-        return acn_onnx_binary(c, "RealDiv", c->in[0], c->in[1], &c->out[0]);
+    acn_formula f = {c, ACN_OK};
+    acn_net_value *a = c->in[0], *b = c->in[1];
+    acn_dtype dtype = a->tensor.dtype;
+    if (acn_dtype_is_float(dtype)) return acn_f_end(&f, acn_f2(&f, "RealDiv", a, b), c->out);
+    if (dtype == ACN_U64) return acn_f_end(&f, quotient_u64(&f, a, b), c->out);
     /* Integers truncate: what is left after the remainder divides evenly, whatever the rounding. */
-    acn_net_value *rest, *even;
-    ACN_TRY(acn_onnx_binary(c, "Mod", c->in[0], c->in[1], &rest));
-    ACN_TRY(acn_onnx_binary(c, "Sub", c->in[0], rest, &even));
-    return acn_onnx_binary(c, "FloorDiv", even, c->in[1], &c->out[0]);
+    acn_net_value *even = acn_f2(&f, "Sub", a, acn_f2(&f, "Mod", a, b));
+    return acn_f_end(&f, acn_f2(&f, "FloorDiv", even, b), c->out);
 }
 ACN_ONNX(div) = {.type = "Div", .required = 2, .import = divide};
 
@@ -71,6 +112,11 @@ ACN_ONNX(clip) = {.type = "Clip", .import = clip};
 static acn_status modulo(acn_onnx_call *c) {
     acn_formula f = {c, ACN_OK};
     const char *op = acn_onnx_int(c, "fmod", 0) ? "Mod" : "FloorMod";
+    if (c->in[0]->tensor.dtype == ACN_U64) {
+        acn_net_value *q = quotient_u64(&f, c->in[0], c->in[1]);
+        q = acn_f2(&f, "Mul", q, c->in[1]);
+        return acn_f_end(&f, acn_f2(&f, "Sub", c->in[0], q), c->out);
+    }
     return acn_f_end(&f, acn_f2(&f, op, c->in[0], c->in[1]), c->out);
 }
 ACN_ONNX(mod) = {.type = "Mod", .required = 2, .import = modulo};
@@ -82,6 +128,10 @@ static acn_status bit_shift(acn_onnx_call *c) {
     if (!is_left && strcmp(way, "RIGHT") != 0)
         return acn_onnx_bad(c, "direction is \"%s\"; expected LEFT or RIGHT", way);
     const char *op = is_left ? "LeftShift" : "RightShift";
+    if (!is_left && c->in[0]->tensor.dtype == ACN_U64) {
+        acn_net_value *x = seen_as(&f, c->in[0], ACN_I64), *n = seen_as(&f, c->in[1], ACN_I64);
+        return acn_f_end(&f, seen_as(&f, shifted_down(&f, x, n), ACN_U64), c->out);
+    }
     return acn_f_end(&f, acn_f2(&f, op, c->in[0], c->in[1]), c->out);
 }
 ACN_ONNX(bit_shift) = {.type = "BitShift", .required = 2, .import = bit_shift};
@@ -127,15 +177,12 @@ ACN_ONNX(cast_like) = {.type = "CastLike", .required = 2, .import = cast_like};
 /* The same bits under another type of the same width: a view. */
 static acn_status bit_cast(acn_onnx_call *c) {
     acn_dtype to = acn_onnx_dtype((int)acn_onnx_int(c, "to", 0));
-    acn_tensor shape = c->in[0]->tensor;
+    acn_dtype from = c->in[0]->tensor.dtype;
     acn_formula f = {c, ACN_OK};
-    if (to == ACN_UNDEFINED || acn_dtype_bytes(to) != acn_dtype_bytes(shape.dtype))
+    if (to == ACN_UNDEFINED || acn_dtype_bytes(to) != acn_dtype_bytes(from))
         return acn_onnx_bad(c, "to is %lld; expected a type as wide as the input's, %s",
-                            (long long)acn_onnx_int(c, "to", 0), acn_dtype_name(shape.dtype));
-    shape.data = NULL;
-    acn_net_value *y = acn_f_view(&f, c->in[0], &shape);
-    if (y) y->tensor.dtype = to;
-    return acn_f_end(&f, y, c->out);
+                            (long long)acn_onnx_int(c, "to", 0), acn_dtype_name(from));
+    return acn_f_end(&f, seen_as(&f, c->in[0], to), c->out);
 }
 ACN_ONNX(bit_cast) = {.type = "BitCast", .import = bit_cast};
 

@@ -4,25 +4,42 @@
 
 #include <string.h>
 
+/* What sorts like unsigned integers, whom the operators do not sort. */
+static acn_dtype signed_type(acn_dtype dtype) {
+    return dtype == ACN_U16 ? ACN_I32 : dtype == ACN_U32 || dtype == ACN_U64 ? ACN_I64 : dtype;
+}
+
+/* From u64 to i64 in the same order, or back: the first bit turned round. */
+static acn_net_value *turned(acn_formula *f, acn_net_value *x, acn_dtype to) {
+    x = acn_f_cast(f, x, ACN_I64);
+    return acn_f_cast(f, acn_f2(f, "BitwiseXor", x, acn_f_ints(f, &(int64_t){INT64_MIN}, 1)), to);
+}
+
 static acn_status top_k(acn_onnx_call *c) {
-    acn_net_value *x = c->in[0], *made[2];
+    acn_formula f = {c, ACN_OK};
+    acn_net_value *made[2];
+    acn_dtype dtype = c->in[0]->tensor.dtype, work = signed_type(dtype);
     int64_t k = acn_onnx_int(c, "k", 0);
     int axis, count;
     acn_node_builder b;
-    ACN_TRY(acn_onnx_axis(c, acn_onnx_int(c, "axis", -1), x->tensor.rank, &axis));
+    ACN_TRY(acn_onnx_axis(c, acn_onnx_int(c, "axis", -1), c->in[0]->tensor.rank, &axis));
     if (c->opset >= 10) ACN_TRY(acn_onnx_constant_ints(c, 1, 1, &k, &count));
+    acn_net_value *x =
+        dtype == ACN_U64 ? turned(&f, c->in[0], ACN_I64) : acn_f_cast(&f, c->in[0], work);
+    if (f.status != ACN_OK) return f.status;
     acn_onnx_begin(c, &b, "TopKV2");
     acn_node_input(&b, "x", x);
     acn_node_int(&b, "k", k);
     acn_node_int(&b, "dim", axis);
     acn_node_int(&b, "largest", acn_onnx_int(c, "largest", 1));
     acn_node_int(&b, "sorted", acn_onnx_int(c, "sorted", 1));
-    acn_node_output(&b, "values", x->tensor.dtype, NULL);
+    acn_node_output(&b, "values", work, NULL);
     acn_node_output(&b, "indices", ACN_I64, NULL);
     ACN_TRY(acn_node_end(&b, made));
-    for (int i = 0; i < c->out_count && i < 2; i++)
-        c->out[i] = made[i];
-    return ACN_OK;
+    if (c->out_count > 1) c->out[1] = made[1];
+    acn_net_value *values =
+        dtype == ACN_U64 ? turned(&f, made[0], ACN_U64) : acn_f_cast(&f, made[0], dtype);
+    return acn_f_end(&f, values, c->out);
 }
 ACN_ONNX(top_k) = {.type = "TopK", .import = top_k};
 

@@ -74,8 +74,8 @@ ACN_OP(TensorMove) = {
 ACN_OP(Cast) = {
     .name = "Cast",
     .doc = "y = x converted to dst_type",
-    .in = {{"x", ACN_ALL}},
-    .out = {{"y", ACN_ALL}},
+    .in = {{"x", ACN_ALL | ACN_UNSIGNED}},
+    .out = {{"y", ACN_ALL | ACN_UNSIGNED}},
     .attr = {{"dst_type", ACN_ATTR_DTYPE, .is_required = true}},
     .infer = infer_cast,
     .plan = plan,

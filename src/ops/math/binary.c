@@ -63,8 +63,8 @@ static const acn_elementwise add_definition = {.body = add_body,
 ACN_OP(add) = {
     .name = "Add",
     .doc = "y = x1 + alpha * x2",
-    .in = IN(ACN_ALL),
-    .out = {{"y", ACN_ALL, 0}},
+    .in = IN(ACN_ALL | ACN_UNSIGNED),
+    .out = {{"y", ACN_ALL | ACN_UNSIGNED, 0}},
     .attr = {{.name = "alpha", .kind = ACN_ATTR_SCALAR, .fallback = 1}},
     ACN_ELEMENTWISE(add_definition),
     .cases = CASES,
@@ -79,8 +79,8 @@ static const acn_elementwise sub_definition = {.body = sub_body,
 ACN_OP(sub) = {
     .name = "Sub",
     .doc = "y = x1 - alpha * x2",
-    .in = IN(ACN_NUMBERS),
-    .out = {{"y", ACN_NUMBERS, 0}},
+    .in = IN(ACN_NUMBERS | ACN_UNSIGNED),
+    .out = {{"y", ACN_NUMBERS | ACN_UNSIGNED, 0}},
     .attr = {{.name = "alpha", .kind = ACN_ATTR_SCALAR, .fallback = 1}},
     ACN_ELEMENTWISE(sub_definition),
     .cases = CASES,
@@ -107,7 +107,7 @@ REF(mul) {
                            in[0].f * in[1].im + in[0].im * in[1].f);
     return acn_value_i(acn_wrap_mul(in[0].i, in[1].i));
 }
-BINARY(mul, "Mul", "y = x1 * x2", ACN_ALL, ACN_COMPUTE_PROMOTED, ACN_U_MUL,
+BINARY(mul, "Mul", "y = x1 * x2", ACN_ALL | ACN_UNSIGNED, ACN_COMPUTE_PROMOTED, ACN_U_MUL,
        .has_exact_scalars = true);
 
 REF(real_div) {
@@ -124,26 +124,26 @@ REF(maximum) {
     if (isnan(in[0].f) || isnan(in[1].f)) return acn_value_f(NAN);
     return acn_value_f(in[0].f > in[1].f ? in[0].f : in[1].f);
 }
-BINARY(maximum, "Maximum", "y = the larger; NaN wins", ACN_REALS | ACN_BOOLS, ACN_COMPUTE_PROMOTED,
-       ACN_U_MAX);
+BINARY(maximum, "Maximum", "y = the larger; NaN wins", ACN_REALS | ACN_BOOLS | ACN_UNSIGNED,
+       ACN_COMPUTE_PROMOTED, ACN_U_MAX, .compares = true);
 
 REF(minimum) {
     if (!acn_is_float_class(k)) return acn_value_i(in[0].i < in[1].i ? in[0].i : in[1].i);
     if (isnan(in[0].f) || isnan(in[1].f)) return acn_value_f(NAN);
     return acn_value_f(in[0].f < in[1].f ? in[0].f : in[1].f);
 }
-BINARY(minimum, "Minimum", "y = the smaller; NaN wins", ACN_REALS | ACN_BOOLS, ACN_COMPUTE_PROMOTED,
-       ACN_U_MIN);
+BINARY(minimum, "Minimum", "y = the smaller; NaN wins", ACN_REALS | ACN_BOOLS | ACN_UNSIGNED,
+       ACN_COMPUTE_PROMOTED, ACN_U_MIN, .compares = true);
 
 REF(bitwise_and) { return acn_value_i(in[0].i & in[1].i); }
-BINARY(bitwise_and, "BitwiseAnd", "y = x1 & x2", ACN_INTS | ACN_BOOLS, ACN_COMPUTE_PROMOTED,
-       ACN_U_AND);
+BINARY(bitwise_and, "BitwiseAnd", "y = x1 & x2", ACN_INTS | ACN_BOOLS | ACN_UNSIGNED,
+       ACN_COMPUTE_PROMOTED, ACN_U_AND);
 REF(bitwise_or) { return acn_value_i(in[0].i | in[1].i); }
-BINARY(bitwise_or, "BitwiseOr", "y = x1 | x2", ACN_INTS | ACN_BOOLS, ACN_COMPUTE_PROMOTED,
-       ACN_U_OR);
+BINARY(bitwise_or, "BitwiseOr", "y = x1 | x2", ACN_INTS | ACN_BOOLS | ACN_UNSIGNED,
+       ACN_COMPUTE_PROMOTED, ACN_U_OR);
 REF(bitwise_xor) { return acn_value_i(in[0].i ^ in[1].i); }
-BINARY(bitwise_xor, "BitwiseXor", "y = x1 ^ x2", ACN_INTS | ACN_BOOLS, ACN_COMPUTE_PROMOTED,
-       ACN_U_XOR);
+BINARY(bitwise_xor, "BitwiseXor", "y = x1 ^ x2", ACN_INTS | ACN_BOOLS | ACN_UNSIGNED,
+       ACN_COMPUTE_PROMOTED, ACN_U_XOR);
 
 /* As PyTorch: a negative exponent truncates to 0 unless the base is 1 or -1. */
 static int64_t integer_power(int64_t base, int64_t exponent) {
@@ -200,6 +200,9 @@ REF(atan2) { return acn_value_f(atan2(in[0].f, in[1].f)); }
 BINARY_OF(atan2, "Atan2", "y = angle of the point (x2, x1)", ACN_REALS | ACN_BOOLS, ACN_FLOATS,
           ACN_COMPUTE_FLOAT, ACN_U_ATAN2);
 
+/* Those that are carried in a signed class of more bits. */
+#define NARROW_UNSIGNED (ACN_T(ACN_U16) | ACN_T(ACN_U32))
+
 /* ---- division with a remainder: of integers, by 0 gives 0 and leaves x1 ---------------------- */
 
 static int64_t remainder_of(int64_t a, int64_t b) { return b == 0 ? a : b == -1 ? 0 : a % b; }
@@ -208,8 +211,8 @@ REF(fmod) {
     if (acn_is_float_class(k)) return acn_value_f(fmod(in[0].f, in[1].f));
     return acn_value_i(remainder_of(in[0].i, in[1].i));
 }
-BINARY(fmod, "Mod", "y = remainder of x1 / x2 with the sign of x1", ACN_REALS, ACN_COMPUTE_PROMOTED,
-       ACN_U_FMOD);
+BINARY(fmod, "Mod", "y = remainder of x1 / x2 with the sign of x1", ACN_REALS | NARROW_UNSIGNED,
+       ACN_COMPUTE_PROMOTED, ACN_U_FMOD);
 
 REF(floor_mod) {
     if (acn_is_float_class(k)) {
@@ -220,8 +223,8 @@ REF(floor_mod) {
     bool is_off = in[1].i != 0 && r != 0 && (r < 0) != (in[1].i < 0);
     return acn_value_i(is_off ? r + in[1].i : r);
 }
-BINARY(floor_mod, "FloorMod", "y = remainder of x1 / x2 with the sign of x2", ACN_REALS,
-       ACN_COMPUTE_PROMOTED, ACN_U_REMAINDER);
+BINARY(floor_mod, "FloorMod", "y = remainder of x1 / x2 with the sign of x2",
+       ACN_REALS | NARROW_UNSIGNED, ACN_COMPUTE_PROMOTED, ACN_U_REMAINDER);
 
 static double floor_quotient(double a, double b) {
     if (b == 0) return a / b;
@@ -242,8 +245,8 @@ REF(floor_div) {
     bool is_down = in[1].i != 0 && r != 0 && (r < 0) != (in[1].i < 0);
     return acn_value_i(integer_quotient(in[0].i, in[1].i) - is_down);
 }
-BINARY(floor_div, "FloorDiv", "y = x1 / x2, rounded down", ACN_REALS, ACN_COMPUTE_PROMOTED,
-       ACN_U_FLOOR_DIV);
+BINARY(floor_div, "FloorDiv", "y = x1 / x2, rounded down", ACN_REALS | NARROW_UNSIGNED,
+       ACN_COMPUTE_PROMOTED, ACN_U_FLOOR_DIV);
 
 enum { MODE = 0, TRUE_QUOTIENT = 0, TOWARDS_ZERO, DOWN };
 
@@ -307,10 +310,11 @@ REF(left_shift) {
     if (shifts_out(in, k == ACN_K_I64 ? 64 : 32)) return acn_value_i(0);
     return acn_value_i((int64_t)((uint64_t)in[0].i << in[1].i));
 }
-BINARY(left_shift, "LeftShift", "y = x1 << x2", ACN_INTS, ACN_COMPUTE_PROMOTED, ACN_U_SHL);
+BINARY(left_shift, "LeftShift", "y = x1 << x2", ACN_INTS | ACN_UNSIGNED, ACN_COMPUTE_PROMOTED,
+       ACN_U_SHL);
 REF(right_shift) { return acn_value_i(in[0].i >> (shifts_out(in, 64) ? 63 : in[1].i)); }
-BINARY(right_shift, "RightShift", "y = x1 >> x2, with the sign", ACN_INTS, ACN_COMPUTE_PROMOTED,
-       ACN_U_SHR);
+BINARY(right_shift, "RightShift", "y = x1 >> x2, with the sign", ACN_INTS | NARROW_UNSIGNED,
+       ACN_COMPUTE_PROMOTED, ACN_U_SHR);
 
 /* ---- logarithms ------------------------------------------------------------------------------ */
 

@@ -13,7 +13,7 @@
 
 #define DEFINE(id, ge_name, about, types, code)                                                    \
     static const acn_elementwise id##_definition = {                                               \
-        .gives_bool = true, .micro = code, .ref = id##_ref};                                       \
+        .gives_bool = true, .compares = true, .micro = code, .ref = id##_ref};                     \
     ACN_OP(id) = {                                                                                 \
         .name = ge_name,                                                                           \
         .doc = about,                                                                              \
@@ -23,7 +23,7 @@
         .cases = CASES,                                                                            \
     }
 
-#define ORDERED (ACN_REALS | ACN_BOOLS)
+#define ORDERED (ACN_REALS | ACN_BOOLS | ACN_UNSIGNED)
 
 COMPARISON(less, "Less", "y = x1 < x2", ORDERED, ACN_U_LT, <);
 COMPARISON(less_equal, "LessEqual", "y = x1 <= x2", ORDERED, ACN_U_LE, <=);
@@ -35,9 +35,9 @@ static bool equal(acn_class k, const acn_value *in) {
     return acn_is_float_class(k) ? in[0].f == in[1].f : in[0].i == in[1].i;
 }
 REF(equal) { return acn_value_i(equal(k, in)); }
-DEFINE(equal, "Equal", "y = x1 == x2", ACN_ALL, ACN_U_EQ);
+DEFINE(equal, "Equal", "y = x1 == x2", ACN_ALL | ACN_UNSIGNED, ACN_U_EQ);
 REF(not_equal) { return acn_value_i(!equal(k, in)); }
-DEFINE(not_equal, "NotEqual", "y = x1 != x2", ACN_ALL, ACN_U_NE);
+DEFINE(not_equal, "NotEqual", "y = x1 != x2", ACN_ALL | ACN_UNSIGNED, ACN_U_NE);
 
 /* ---- logic: every operand is a truth value --------------------------------------------------- */
 

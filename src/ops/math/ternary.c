@@ -189,8 +189,10 @@ static const acn_elementwise select_definition = {
 ACN_OP(select) = {
     .name = "SelectV2",
     .doc = "y = condition ? then : else",
-    .in = {{"condition", ACN_BOOLS | ACN_T(ACN_U8), 0}, {"then", ACN_ALL, 0}, {"else", ACN_ALL, 0}},
-    .out = {{"result", ACN_ALL, 0}},
+    .in = {{"condition", ACN_BOOLS | ACN_T(ACN_U8), 0},
+           {"then", ACN_ALL | ACN_UNSIGNED, 0},
+           {"else", ACN_ALL | ACN_UNSIGNED, 0}},
+    .out = {{"result", ACN_ALL | ACN_UNSIGNED, 0}},
     ACN_ELEMENTWISE(select_definition),
     .cases = "bool[2,3],f32[2,3],f32[2,3] bool[5,7],i8[5,7],i8[5,7] bool[4,3],c64[3],c64[1] "
              "bool[0,3],f64[3],f64[3] u8[],f16[],f16[] bool[1030],bf16[1030],bf16[1030] "

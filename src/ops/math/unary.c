@@ -103,8 +103,8 @@ ACN_OP(logical_not) = {
 };
 
 REF(bitwise_not) { return acn_value_i(k == ACN_K_B8 ? !in->i : ~in->i); }
-UNARY(bitwise_not, "Invert", "y = ~x; of bool: not x", ACN_INTS | ACN_BOOLS, ACN_INTS | ACN_BOOLS,
-      ACN_COMPUTE_PROMOTED, false, ACN_U_NOT, CASES);
+UNARY(bitwise_not, "Invert", "y = ~x; of bool: not x", ACN_INTS | ACN_BOOLS | ACN_UNSIGNED,
+      ACN_INTS | ACN_BOOLS | ACN_UNSIGNED, ACN_COMPUTE_PROMOTED, false, ACN_U_NOT, CASES);
 
 /* Rounding leaves integers as they are. */
 #define ROUNDING(id, ge_name, about, code, formula)                                                \
