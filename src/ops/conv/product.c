@@ -36,6 +36,7 @@ typedef struct lattice {
     int64_t image_panels, panels;      /* image_panels: when panels begin anew in each image */
     int64_t block_panels, blocks;      /* of a chunk */
     int64_t loose_panels;              /* of those, at most: not one run of the result */
+    bool packs_late;                   /* each tile of the filter is used by one chunk only */
     int64_t block_rows, row_blocks;    /* multiples of the tile's rows */
     int64_t pass_channels, pass_steps;
     int64_t most_rows; /* of positions that one panel can touch */
@@ -51,7 +52,7 @@ struct acn_conv_product {
     bool has_bias;
     int64_t lattices;
     lattice *lattice;
-    size_t filter_bytes, table_offset, sums_offset, worker_bytes;
+    size_t filter_bytes, table_offset, sums_offset, late_offset, worker_bytes;
     int workers;
 };
 
@@ -126,13 +127,17 @@ static void cut(const acn_conv_product *p, lattice *l) {
         else
             break;
     }
+    l->packs_late = l->blocks == 1;
 }
 
 static void size_workspace(acn_conv_product *p) {
-    size_t panels = 0, table = 0, sums = 0;
+    size_t panels = 0, table = 0, sums = 0, late = 0;
     for (int64_t i = 0; i < p->lattices; i++) {
         const lattice *l = &p->lattice[i];
         size_t filter = sizeof(float) * (size_t)(p->groups * l->tiles * l->steps * l->filter_width);
+        size_t tile = sizeof(float) * (size_t)(l->pass_steps * l->filter_width);
+        if (l->packs_late && tile > late) late = tile;
+        if (l->packs_late) filter = 0;
         size_t run = sizeof(acn_conv_run) * (size_t)(l->most_rows * max(1, l->map.taps));
         size_t one = (size_t)l->block_panels * (run + (size_t)(l->map.taps + 1) * sizeof(int64_t));
         size_t room = sizeof(float) * (size_t)(l->block_panels * l->width * l->pass_steps);
@@ -145,7 +150,8 @@ static void size_workspace(acn_conv_product *p) {
     p->filter_bytes = (size_t)round_up((int64_t)p->filter_bytes, ALIGNMENT);
     p->table_offset = (size_t)round_up((int64_t)panels, ALIGNMENT);
     p->sums_offset = p->table_offset + (size_t)round_up((int64_t)table, ALIGNMENT);
-    p->worker_bytes = p->sums_offset + (size_t)round_up((int64_t)sums, ALIGNMENT);
+    p->late_offset = p->sums_offset + (size_t)round_up((int64_t)sums, ALIGNMENT);
+    p->worker_bytes = p->late_offset + (size_t)round_up((int64_t)late, ALIGNMENT);
 }
 
 acn_status acn_conv_product_plan(acn_call *c, const acn_conv *conv, acn_conv_side side,
@@ -217,32 +223,56 @@ typedef struct place {
 typedef struct chunk {
     int64_t group, row, rows, panel, panels;
     place place[MOST_PANELS];
-    float *room, *sums;
+    float *room, *sums, *filter;
     int64_t *first; /* [panels][taps + 1]: runs of a panel by tap */
     acn_conv_run *runs;
 } chunk;
 
-static void pack_tile(void *context, int64_t index, int worker) {
-    const job *j = context;
+/* A tile of the filter for the channels [channel, channel + count). */
+static void pack_channels(const job *j, int64_t index, int64_t channel, int64_t count, bool is_last,
+                          float *panel) {
     const acn_conv_product *p = j->p;
     const lattice *l = j->l;
     const acn_gemm_class *k = p->kernels;
     int64_t group = index / l->tiles, row = index % l->tiles * l->filter_unit;
-    int lanes = (int)min(l->filter_unit, p->rows - row), width = (int)l->filter_width;
+    int width = (int)l->filter_width, lanes = (int)min(l->filter_unit, p->rows - row);
     int64_t per_group =
         p->row_step > p->channel_step ? p->rows * p->row_step : p->channels * p->channel_step;
-    float *panel = j->filter + index * l->steps * width;
-    const float *w = j->w + group * per_group + row * p->row_step;
+    const float *w = j->w + group * per_group + row * p->row_step + channel * p->channel_step;
     bool is_plain = p->channel_step == l->map.taps && l->map.taps > 0;
-    if (is_plain)
-        k->pack[ACN_F32](panel, width, w, 1, p->row_step, p->channels * l->map.taps, lanes);
+    if (is_plain) /* rows below the tile's fill up the panel: full vectors are faster */
+        k->pack[ACN_F32](panel, width, w, 1, p->row_step, count * l->map.taps,
+                         min(width, p->rows - row));
     else
         acn_kernels_get()->conv->pack_filter(panel, width, w, p->row_step, lanes, p->channel_step,
-                                             l->map.filter_tap, l->map.taps, p->channels);
-    if (!p->has_bias) return;
-    float *last = panel + (l->steps - 1) * width;
+                                             l->map.filter_tap, l->map.taps, count);
+    if (!p->has_bias || !is_last) return;
+    float *last = panel + count * l->map.taps * width;
     for (int i = 0; i < width; i++)
         last[i] = j->bias && i < lanes ? j->bias[group * p->rows + row + i] : 0;
+}
+
+static void pack_tile(void *context, int64_t index, int worker) {
+    (void)worker;
+    const job *j = context;
+    const lattice *l = j->l;
+    pack_channels(j, index, 0, j->p->channels, true,
+                  j->filter + index * l->steps * l->filter_width);
+}
+
+/* Steps of a pass: some channels' taps, and the bias behind the last ones'. */
+typedef struct pass {
+    int64_t channel, count, step, steps;
+    bool is_last;
+} pass;
+
+/* A tile of the filter for a pass: packed before, or now if no other chunk needs it. */
+static const float *filter_of(const job *j, const chunk *x, int64_t row, const pass *now) {
+    const lattice *l = j->l;
+    int64_t index = x->group * l->tiles + row / l->filter_unit;
+    if (!l->packs_late) return j->filter + (index * l->steps + now->step) * l->filter_width;
+    pack_channels(j, index, now->channel, now->count, now->is_last, x->filter);
+    return x->filter;
 }
 
 /* A panel's positions, numbered through all images; returns the end. */
@@ -371,28 +401,26 @@ static void find_places(const job *j, chunk *x) {
 
 static const float one = 1, zero = 0;
 
-static acn_gemm_tile tile_of(const acn_gemm_class *k, int64_t step, int64_t steps) {
-    return (acn_gemm_tile){.k = steps,
+static acn_gemm_tile tile_of(const acn_gemm_class *k, const pass *now) {
+    bool is_first = now->step == 0;
+    return (acn_gemm_tile){.k = now->steps,
                            .a_row = 1,
                            .a_col = k->a_width,
                            .b_row = k->nr,
                            .alpha = &one,
-                           .beta = step ? &one : &zero,
-                           .is_beta_zero = step == 0,
-                           .is_beta_one = step != 0};
+                           .beta = is_first ? &zero : &one,
+                           .is_beta_zero = is_first,
+                           .is_beta_one = !is_first};
 }
 
-static void multiply(const job *j, const chunk *x, int64_t step, int64_t steps) {
-    const acn_conv_product *p = j->p;
-    const lattice *l = j->l;
-    const acn_gemm_class *k = p->kernels;
-    acn_gemm_tile t = tile_of(k, step, steps);
+static void multiply(const job *j, const chunk *x, const pass *now) {
+    const acn_gemm_class *k = j->p->kernels;
+    acn_gemm_tile t = tile_of(k, now);
     for (int64_t row = x->row; row < x->row + x->rows; row += k->mr) {
-        int64_t tile = x->group * l->tiles + row / k->mr;
-        t.a = j->filter + (tile * l->steps + step) * k->a_width;
+        t.a = filter_of(j, x, row, now);
         t.rows = (int)min(k->mr, x->row + x->rows - row);
         for (int64_t i = 0; i < x->panels; i++) {
-            t.b = x->room + i * steps * k->nr;
+            t.b = x->room + i * now->steps * k->nr;
             t.c_row = x->place[i].row_step;
             t.c = x->place[i].at + (row - x->row) * t.c_row;
             t.cols = x->place[i].count;
@@ -402,20 +430,19 @@ static void multiply(const job *j, const chunk *x, int64_t step, int64_t steps) 
 }
 
 /* Sums are [position][channel]. */
-static void multiply_swapped(const job *j, const chunk *x, int64_t step, int64_t steps) {
+static void multiply_swapped(const job *j, const chunk *x, const pass *now) {
     const acn_conv_product *p = j->p;
     const lattice *l = j->l;
     const acn_gemm_class *k = p->kernels;
     int64_t positions = p->n * acn_conv_volume(l->map.dims);
-    acn_gemm_tile t = tile_of(k, step, steps);
+    acn_gemm_tile t = tile_of(k, now);
     t.c_row = l->block_rows;
     t.cols = k->nr;
-    for (int64_t i = 0; i < x->panels; i++) {
-        t.a = x->room + i * steps * k->a_width;
-        t.rows = (int)min(k->mr, positions - (x->panel + i) * k->mr);
-        for (int64_t row = x->row; row < x->row + x->rows; row += k->nr) {
-            int64_t tile = x->group * l->tiles + row / k->nr;
-            t.b = j->filter + (tile * l->steps + step) * k->nr;
+    for (int64_t row = x->row; row < x->row + x->rows; row += k->nr) {
+        t.b = filter_of(j, x, row, now);
+        for (int64_t i = 0; i < x->panels; i++) {
+            t.a = x->room + i * now->steps * k->a_width;
+            t.rows = (int)min(k->mr, positions - (x->panel + i) * k->mr);
             t.c = x->sums + i * k->mr * l->block_rows + row - x->row;
             k->tile(&t);
         }
@@ -457,7 +484,8 @@ static void run_chunk(void *context, int64_t index, int worker) {
     char *memory = j->workers + (size_t)worker * p->worker_bytes;
     chunk x = {.room = (float *)memory,
                .first = (int64_t *)(memory + p->table_offset),
-               .sums = (float *)(memory + p->sums_offset)};
+               .sums = (float *)(memory + p->sums_offset),
+               .filter = (float *)(memory + p->late_offset)};
     x.runs = (acn_conv_run *)(x.first + l->block_panels * (l->map.taps + 1));
     x.group = index % p->groups;
     x.row = index / p->groups % l->row_blocks * l->block_rows;
@@ -473,18 +501,19 @@ static void run_chunk(void *context, int64_t index, int worker) {
     }
     make_runs(j, &x);
     find_places(j, &x);
-    int64_t channel = 0;
+    pass now = {.channel = 0};
     do {
-        int64_t count = l->map.taps ? min(l->pass_channels, p->channels - channel) : p->channels;
-        bool is_last = channel + count >= p->channels;
-        int64_t steps = count * l->map.taps + (is_last && p->has_bias);
-        gather(j, &x, channel, l->map.taps ? count : 0, is_last);
+        now.count = l->map.taps ? min(l->pass_channels, p->channels - now.channel) : p->channels;
+        now.is_last = now.channel + now.count >= p->channels;
+        now.step = now.channel * l->map.taps;
+        now.steps = now.count * l->map.taps + (now.is_last && p->has_bias);
+        gather(j, &x, now.channel, l->map.taps ? now.count : 0, now.is_last);
         if (l->is_swapped)
-            multiply_swapped(j, &x, channel * l->map.taps, steps);
+            multiply_swapped(j, &x, &now);
         else
-            multiply(j, &x, channel * l->map.taps, steps);
-        channel += count;
-    } while (channel < p->channels);
+            multiply(j, &x, &now);
+        now.channel += now.count;
+    } while (now.channel < p->channels);
     if (l->loose_panels) scatter(j, &x);
 }
 
@@ -510,7 +539,7 @@ void acn_conv_product_run(const acn_conv_product *p, float *result, const float 
                  .workers = workspace + p->filter_bytes};
         int64_t chunks = l->blocks * l->row_blocks * p->groups;
         if (chunks == 0 || p->rows == 0) continue;
-        acn_pool_run(p->groups * l->tiles, pack_tile, &j);
+        if (!l->packs_late) acn_pool_run(p->groups * l->tiles, pack_tile, &j);
         acn_pool_run(chunks, run_chunk, &j);
     }
 }

@@ -16,8 +16,9 @@ enum {
     NUMBERS = 16,
     LEAST_CHANNELS = 16,
     MOST_TILES = 256,       /* of a chunk */
-    PANELS_BYTES = 5 << 17, /* of a chunk, all numbers */
+    PANELS_BYTES = 1 << 19, /* of a chunk, all numbers: the L2 cache of some processors */
     SUMS_BYTES = 1 << 18,
+    FILTER_MACS = 400, /* what a filter's transform costs beyond packing, in multiply-adds */
     CHUNKS_PER_WORKER = 2,
     SLACK = 64,
 };
@@ -56,24 +57,31 @@ static bool order_taps(const acn_conv_lattice *l, acn_conv_winograd *p) {
     return true;
 }
 
-/* Rows of tiles that fill panels best. */
-static double choose_rows(acn_conv_winograd *p) {
-    double best = 0;
-    int64_t nr = p->kernels->nr;
+/* Rows of tiles of a chunk that fill panels best; returns the panels of all chunks. */
+static int64_t choose_rows(acn_conv_winograd *p) {
+    int64_t best = 0, nr = p->kernels->nr;
     int64_t most = PANELS_BYTES / (int64_t)sizeof(float) / NUMBERS / p->channels;
     if (most > MOST_TILES) most = MOST_TILES;
     if (most < 2 * nr) most = 2 * nr;
     for (int64_t rows = 1; rows <= p->tile_rows; rows++) {
         int64_t tiles = rows * p->tiles[1];
         if (tiles > most && rows > 1) break;
-        double fill = (double)tiles / (double)(ceil_div(tiles, nr) * nr);
-        if (fill < best - 0.01) continue;
-        best = fill;
+        int64_t panels = p->tile_rows / rows * ceil_div(tiles, nr) +
+                         ceil_div(p->tile_rows % rows * p->tiles[1], nr);
+        if (best && panels > best + best / 64) continue;
+        best = panels;
         p->chunk_rows = rows;
     }
     p->chunk_tiles = p->chunk_rows * p->tiles[1];
     p->panels = ceil_div(p->chunk_tiles, nr);
     return best;
+}
+
+/* The definition needs 9 multiplications at each position, and its filter only to be packed. */
+static bool is_worth_it(const acn_conv_winograd *p, int64_t panels) {
+    int64_t positions = p->n * p->out[0] * p->out[1], lanes = panels * p->kernels->nr;
+    return (double)positions >= 0.7 * 4 * (double)lanes &&
+           NUMBERS * lanes + FILTER_MACS <= 9 * positions;
 }
 
 static void size_workspace(acn_conv_winograd *p) {
@@ -128,8 +136,7 @@ acn_status acn_conv_winograd_plan(acn_call *c, const acn_conv *conv, acn_conv_si
         p->tiles[d] = ceil_div(p->out[d], 2);
     }
     p->tile_rows = p->n * p->tiles[0];
-    double used = (double)(p->out[0] * p->out[1]) / (double)(4 * p->tiles[0] * p->tiles[1]);
-    if (p->tiles[1] > MOST_TILES || choose_rows(p) * used < 0.7) return ACN_OK;
+    if (p->tiles[1] > MOST_TILES || !is_worth_it(p, choose_rows(p))) return ACN_OK;
     size_workspace(p);
     *out = p;
     return ACN_OK;
@@ -154,17 +161,31 @@ static int64_t number_step(const acn_conv_winograd *p) {
     return (p->channels + 1) * p->kernels->a_width;
 }
 
-/* All numbers of some rows of filters: [tile][number][channel][lane]. */
+/* All numbers of some rows of filters: [tile][number][channel][lane]. Rows below the tile's fill up
+ * the panel where there are any: full vectors are faster. */
 static void transform_filter(void *context, int64_t tile, int worker) {
+    (void)worker;
+    enum { STEPS = 144, MOST_WIDTH = 32, AHEAD = 8 };
     const job *j = context;
     const acn_conv_winograd *p = j->p;
     const acn_gemm_class *k = p->kernels;
-    int64_t lanes = p->rows - tile * k->mr < k->mr ? p->rows - tile * k->mr : k->mr;
+    _Alignas(64) float taps[STEPS * MOST_WIDTH];
+    int64_t lanes = p->rows - tile * k->mr < k->a_width ? p->rows - tile * k->mr : k->a_width;
     const float *w = j->w + tile * k->mr * p->row_step;
-    for (int64_t channel = 0; channel < p->channels; channel++, w += p->channel_step)
-        acn_kernels_get()->conv->winograd_filter(
-            j->filter + tile * NUMBERS * number_step(p) + channel * k->a_width, number_step(p), w,
-            p->row_step, (int)lanes, k->a_width, p->tap, w + 8 * p->channel_step);
+    float *panel = j->filter + tile * NUMBERS * number_step(p);
+    int64_t at_once = p->channel_step == 9 ? STEPS / 9 : 1; /* channels that are one run */
+    for (int64_t first = 0; first < p->channels; first += at_once) {
+        int64_t count = p->channels - first < at_once ? p->channels - first : at_once;
+        const float *next = w + (first + AHEAD) * p->channel_step;
+        for (int64_t i = 0; i < 9 * lanes && at_once == 1; i += 16)
+            __builtin_prefetch(next + i);
+        k->pack[ACN_F32](taps, k->a_width, w + first * p->channel_step, 1, p->row_step, 9 * count,
+                         lanes);
+        for (int64_t i = 0; i < count; i++)
+            acn_kernels_get()->conv->winograd_filter(panel + (first + i) * k->a_width,
+                                                     number_step(p), taps + 9 * i * k->a_width,
+                                                     k->a_width, p->tap);
+    }
 }
 
 /* A row of the source, or zeros, into its even and odd positions from |low| on. */

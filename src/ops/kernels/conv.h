@@ -25,11 +25,10 @@ typedef struct acn_conv_gather {
 } acn_conv_gather;
 
 struct acn_conv_kernels {
-    /* Winograd's F(2x2, 3x3). A filter's 9 taps become 16 numbers, each in a panel of its own:
-     * panel[number * step + lane], for |width| lanes of which |lanes| are not 0. |next| is
-     * fetched ahead. */
-    void (*winograd_filter)(float *panel, int64_t step, const float *w, int64_t lane_step,
-                            int lanes, int width, const int64_t *tap, const float *next);
+    /* Winograd's F(2x2, 3x3). A filter's 9 taps, s[tap[t] * width + lane], become 16 numbers, each
+     * in a panel of its own: panel[number * step + lane]. |width| is that of a panel of A. */
+    void (*winograd_filter)(float *panel, int64_t step, const float *s, int width,
+                            const int64_t *tap);
     /* 4x4 elements at every second position become 16 numbers: d[number * step + i]. Elements lie
      * by phases (even and odd rows and columns), |phase| apart, in rows of |pitch|; up to 16 past
      * |n| are read and written. */

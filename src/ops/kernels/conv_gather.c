@@ -169,8 +169,7 @@ static void pack_filter(float *panel, int width, const float *w, int64_t lane_st
     }
 }
 
-void ACN_KERNEL(winograd_filter)(float *, int64_t, const float *, int64_t, int, int,
-                                 const int64_t *, const float *);
+void ACN_KERNEL(winograd_filter)(float *, int64_t, const float *, int, const int64_t *);
 void ACN_KERNEL(winograd_in)(float *, int64_t, const float *, int64_t, int64_t, int64_t);
 void ACN_KERNEL(winograd_out)(float *, float *, const float *, int64_t, int64_t, float);
 void ACN_KERNEL(take)(float *, const float *, int64_t, int64_t);

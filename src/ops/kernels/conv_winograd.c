@@ -8,38 +8,35 @@ enum { V = 8 };
 #else
 enum { V = 4 };
 #endif
-enum { MOST_LANES = 32 };
 
 typedef float vec __attribute__((vector_size(4 * V)));
 typedef float memory __attribute__((vector_size(4 * V), aligned(4), may_alias));
 
-void ACN_KERNEL(winograd_filter)(float *panel, int64_t step, const float *w, int64_t lane_step,
-                                 int lanes, int width, const int64_t *tap, const float *next) {
-    float g[9][MOST_LANES], r[4][3][MOST_LANES];
-    for (int64_t i = 0; i < lanes * lane_step && lane_step < 64; i += 16)
-        __builtin_prefetch(next + i);
-    for (int t = 0; t < 9; t++)
-        for (int i = 0; i < width; i++)
-            g[t][i] = i < lanes ? w[i * lane_step + tap[t]] : 0;
-    for (int x = 0; x < 3; x++)
-        for (int i = 0; i < width; i++) {
-            float a = g[x][i], b = g[3 + x][i], c = g[6 + x][i];
-            r[0][x][i] = a;
-            r[1][x][i] = 0.5f * (a + b + c);
-            r[2][x][i] = 0.5f * (a - b + c);
-            r[3][x][i] = c;
-        }
-    for (int y = 0; y < 4; y++)
-        for (int i = 0; i < width; i++) {
-            float a = r[y][0][i], b = r[y][1][i], c = r[y][2][i];
-            panel[(4 * y + 0) * step + i] = a;
-            panel[(4 * y + 1) * step + i] = 0.5f * (a + b + c);
-            panel[(4 * y + 2) * step + i] = 0.5f * (a - b + c);
-            panel[(4 * y + 3) * step + i] = c;
-        }
+static inline vec load(const float *p) { return *(const memory *)p; }
+
+/* Three taps of a row or column become four numbers. */
+static inline __attribute__((always_inline)) void spread(vec d[4], vec a, vec b, vec c) {
+    d[0] = a;
+    d[1] = 0.5f * (a + b + c);
+    d[2] = 0.5f * (a - b + c);
+    d[3] = c;
 }
 
-static inline vec load(const float *p) { return *(const memory *)p; }
+void ACN_KERNEL(winograd_filter)(float *panel, int64_t step, const float *s, int width,
+                                 const int64_t *tap) {
+    for (int i = 0; i < width; i += V) {
+        vec column[3][4];
+        for (int x = 0; x < 3; x++)
+            spread(column[x], load(s + tap[x] * width + i), load(s + tap[3 + x] * width + i),
+                   load(s + tap[6 + x] * width + i));
+        for (int y = 0; y < 4; y++) {
+            vec row[4];
+            spread(row, column[0][y], column[1][y], column[2][y]);
+            for (int x = 0; x < 4; x++)
+                *(memory *)(panel + (4 * y + x) * step + i) = row[x];
+        }
+    }
+}
 
 /* One column of a tile, from its even and odd rows: the transform down the rows. */
 static inline __attribute__((always_inline)) void down(vec *r, const float *even, const float *odd,
