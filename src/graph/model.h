@@ -24,6 +24,13 @@ typedef struct acn_place {
     int64_t offset_bytes;
 } acn_place;
 
+/* Whether an input's images go through Aipp first, and where its parameters come from. */
+typedef enum acn_port_images {
+    ACN_IMAGES_NONE,
+    ACN_IMAGES_FIXED,
+    ACN_IMAGES_GIVEN, /* by another input */
+} acn_port_images;
+
 /* An input or output as a client sees it: contiguous. */
 typedef struct acn_model_port {
     const char *name;
@@ -32,6 +39,11 @@ typedef struct acn_model_port {
     int64_t dims[ACN_MAX_DIMS];     /* -1 where a set's models differ */
     int64_t range[ACN_MAX_DIMS][2]; /* of an open dimension; the second is -1: any size */
     uint64_t bytes;                 /* of the largest model of a set; 0 when nothing bounds it */
+    /* An input of images: what the network sees of it. */
+    acn_port_images images;
+    int images_params; /* the input that brings the parameters */
+    int seen_rank;
+    int64_t seen_dims[ACN_MAX_DIMS];
 } acn_model_port;
 
 /* The port of a tensor whose sizes are known. */

@@ -186,6 +186,33 @@ def test_mistakes_in_options_are_told(toolkit, tmp_path, words, expected):
     assert not list(tmp_path.glob("*.om*"))
 
 
+def test_models_as_json(toolkit, tmp_path):
+    path = small_model(tmp_path)
+    done, model = convert(toolkit, path, tmp_path, "--input_shape=x:2,3,8,8")
+    succeeded(atc(toolkit, "--mode=1", f"--om={model}", f"--json={tmp_path / 'om.json'}"))
+    shown = json.loads((tmp_path / "om.json").read_text())
+    ops = {op["name"]: op for op in shown["graph"][0]["op"]}
+    assert ops["x"]["type"] == "Data" and ops["Node_Output"]["src_name"] == ["softmax"]
+    assert ops["gemm"]["output_desc"][0]["shape"] == {"dim": [2, 5]}
+    assert ops["gemm"]["output_desc"][0]["dtype"] == "DT_FLOAT"
+    assert {"key": "framework_type", "value": {"i": 5}} in shown["attr"]
+    words = ["--framework=5", f"--om={path}", f"--json={tmp_path / 'onnx.json'}"]
+    succeeded(atc(toolkit, "--mode=1", *words))
+    shown = json.loads((tmp_path / "onnx.json").read_text())
+    assert [node["op_type"] for node in shown["graph"]["node"]][:2] == [
+        "Conv",
+        "BatchNormalization",
+    ]
+    assert shown["graph"]["input"][0]["type"]["tensor_type"]["elem_type"] == 1
+    assert "raw_data" not in (tmp_path / "onnx.json").read_text()
+    report = tmp_path / "check.json"
+    succeeded(atc(toolkit, "--mode=3", f"--model={path}", f"--check_report={report}"))
+    shown = json.loads(report.read_text())
+    assert shown["result"] == "success" and shown["total"] == shown["pass"] == 10
+    done = atc(toolkit, "--mode=1", f"--om={path}", f"--json={tmp_path / 'none.json'}")
+    assert done.returncode == 255 and not (tmp_path / "none.json").exists()
+
+
 def test_chosen_outputs_and_their_types(toolkit, tmp_path):
     path = small_model(tmp_path)
     words = ["--out_nodes=gemm:0;r", "--output_type=gemm:0:FP16;relu:0:FP32"]

@@ -3,64 +3,15 @@
 #include "doors/anycann/convert.h"
 
 #include "base/env.h"
+#include "doors/anycann/ge_error.h"
 #include "doors/anycann/request.h"
-#include "doors/door.h"
 #include "graph/import/onnx.h"
 #include "graph/om/om.h"
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { ONNX = 5 };
-
-/* ---- errors, as the graph engine numbers them --------------------------------------------------
- */
-
-static _Thread_local struct { char code[8], text[1400]; } failure;
-
-acn_status acn_ge_fail(const char *code, const char *format, ...) {
-    char text[1024];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
-    va_end(arguments);
-    snprintf(failure.code, sizeof failure.code, "%s", code);
-    return acn_fail(ACN_INVALID_ARGUMENT, "%s", text);
-}
-
-static const char *code_of(acn_status status) {
-    switch (status) {
-    case ACN_INVALID_ARGUMENT:
-        return "E10001";
-    case ACN_NAME_NOT_FOUND:
-        return "E10016";
-    case ACN_PARSE_FILE:
-        return "E10041";
-    case ACN_OP_NOT_FOUND:
-        return "E10501";
-    case ACN_INVALID_FILE:
-        return "E13001";
-    default:
-        return "E19999";
-    }
-}
-
-/* Keeps what |work| says; acl's code. */
-static int finish(acn_status status) {
-    if (status == ACN_OK) return 0;
-    char *text = acn_error_clone();
-    snprintf(failure.text, sizeof failure.text, "%s", text ? text : "no host memory");
-    free(text);
-    acn_error_clear();
-    if (!failure.code[0]) snprintf(failure.code, sizeof failure.code, "%s", code_of(status));
-    return acn_status_acl(status);
-}
-
-static void begin(void) { failure.code[0] = failure.text[0] = '\0'; }
-
-const char *acn_tool_error(void) { return failure.text; }
-const char *acn_tool_error_code(void) { return failure.code; }
 
 /* ---- conversion --------------------------------------------------------------------------------
  */
@@ -142,6 +93,19 @@ static void open_output(const acn_request *r, acn_model_port *port) {
         }
 }
 
+/* An input that an Aipp node reads takes images. */
+static void describe_images(const acn_net *net, int index, acn_model_port *port) {
+    for (const acn_net_node *n = net->nodes; n; n = n->next) {
+        if (strcmp(n->call.op->name, "Aipp") != 0 || n->value[0] != net->inputs[index]) continue;
+        const acn_tensor *seen = &n->call.tensors[n->call.out_first[0]];
+        port->images = n->call.in_count[1] ? ACN_IMAGES_GIVEN : ACN_IMAGES_FIXED;
+        for (int i = 0; i < net->input_count; i++)
+            if (n->call.in_count[1] && n->value[1] == net->inputs[i]) port->images_params = i;
+        port->seen_rank = seen->rank;
+        memcpy(port->seen_dims, seen->dims, sizeof port->seen_dims);
+    }
+}
+
 static acn_status describe_ports(conversion *c) {
     acn_model_set *set = c->set;
     const acn_net *first = c->nets[0];
@@ -155,6 +119,7 @@ static acn_status describe_ports(conversion *c) {
         for (int n = 1; n < c->count; n++)
             widen(port, &c->nets[n]->inputs[i]->tensor);
         open_input(c->request, port);
+        describe_images(first, i, port);
     }
     for (int i = 0; i < first->output_count; i++) {
         acn_model_port *port = &set->outputs[set->output_count++];
@@ -291,97 +256,9 @@ static acn_status run_conversion(const acn_request *request, const char *command
 
 int acn_tool_convert(const acn_tool_conversion *options) {
     acn_request request;
-    begin();
+    acn_ge_begin();
     acn_status status = acn_request_read(options, &request);
     if (status == ACN_OK) status = run_conversion(&request, options->command);
     acn_request_release(&request);
-    return finish(status);
-}
-
-/* ---- looking at files --------------------------------------------------------------------------
- */
-
-typedef struct visitor {
-    acn_tool_row row;
-    void *context;
-} visitor;
-
-static void visit_use(void *context, const acn_onnx_use *use) {
-    const visitor *v = context;
-    char name[256], count[32];
-    snprintf(name, sizeof name, "%s%s%s", use->domain, use->domain[0] ? "." : "", use->type);
-    snprintf(count, sizeof count, "%d", use->count);
-    v->row(v->context,
-           (const char *[]){name, count, use->first_node, use->is_supported ? "yes" : "missing"});
-}
-
-int acn_tool_model_ops(const char *path, acn_tool_row row, void *context) {
-    acn_onnx_model *model;
-    visitor v = {row, context};
-    begin();
-    acn_status status = acn_onnx_open(path, &model);
-    if (status == ACN_OK) {
-        status = acn_onnx_uses(model, visit_use, &v);
-        acn_onnx_close(model);
-    }
-    return finish(status);
-}
-
-static void tell_number(visitor *v, const char *key, uint64_t value) {
-    char number[32];
-    snprintf(number, sizeof number, "%llu", (unsigned long long)value);
-    v->row(v->context, (const char *[]){key, number});
-}
-
-/* Attributes of ge.proto.ModelDef that mode 6 shows. */
-static void tell_attribute(visitor *v, acn_wire entry) {
-    enum { KEY = 1, VALUE = 2, TEXT = 2, INT = 3 };
-    char key[64] = "", text[4096];
-    acn_wire_field f, inner;
-    acn_wire value = {0};
-    while (acn_wire_next(&entry, &f)) {
-        if (f.number == KEY) snprintf(key, sizeof key, "%.*s", (int)f.size, (const char *)f.bytes);
-        if (f.number == VALUE) value = acn_wire_inside(&f);
-    }
-    while (acn_wire_next(&value, &inner)) {
-        if (inner.number == INT) snprintf(text, sizeof text, "%lld", (long long)inner.value);
-        if (inner.number == TEXT)
-            snprintf(text, sizeof text, "%.*s", (int)inner.size, (const char *)inner.bytes);
-        if (inner.number == INT || inner.number == TEXT)
-            v->row(v->context, (const char *[]){key, text});
-    }
-}
-
-static void tell_attributes(visitor *v, const acn_om *om) {
-    enum { ATTR = 11 };
-    acn_wire_field f;
-    acn_wire wire =
-        acn_wire_open(om->partition[ACN_OM_MODEL_DEF].bytes, om->partition[ACN_OM_MODEL_DEF].size);
-    while (acn_wire_next(&wire, &f))
-        if (f.number == ATTR) tell_attribute(v, acn_wire_inside(&f));
-}
-
-static acn_status om_info(const char *path, visitor *v) {
-    acn_om om;
-    acn_model_set *set;
-    ACN_TRY(acn_om_open(path, &om));
-    acn_status status = acn_om_set(&om, &set);
-    if (status == ACN_OK) {
-        tell_number(v, "memory_size", acn_set_work_bytes(set));
-        tell_number(v, "weight_size", set->weight_bytes);
-        tell_number(v, "modeldef_size", om.partition[ACN_OM_MODEL_DEF].size);
-        tell_number(v, "weight_data_size", om.partition[ACN_OM_WEIGHTS].size);
-        tell_number(v, "tbe_kernels_size", om.partition[ACN_OM_PLAN].size);
-        tell_number(v, "task_info_size", om.partition[ACN_OM_TASKS].size);
-        tell_attributes(v, &om);
-        acn_set_destroy(set);
-    }
-    acn_om_close(&om);
-    return status;
-}
-
-int acn_tool_om_info(const char *path, acn_tool_row row, void *context) {
-    visitor v = {row, context};
-    begin();
-    return finish(om_info(path, &v));
+    return acn_ge_finish(status);
 }

@@ -24,10 +24,16 @@ typedef const char *acn_tool_error_fn(void);
 typedef int acn_tool_model_ops_fn(const char *path, acn_tool_row row, void *context);
 /* What a .om says of itself; rows of 2: key, value. */
 typedef int acn_tool_om_info_fn(const char *path, acn_tool_row row, void *context);
+/* A .om's description of its graph, or an ONNX model, as JSON in file |json|. */
+typedef int acn_tool_json_fn(const char *path, int is_onnx, const char *json);
+/* Which of an ONNX model's nodes can be converted, as JSON in file |report|. */
+typedef int acn_tool_check_fn(const char *path, const char *report);
 
 ACN_TOOL acn_tool_convert_fn acn_tool_convert;
 ACN_TOOL acn_tool_error_fn acn_tool_error, acn_tool_error_code;
 ACN_TOOL acn_tool_model_ops_fn acn_tool_model_ops;
 ACN_TOOL acn_tool_om_info_fn acn_tool_om_info;
+ACN_TOOL acn_tool_json_fn acn_tool_json;
+ACN_TOOL acn_tool_check_fn acn_tool_check;
 
 #endif

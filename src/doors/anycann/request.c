@@ -1,6 +1,7 @@
 /* request.c - see request.h. Checks come in the order in which CANN makes them. */
 #include "doors/anycann/request.h"
 
+#include "doors/anycann/ge_error.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -249,6 +250,33 @@ static acn_status check_soc(const char *soc) {
                      "there is no such SoC; Ascend910B1 is the one that this device stands for");
 }
 
+/* The text of the file; what it says is the importer's business. */
+static acn_status read_aipp(acn_request *r, const acn_tool_conversion *c) {
+    const char *path = option(c, "insert_op_conf");
+    enum { MOST = 1 << 20 };
+    r->source.aipp = "";
+    if (path == NULL || !*path) return ACN_OK;
+    FILE *file = fopen(path, "re");
+    if (file == NULL)
+        return acn_ge_fail("E13001", "File [%s] of [--insert_op_conf] cannot be opened.", path);
+    char *text = acn_arena_alloc(&r->arena, MOST + 1);
+    size_t size = text ? fread(text, 1, MOST, file) : 0;
+    fclose(file);
+    if (text == NULL) return no_memory();
+    if (size == MOST || memchr(text, 0, size))
+        return acn_ge_fail("E10032", "File [%s] of [--insert_op_conf] is no text.", path);
+    r->source.aipp = text;
+    return ACN_OK;
+}
+
+static acn_status check_aipp(const acn_request *r) {
+    if (!*r->source.aipp) return ACN_OK;
+    if (r->kind == ACN_SET_DIMS || r->kind == ACN_SET_OPEN)
+        return acn_ge_fail("E10001", "[--insert_op_conf] cannot be set with [--dynamic_dims] or "
+                                     "open shapes: images have sizes.");
+    return ACN_OK;
+}
+
 acn_status acn_request_read(const acn_tool_conversion *c, acn_request *r) {
     const char *framework;
     *r = (acn_request){0};
@@ -267,10 +295,12 @@ acn_status acn_request_read(const acn_tool_conversion *c, acn_request *r) {
         .output_type = option(c, "output_type"),
         .input_fp16_nodes = option(c, "input_fp16_nodes"),
     };
+    ACN_TRY(read_aipp(r, c));
     if (!r->source.out_nodes) r->source.out_nodes = "";
     if (!r->source.output_type) r->source.output_type = "";
     if (!r->source.input_fp16_nodes) r->source.input_fp16_nodes = "";
-    return read_sizes(r, c);
+    ACN_TRY(read_sizes(r, c));
+    return check_aipp(r);
 }
 
 void acn_request_release(acn_request *r) { acn_arena_release(&r->arena); }

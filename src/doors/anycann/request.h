@@ -5,10 +5,6 @@
 #include "doors/anycann/convert.h"
 #include "graph/set.h"
 
-/* Like acn_fail, with the graph engine's own code for it. */
-acn_status acn_ge_fail(const char *code, const char *format, ...)
-    __attribute__((format(printf, 2, 3), cold));
-
 /* A dimension that the user leaves open: -1 in |dims|, and what it may be; the second -1: any. */
 typedef struct acn_request_shape {
     const char *name;

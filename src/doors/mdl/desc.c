@@ -220,12 +220,27 @@ static acn_status read_current_dims(const void *handle, size_t index, aclmdlIODi
         return ACN_ACL(read_dims(modelDesc, is_input, index, dims));                               \
     }
 DIMS(aclmdlGetInputDims, true)
-DIMS(aclmdlGetInputDimsV2, true)
 DIMS(aclmdlGetOutputDims, false)
 
 aclError aclmdlGetCurOutputDims(const aclmdlDesc *modelDesc, size_t index, aclmdlIODims *dims) {
     ACN_REQUIRE(dims);
     return ACN_ACL(read_current_dims(modelDesc, index, dims));
+}
+
+/* As the network sees an input of images. */
+static acn_status read_seen_dims(const void *handle, size_t index, aclmdlIODims *dims) {
+    const acn_model_port *port = NULL;
+    ACN_TRY(port_of(handle, true, index, &port));
+    write_dims(port, dims);
+    if (port->images == ACN_IMAGES_NONE) return ACN_OK;
+    dims->dimCount = (size_t)port->seen_rank;
+    memcpy(dims->dims, port->seen_dims, sizeof port->seen_dims);
+    return ACN_OK;
+}
+
+aclError aclmdlGetInputDimsV2(const aclmdlDesc *modelDesc, size_t index, aclmdlIODims *dims) {
+    ACN_REQUIRE(dims);
+    return ACN_ACL(read_seen_dims(modelDesc, index, dims));
 }
 
 static acn_status read_range(const void *handle, size_t index, aclmdlIODimsRange *range) {

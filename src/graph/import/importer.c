@@ -15,12 +15,16 @@ typedef struct name_entry {
     acn_net_value *value;
 } name_entry;
 
+enum { MAX_LATE = 16 };
+
 struct acn_importer {
     const acn_onnx_model *model;
     const acn_onnx_options *options;
     acn_net *net;
     name_entry *entries;
     size_t room, used;
+    acn_net_value *late[MAX_LATE];
+    int late_count;
 };
 
 const acn_onnx_op *acn_onnx_op_find(const char *type, const char *domain) {
@@ -74,6 +78,13 @@ acn_status acn_importer_bind(acn_importer *im, const char *name, acn_net_value *
 
 acn_net_value *acn_importer_find(const acn_importer *im, const char *name) {
     return im->room ? entry_of(im, name)->value : NULL;
+}
+
+acn_status acn_importer_add_late(acn_importer *im, acn_net_value *value) {
+    if (im->late_count == MAX_LATE)
+        return acn_fail(ACN_INVALID_ARGUMENT, "more than %d inputs bring parameters", MAX_LATE);
+    im->late[im->late_count++] = value;
+    return ACN_OK;
 }
 
 /* ---- constants ------------------------------------------------------------------------------- */
@@ -191,7 +202,7 @@ static acn_status import_node(acn_importer *im, const acn_onnx_node *node) {
 static acn_status import_graph(acn_importer *im, const acn_onnx_graph *graph) {
     acn_net_value *value;
     im->net->inputs =
-        acn_arena_alloc(&im->net->arena, ((size_t)graph->input_count + 1) * sizeof(void *));
+        acn_arena_alloc(&im->net->arena, ((size_t)graph->input_count + MAX_LATE) * sizeof(void *));
     if (im->net->inputs == NULL) return acn_fail(ACN_BAD_ALLOC, "no host memory");
     for (int i = 0; i < graph->initializer_count; i++) {
         const acn_onnx_tensor *t = &graph->initializers[i];
@@ -201,6 +212,8 @@ static acn_status import_graph(acn_importer *im, const acn_onnx_graph *graph) {
     for (int i = 0; i < graph->input_count; i++) /* old models list initializers here as well */
         if (!acn_importer_find(im, graph->inputs[i].name))
             ACN_TRY(acn_onnx_import_input(im, im->net, im->options, &graph->inputs[i]));
+    for (int i = 0; i < im->late_count; i++)
+        im->net->inputs[im->net->input_count++] = im->late[i];
     ACN_TRY(acn_onnx_check_inputs(im->net, im->options));
     for (int i = 0; i < graph->node_count; i++)
         ACN_TRY(import_node(im, &graph->nodes[i]));

@@ -52,6 +52,8 @@ acn_status acn_onnx_check_operators(const acn_onnx_model *model);
 /* A name's value, and a value's name. NULL: there is none. */
 acn_net_value *acn_importer_find(const acn_importer *importer, const char *name);
 acn_status acn_importer_bind(acn_importer *importer, const char *name, acn_net_value *value);
+/* An input that follows those of the model. */
+acn_status acn_importer_add_late(acn_importer *importer, acn_net_value *value);
 
 /* ---- ports.c --------------------------------------------------------------------------------- */
 

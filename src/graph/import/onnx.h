@@ -23,6 +23,7 @@ typedef struct acn_source_options {
     const char *out_nodes;        /* "NODE:INDEX;..." or names of tensors */
     const char *output_type;      /* "FP16", or "NODE:INDEX:FP16;..." */
     const char *input_fp16_nodes; /* "INPUT;..." */
+    const char *aipp;             /* the text of a file for --insert_op_conf (aipp.h) */
 } acn_source_options;
 
 typedef struct acn_onnx_options {
@@ -36,6 +37,9 @@ typedef struct acn_onnx_options {
  * must stay as long as the network, whose constants lie in it. */
 acn_status acn_onnx_import(const acn_onnx_model *model, const acn_onnx_options *options,
                            acn_net **out);
+
+/* Whether the node's operator can be imported. */
+bool acn_onnx_is_supported(const acn_onnx_node *node);
 
 typedef struct acn_onnx_use {
     const char *type, *domain;

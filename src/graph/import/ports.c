@@ -1,5 +1,6 @@
 /* ports.c - a network's inputs and outputs: the model's own, or what the user chooses and in which
  * types. Names of outputs are CANN's: NODE:INDEX:TENSOR. */
+#include "graph/import/aipp.h"
 #include "graph/import/importer.h"
 
 #include <stdio.h>
@@ -61,6 +62,16 @@ static acn_status check_shape(const acn_onnx_value *v, bool is_given, int rank,
     return ACN_OK;
 }
 
+/* An input that takes images; parameters that come with the data are an input behind all others. */
+static acn_status import_image(acn_importer *im, acn_net *net, const acn_aipp_config *config,
+                               const acn_onnx_value *v, int rank, const int64_t *dims) {
+    acn_net_value *image, *params, *value;
+    ACN_TRY(acn_aipp_insert(net, config, v, rank, dims, &image, &params, &value));
+    net->inputs[net->input_count++] = image;
+    if (params) ACN_TRY(acn_importer_add_late(im, params));
+    return acn_importer_bind(im, v->name, value);
+}
+
 acn_status acn_onnx_import_input(acn_importer *im, acn_net *net, const acn_onnx_options *options,
                                  const acn_onnx_value *v) {
     const acn_onnx_shape *given = shape_given(options, v->name);
@@ -72,6 +83,10 @@ acn_status acn_onnx_import_input(acn_importer *im, acn_net *net, const acn_onnx_
         return acn_fail(ACN_OP_NOT_FOUND, "input \"%s\" is no tensor of a type that a device has",
                         v->name);
     ACN_TRY(check_shape(v, given != NULL, rank, dims));
+    acn_aipp_config config;
+    bool has_aipp;
+    ACN_TRY(acn_aipp_find(options->source.aipp, net->input_count, v->name, &config, &has_aipp));
+    if (has_aipp) return import_image(im, net, &config, v, rank, dims);
     ACN_TRY(acn_net_new_value(net, v->name, is_half ? ACN_F16 : v->dtype, rank, dims, &value));
     net->inputs[net->input_count++] = value;
     ACN_TRY(cast(net, v->name, value, v->dtype, &value));

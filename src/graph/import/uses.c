@@ -39,6 +39,10 @@ static int compare_uses(const void *a, const void *b) {
     return strcmp(((const acn_onnx_use *)a)->type, ((const acn_onnx_use *)b)->type);
 }
 
+bool acn_onnx_is_supported(const acn_onnx_node *node) {
+    return acn_onnx_op_find(node->type, node->domain) != NULL;
+}
+
 acn_status acn_onnx_uses(const acn_onnx_model *model,
                          void (*visit)(void *context, const acn_onnx_use *use), void *context) {
     use_list *list = calloc(1, sizeof *list);

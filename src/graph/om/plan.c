@@ -8,7 +8,16 @@
 static const uint64_t MAX_WORK_BYTES = (uint64_t)1 << 48; /* an address has no more bits */
 
 enum plan_field { PLAN_WORK = 1, PLAN_IN, PLAN_OUT, PLAN_STEP };
-enum port_field { PORT_NAME = 1, PORT_DTYPE, PORT_DIMS, PORT_RANGE, PORT_BYTES };
+enum port_field {
+    PORT_NAME = 1,
+    PORT_DTYPE,
+    PORT_DIMS,
+    PORT_RANGE,
+    PORT_BYTES,
+    PORT_IMAGES,
+    PORT_IMAGES_PARAMS,
+    PORT_SEEN_DIMS
+};
 enum step_field { STEP_NAME = 1, STEP_OP, STEP_INPUTS, STEP_OUTPUTS, STEP_TENSOR, STEP_ATTR };
 enum tensor_field {
     TENSOR_DTYPE = 1,
@@ -101,6 +110,11 @@ void acn_om_put_port(acn_wire_out *out, uint32_t field, const acn_model_port *po
     acn_wire_put_numbers(out, PORT_DIMS, port->dims, (size_t)port->rank);
     acn_wire_put_numbers(out, PORT_RANGE, port->range[0], 2 * (size_t)port->rank);
     acn_wire_put_number(out, PORT_BYTES, port->bytes);
+    if (port->images) {
+        acn_wire_put_number(out, PORT_IMAGES, port->images);
+        acn_wire_put_number(out, PORT_IMAGES_PARAMS, (uint64_t)port->images_params);
+        acn_wire_put_numbers(out, PORT_SEEN_DIMS, port->seen_dims, (size_t)port->seen_rank);
+    }
     acn_wire_end(out, begun);
 }
 
@@ -175,6 +189,11 @@ static acn_status read_port(plan_reader *r, acn_wire wire, acn_model_port *p) {
         if (f.number == PORT_NAME) ACN_TRY(read_text(r, &f, &p->name));
         if (f.number == PORT_DTYPE) dtype = (int64_t)f.value;
         if (f.number == PORT_BYTES) p->bytes = f.value;
+        if (f.number == PORT_IMAGES && f.value <= ACN_IMAGES_GIVEN)
+            p->images = (acn_port_images)f.value;
+        if (f.number == PORT_IMAGES_PARAMS) p->images_params = (int)f.value;
+        if (f.number == PORT_SEEN_DIMS && !read_ints(&f, p->seen_dims, ACN_MAX_DIMS, &p->seen_rank))
+            return broken(r, "a shape");
         if (f.number == PORT_DIMS && !read_ints(&f, p->dims, ACN_MAX_DIMS, &p->rank))
             return broken(r, "a shape");
         if (f.number == PORT_RANGE && !read_ints(&f, p->range[0], 2 * ACN_MAX_DIMS, &count))

@@ -161,6 +161,9 @@ static acn_status read_model(const acn_om *om, acn_wire wire, acn_model_set *set
 /* What the clients see and what the models are must be the same. */
 static acn_status check_set(const acn_om *om, const acn_model_set *set, int gear_numbers) {
     bool has_gears = acn_set_has_gears(set);
+    for (int i = 0; i < set->input_count; i++)
+        if (set->inputs[i].images_params < 0 || set->inputs[i].images_params >= set->input_count)
+            return broken(om, "an input of images");
     if (set->kind == ACN_SET_OPEN) {
         bool is_good = set->model_count == 0 && set->source_bytes <= set->weight_bytes;
         return is_good ? ACN_OK : broken(om, "the source");

@@ -71,6 +71,10 @@ static int succeeded(void) {
     return ACN_EXIT_FINE;
 }
 
+static int missing_option(const char *name) {
+    return acn_atc_fail("E10054", "[--%s] is required; give it.", name);
+}
+
 /* ---- mode 6 -----------------------------------------------------------------------------------
  */
 
@@ -117,7 +121,7 @@ static int show(const char *path) {
 
 static int show_only(const acn_atc *atc) {
     const char *path = acn_atc_option(atc, "om");
-    if (!path) return acn_atc_fail("E10054", "[--om] is required; give it.");
+    if (!path) return missing_option("om");
     int mistake = show(path);
     puts("...");
     return mistake ? mistake : succeeded();
@@ -150,6 +154,34 @@ static int convert(const acn_atc *atc) {
     return mistake ? mistake : succeeded();
 }
 
+/* ---- modes 1 and 3 ------------------------------------------------------------------------------
+ */
+
+/* Without a framework |om| is a .om; with one it is a source model. */
+static int write_json(const acn_atc *atc) {
+    acn_tool_json_fn *run = (acn_tool_json_fn *)acn_core_function("acn_tool_json");
+    const char *om = acn_atc_option(atc, "om"), *json = acn_atc_option(atc, "json");
+    const char *framework = acn_atc_option(atc, "framework");
+    if (!om || !json) return missing_option(om ? "json" : "om");
+    if (framework && strcmp(framework, "5") != 0)
+        return acn_atc_fail("E10007",
+                            "Value [%s] of parameter [--framework] is not supported; it "
+                            "must be 5 (ONNX).",
+                            framework);
+    int code = run(om, framework != NULL, json);
+    puts("...");
+    return code ? acn_atc_fail_core() : succeeded();
+}
+
+static int check_only(const acn_atc *atc) {
+    acn_tool_check_fn *run = (acn_tool_check_fn *)acn_core_function("acn_tool_check");
+    const char *model = acn_atc_option(atc, "model"), *report = acn_atc_option(atc, "check_report");
+    if (!model) return missing_option("model");
+    int code = run(model, report ? report : "check_result.json");
+    puts("...");
+    return code ? acn_atc_fail_core() : succeeded();
+}
+
 /* The core reads its level when it is loaded. */
 static void set_log(const acn_atc *atc) {
     static const char *const levels[] = {"debug", "info", "warning", "error", "null"};
@@ -175,9 +207,11 @@ int main(int argc, char **argv) {
     set_log(&atc);
     const char *mode = acn_atc_option(&atc, "mode");
     if (!mode || strcmp(mode, "0") == 0) return convert(&atc);
+    if (strcmp(mode, "1") == 0) return write_json(&atc);
+    if (strcmp(mode, "3") == 0) return check_only(&atc);
     if (strcmp(mode, "6") == 0) return show_only(&atc);
     return acn_atc_fail("E10001",
-                        "Value [%s] for parameter [--mode] is invalid. Reason: 0 and 6 "
+                        "Value [%s] for parameter [--mode] is invalid. Reason: 0, 1, 3 and 6 "
                         "are supported on this device.",
                         mode);
 }

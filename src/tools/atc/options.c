@@ -37,7 +37,7 @@ static const option_row rows[] = {
     {"dynamic_dims", USED, "Input", NULL, "\"a,b;a,b\": sizes for all -1, in order"},
     {"input_hint_shape", HINT, "Input", NULL, "no effect here"},
     {"input_shape_range", REFUSED, "Input", NULL, "use --input_shape with ranges"},
-    {"insert_op_conf", REFUSED, "Input", NULL, "not done yet"},
+    {"insert_op_conf", USED, "Input", NULL, "file that says how images become an input (AIPP)"},
     {"input_fp16_nodes", USED, "Input", NULL, "\"in1;in2\": inputs that will be fed as float16"},
     {"is_input_adjust_hw_layout", REFUSED, "Input", NULL, "not done yet"},
     {"singleop", REFUSED, "Input", NULL, "not done yet"},
