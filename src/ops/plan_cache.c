@@ -2,6 +2,7 @@
 #include "ops/plan_cache.h"
 #include "base/thread.h"
 #include <sched.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +15,7 @@ typedef struct cache_set {
 } cache_set;
 
 static cache_set sets[SETS];
+static atomic_int plan_count; /* in all sets */
 
 /* Held for one comparison; only a holder that lost its CPU is worth giving up one's own. */
 static void lock_set(cache_set *set) {
@@ -69,16 +71,26 @@ void acn_plan_cache_add(acn_plan *plan) {
     acn_plan_retain(plan);
     set->way[way] = plan;
     unlock_set(set);
-    if (evicted) acn_plan_release(evicted);
+    if (evicted)
+        acn_plan_release(evicted);
+    else
+        atomic_fetch_add_explicit(&plan_count, 1, memory_order_relaxed);
+}
+
+static void clear_set(cache_set *set) {
+    acn_plan *plans[WAYS];
+    lock_set(set);
+    memcpy(plans, set->way, sizeof plans);
+    memset(set->way, 0, sizeof set->way);
+    unlock_set(set);
+    for (int w = 0; w < WAYS; w++) {
+        if (plans[w] == NULL) continue;
+        atomic_fetch_sub_explicit(&plan_count, 1, memory_order_relaxed);
+        acn_plan_release(plans[w]);
+    }
 }
 
 void acn_plan_cache_clear(void) {
-    for (int s = 0; s < SETS; s++)
-        for (int w = 0; w < WAYS; w++) {
-            lock_set(&sets[s]);
-            acn_plan *plan = sets[s].way[w];
-            sets[s].way[w] = NULL;
-            unlock_set(&sets[s]);
-            if (plan) acn_plan_release(plan);
-        }
+    for (int s = 0; s < SETS && atomic_load_explicit(&plan_count, memory_order_relaxed) > 0; s++)
+        clear_set(&sets[s]);
 }
