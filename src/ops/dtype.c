@@ -17,7 +17,8 @@ static const dtype_facts facts[ACN_DTYPE_COUNT] = {
     [ACN_I64] = {"i64", 8, 4, 'i'},   [ACN_U64] = {"u64", 8, 4, 'i'},
     [ACN_F64] = {"f64", 8, 3, 'f'},   [ACN_BOOL] = {"bool", 1, 0, 'b'},
     [ACN_C64] = {"c64", 8, 1, 'c'},   [ACN_C128] = {"c128", 16, 2, 'c'},
-    [ACN_BF16] = {"bf16", 2, 1, 'f'},
+    [ACN_BF16] = {"bf16", 2, 1, 'f'}, [ACN_E5M2] = {"e5m2", 1, 0, 'f'},
+    [ACN_E4M3] = {"e4m3", 1, 0, 'f'},
 };
 
 static const dtype_facts *facts_of(acn_dtype dtype) {

@@ -1,6 +1,6 @@
 /* tensor.c - strided views, scalars, and the slow exact element access of the level-0 oracles. */
 #include "ops/tensor.h"
-#include "base/half.h"
+#include "base/float8.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -123,6 +123,10 @@ acn_value acn_load_value(const void *p, acn_dtype dtype) {
         return from_float(acn_f16_to_f32(LOAD(uint16_t, p)));
     case ACN_BF16:
         return from_float(acn_bf16_to_f32(LOAD(uint16_t, p)));
+    case ACN_E5M2:
+        return from_float(acn_e5m2_to_f32(LOAD(uint8_t, p)));
+    case ACN_E4M3:
+        return from_float(acn_e4m3_to_f32(LOAD(uint8_t, p)));
     case ACN_F64:
         return from_float(LOAD(double, p));
     case ACN_I8:
@@ -183,6 +187,12 @@ void acn_store_value(void *p, acn_dtype dtype, acn_value v) {
         break;
     case ACN_BF16:
         STORE(uint16_t, p, acn_f32_to_bf16(narrow_to_odd(v.f)));
+        break;
+    case ACN_E5M2:
+        STORE(uint8_t, p, acn_f32_to_e5m2((float)v.f));
+        break;
+    case ACN_E4M3:
+        STORE(uint8_t, p, acn_f32_to_e4m3((float)v.f));
         break;
     case ACN_F64:
         STORE(double, p, v.f);

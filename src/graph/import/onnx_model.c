@@ -104,9 +104,9 @@ static acn_status read_numbers(reader *r, acn_wire wire, uint32_t number, int wi
 
 acn_dtype acn_onnx_dtype(int type) {
     static const acn_dtype dtypes[] = {
-        ACN_UNDEFINED, ACN_F32, ACN_U8,        ACN_I8,   ACN_U16,  ACN_I16,
-        ACN_I32,       ACN_I64, ACN_UNDEFINED, ACN_BOOL, ACN_F16,  ACN_F64,
-        ACN_U32,       ACN_U64, ACN_C64,       ACN_C128, ACN_BF16,
+        ACN_UNDEFINED, ACN_F32,       ACN_U8,   ACN_I8,   ACN_U16,       ACN_I16,  ACN_I32,
+        ACN_I64,       ACN_UNDEFINED, ACN_BOOL, ACN_F16,  ACN_F64,       ACN_U32,  ACN_U64,
+        ACN_C64,       ACN_C128,      ACN_BF16, ACN_E4M3, ACN_UNDEFINED, ACN_E5M2,
     };
     return type >= 0 && type < (int)(sizeof dtypes / sizeof *dtypes) ? dtypes[type] : ACN_UNDEFINED;
 }

@@ -1,4 +1,5 @@
 /* op_math.c - elementwise arithmetic that needs more than a row. */
+#include "base/float8.h"
 #include "graph/import/compose.h"
 
 #include <math.h>
@@ -169,9 +170,21 @@ static acn_status determinant(acn_onnx_call *c) {
 }
 ACN_ONNX(det) = {.type = "Det", .import = determinant};
 
-static acn_status cast_like(acn_onnx_call *c) {
-    return acn_onnx_cast(c, c->in[0], c->in[1]->tensor.dtype, &c->out[0]);
+/* Floats of 8 bits hold their largest number for what is larger, unless the node says otherwise. */
+static acn_status converted(acn_onnx_call *c, acn_dtype to) {
+    acn_formula f = {c, ACN_OK};
+    acn_net_value *x = c->in[0];
+    if (ACN_HAS(ACN_FLOATS8, to) && acn_onnx_int(c, "saturate", 1)) {
+        double most = to == ACN_E5M2 ? ACN_E5M2_MAX : ACN_E4M3_MAX;
+        acn_dtype dtype = x->tensor.dtype;
+        bool is_plain = acn_dtype_is_float(dtype) && !ACN_HAS(ACN_FLOATS8, dtype);
+        x = is_plain ? x : acn_f_cast(&f, x, ACN_F32);
+        x = acn_f_with(&f, "Maximum", acn_f_with(&f, "Minimum", x, most), -most);
+    }
+    return acn_f_end(&f, acn_f_cast(&f, x, to), c->out);
 }
+
+static acn_status cast_like(acn_onnx_call *c) { return converted(c, c->in[1]->tensor.dtype); }
 ACN_ONNX(cast_like) = {.type = "CastLike", .required = 2, .import = cast_like};
 
 /* The same bits under another type of the same width: a view. */
@@ -191,7 +204,7 @@ static acn_status cast(acn_onnx_call *c) {
     if (to == ACN_UNDEFINED)
         return acn_onnx_bad(c, "to is %lld, a type that no device has",
                             (long long)acn_onnx_int(c, "to", 0));
-    return acn_onnx_cast(c, c->in[0], to, &c->out[0]);
+    return converted(c, to);
 }
 ACN_ONNX(cast) = {.type = "Cast", .import = cast};
 

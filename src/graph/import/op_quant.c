@@ -1,4 +1,5 @@
 /* op_quant.c - numbers as small integers: (x - zero point) * scale. Products of them are exact. */
+#include "base/float8.h"
 #include "graph/import/compose.h"
 #include "graph/import/window.h"
 
@@ -22,6 +23,12 @@ static bool range_of(acn_dtype dtype, double *least, double *most) {
         return true;
     case ACN_I16:
         *least = INT16_MIN, *most = INT16_MAX;
+        return true;
+    case ACN_E5M2:
+        *least = -ACN_E5M2_MAX, *most = ACN_E5M2_MAX;
+        return true;
+    case ACN_E4M3:
+        *least = -ACN_E4M3_MAX, *most = ACN_E4M3_MAX;
         return true;
     default:
         return false;
@@ -82,8 +89,9 @@ static acn_net_value *parameter_f32(acn_formula *f, acn_net_value *v, const acn_
 static acn_net_value *saturated(acn_formula *f, acn_net_value *x, acn_dtype dtype) {
     double least, most;
     if (f->status == ACN_OK && !range_of(dtype, &least, &most))
-        f->status = acn_onnx_bad(f->c, "it quantises to %s; expected 8 or 16 bit integers",
-                                 acn_dtype_name(dtype));
+        f->status = acn_onnx_bad(
+            f->c, "it quantises to %s; expected integers of 8 or 16 bits or floats of 8",
+            acn_dtype_name(dtype));
     if (f->status != ACN_OK) return NULL;
     x = acn_f_with(f, "Minimum", acn_f_with(f, "Maximum", x, least), most);
     return acn_f_cast(f, x, dtype);
@@ -100,7 +108,8 @@ static acn_status quantize(acn_onnx_call *c) {
         precision = x->tensor.dtype == scale->tensor.dtype ? x->tensor.dtype : ACN_F32;
     if (scale) scale = acn_f_cast(&f, scale, precision);
     acn_net_value *y = acn_f2(&f, "RealDiv", acn_f_cast(&f, x, precision), scale);
-    y = acn_f_cast(&f, acn_f1(&f, "Round", y), ACN_F32);
+    if (!acn_dtype_is_float(dtype)) y = acn_f1(&f, "Round", y);
+    y = acn_f_cast(&f, y, ACN_F32);
     if (zero) y = acn_f2(&f, "Add", y, zero);
     return acn_f_end(&f, saturated(&f, y, dtype), &c->out[0]);
 }

@@ -7,6 +7,7 @@
  * x != 0; complex to real drops the imaginary part. U64 is carried in I64, bits unchanged; as
  * floats it has its true value.
  */
+#include "base/float8.h"
 #include "ops/kernels/converts.h"
 #include "ops/kernels/loops.h"
 #include "ops/kernels/math_f32.h"
@@ -99,6 +100,8 @@ DEFINE_CONVERT(load_U64_F32, float, uint64_t, x)
 DEFINE_CONVERT(load_U64_F64, double, uint64_t, x)
 DEFINE_CONVERT(load_BOOL_B8, uint8_t, uint8_t, x != 0)
 DEFINE_CONVERT(load_BF16_F32, float, uint16_t, acn_bf16_to_f32(x))
+DEFINE_CONVERT(load_E5M2_F32, float, uint8_t, acn_e5m2_to_f32(x))
+DEFINE_CONVERT(load_E4M3_F32, float, uint8_t, acn_e4m3_to_f32(x))
 
 DEFINE_CONVERT(store_I8_I32, uint8_t, uint32_t, x)
 DEFINE_CONVERT(store_U8_I32, uint8_t, uint32_t, x)
@@ -107,6 +110,8 @@ DEFINE_CONVERT(store_U16_I32, uint16_t, uint32_t, x)
 DEFINE_CONVERT(store_U32_I64, uint32_t, uint64_t, x)
 DEFINE_COPY_CAST(store_U64_I64, int64_t)
 DEFINE_COPY_CAST(store_BOOL_B8, uint8_t)
+DEFINE_CONVERT(store_E5M2_F32, uint8_t, float, acn_f32_to_e5m2(x))
+DEFINE_CONVERT(store_E4M3_F32, uint8_t, float, acn_f32_to_e4m3(x))
 
 typedef struct wide_pair {
     double re, im;

@@ -19,11 +19,12 @@
 #define ACN_DIRECT_LOADS(X)                                                                        \
     X(F16, F32)                                                                                    \
     X(BF16, F32) X(I8, I32) X(U8, I32) X(I16, I32) X(U16, I32) X(U32, I64) X(U64, I64) X(BOOL, B8) \
-        X(C128, C64) X(U64, F32) X(U64, F64)
+        X(C128, C64) X(U64, F32) X(U64, F64) X(E5M2, F32) X(E4M3, F32)
 #define ACN_DIRECT_STORES(X)                                                                       \
     X(F16, F32)                                                                                    \
     X(BF16, F32) X(I8, I32) X(U8, I32) X(I16, I32) X(U16, I32) X(U32, I64) X(U64, I64) X(BOOL, B8) \
-        X(C128, C64) X(F16, F64) X(BF16, F64) X(BF16, I32) X(BF16, I64)
+        X(C128, C64) X(F16, F64) X(BF16, F64) X(BF16, I32) X(BF16, I64)             \
+        X(E5M2, F32) X(E4M3, F32)
 
 /* X(dtype, its bytes, its natural class, class, the class's bytes): through the natural class */
 #define ACN_FROM_F32(X, dtype, bytes) X(dtype, bytes, F32, C64, 8) X(dtype, bytes, F32, B8, 1)

@@ -87,6 +87,8 @@ acn_class acn_class_of(acn_dtype dtype) {
     case ACN_F32:
     case ACN_F16:
     case ACN_BF16:
+    case ACN_E5M2:
+    case ACN_E4M3:
         return ACN_K_F32;
     case ACN_F64:
         return ACN_K_F64;

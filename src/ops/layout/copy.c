@@ -62,8 +62,8 @@ bool acn_route_find(acn_route *route, acn_dtype to, acn_dtype from) {
                          .from_bytes = (int64_t)acn_dtype_bytes(from)};
     if (to != from && (to == ACN_C128 || from == ACN_C128))
         return find_wide_complex(route, to, from);
-    if (!ACN_HAS(ACN_ALL | ACN_UNSIGNED, to) || !ACN_HAS(ACN_ALL | ACN_UNSIGNED, from))
-        return false;
+    const acn_dtypes known = ACN_ALL | ACN_UNSIGNED | ACN_FLOATS8;
+    if (!ACN_HAS(known, to) || !ACN_HAS(known, from)) return false;
     const acn_kernels *k = acn_kernels_get();
     acn_class from_class = acn_class_of(from), to_class = acn_class_of(to);
     bool loads_directly = from_class != to_class && k->load[from][to_class];

@@ -60,8 +60,8 @@ static acn_status run0(acn_call *c) {
 ACN_OP(TensorMove) = {
     .name = "TensorMove",
     .doc = "y = x, broadcast to y's shape and converted to y's dtype",
-    .in = {{"x", ACN_MOVABLE}},
-    .out = {{"y", ACN_MOVABLE}},
+    .in = {{"x", ACN_MOVABLE | ACN_FLOATS8}},
+    .out = {{"y", ACN_MOVABLE | ACN_FLOATS8}},
     .infer = infer_move,
     .plan = plan,
     .run = acn_moves_run,
@@ -74,15 +74,15 @@ ACN_OP(TensorMove) = {
 ACN_OP(Cast) = {
     .name = "Cast",
     .doc = "y = x converted to dst_type",
-    .in = {{"x", ACN_ALL | ACN_UNSIGNED}},
-    .out = {{"y", ACN_ALL | ACN_UNSIGNED}},
+    .in = {{"x", ACN_ALL | ACN_UNSIGNED | ACN_FLOATS8}},
+    .out = {{"y", ACN_ALL | ACN_UNSIGNED | ACN_FLOATS8}},
     .attr = {{"dst_type", ACN_ATTR_DTYPE, .is_required = true}},
     .infer = infer_cast,
     .plan = plan,
     .run = acn_moves_run,
     .run0 = run0,
     .cases = "[2,3]|dst_type=f16 [700]|dst_type=bf16 [5]|dst_type=i32 [9]|dst_type=f32 "
-             "[3,5]|dst_type=bool",
+             "[3,5]|dst_type=bool [700]|dst_type=e5m2 [700]|dst_type=e4m3",
 };
 
 ACN_OP(BroadcastTo) = {

@@ -27,8 +27,10 @@ from onnx.backend.test.case.node import collect_testcases
 DTYPES = {
     0: np.float32, 1: np.float16, 2: np.int8, 3: np.int32, 4: np.uint8, 6: np.int16, 7: np.uint16,
     8: np.uint32, 9: np.int64, 10: np.uint64, 11: np.float64, 12: np.bool_, 16: np.complex64,
-    17: np.complex128, 27: ml_dtypes.bfloat16,
+    17: np.complex128, 27: ml_dtypes.bfloat16, 35: ml_dtypes.float8_e5m2,
+    36: ml_dtypes.float8_e4m3fn,
 }  # fmt: skip
+NARROW = [np.dtype(DTYPES[i]) for i in (27, 35, 36)]  # floats that NumPy itself does not have
 MOST_CONSTANT = 64  # elements: parameters, not data
 WANTS_CONSTANT = re.compile(r"input \d+ \((.*)\) must be (a constant|one constant)")
 HOST_TO_DEVICE, DEVICE_TO_HOST = 1, 2
@@ -223,7 +225,7 @@ def difference(case, results, outputs):
     for got, want in zip(results, outputs, strict=True):
         if got.dtype != want.dtype or got.shape != want.shape:
             return f"{got.shape} {got.dtype}; expected {want.shape} {want.dtype}"
-        if want.dtype == ml_dtypes.bfloat16:
+        if want.dtype in NARROW:
             got, want = got.astype(np.float32), want.astype(np.float32)
         try:
             np.testing.assert_allclose(got, want, rtol=case.rtol, atol=case.atol)
