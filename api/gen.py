@@ -5,7 +5,7 @@ gen.py headers --include DIR --aclnn FILE --signatures FILE
                                              public headers, the aclnn pairs, GE's types
 gen.py list-headers                          their paths, for the build
 gen.py doors --out DIR --objects FILE ...    libraries of CANN's names, from what is defined
-gen.py ge --out DIR ...                      the same for the graph engine's C++ names
+gen.py ge --out DIR --objects FILE ...       the same for the graph engine's C++ names
 gen.py coverage --done FILE ...              who needs what, and what of it is done
 gen.py codes --table FILE --page FILE        what each code means
 """
@@ -33,9 +33,11 @@ def parser():
     verb.add_argument("--processor", default="x86_64")
     verb = verbs.add_parser("ge", help="libraries of the graph engine's C++ names")
     verb.add_argument("--out", type=Path, required=True)
+    verb.add_argument("--objects", type=Path, required=True, help="file with a path a line")
+    verb.add_argument("--nm", default="nm")
     verb.add_argument("--processor", default="x86_64")
     verb = verbs.add_parser("coverage", help="coverage table and reference page")
-    verb.add_argument("--done", type=Path, required=True)
+    verb.add_argument("--done", type=Path, required=True, nargs="+")
     verb.add_argument("--table", type=Path, required=True)
     verb.add_argument("--page", type=Path, required=True)
     verb = verbs.add_parser("codes", help="table and page of what codes mean")
@@ -52,14 +54,15 @@ def main():
             aclnn.generate(options.aclnn)
             signatures.generate(options.signatures)
         elif options.verb == "list-headers":
-            print("\n".join(headers.paths()))
+            print("\n".join(headers.paths() + headers.cxx_paths()))
         elif options.verb == "doors":
             defined = doors.defined_functions(options.nm, doors.read_lines(options.objects))
             defined |= doors.working_rows(options.rows)
             doors.generate(options.out, defined, options.processor)
             trace.generate(options.out / "trace.c", defined)
         elif options.verb == "ge":
-            ge.generate(options.out, options.processor)
+            defined = ge.defined_names(options.nm, doors.read_lines(options.objects))
+            ge.generate(options.out, defined, options.processor)
         elif options.verb == "codes":
             codes.generate(options.table, options.page)
         else:

@@ -9,7 +9,8 @@
 
 set(ACN_GEN ${CMAKE_BINARY_DIR}/gen)
 set(ACN_GEN_PY ${Python3_EXECUTABLE} ${CMAKE_SOURCE_DIR}/api/gen.py)
-file(GLOB_RECURSE ACN_API_FILES CONFIGURE_DEPENDS api/*.tsv api/*.py api/snippets/*)
+file(GLOB_RECURSE ACN_API_FILES CONFIGURE_DEPENDS
+    api/*.tsv api/*.py api/snippets/* api/cxx/*)
 # The lists of headers and libraries are read at configure time.
 set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS
     ${CMAKE_SOURCE_DIR}/api/headers.tsv ${CMAKE_SOURCE_DIR}/api/aclnn.tsv
@@ -34,7 +35,7 @@ foreach(layer IN ITEMS base device runtime ops graph hccl doors)
 endforeach()
 file(GLOB_RECURSE ACN_CORE_SOURCES CONFIGURE_DEPENDS ${ACN_CORE_GLOBS})
 list(FILTER ACN_CORE_SOURCES EXCLUDE REGEX "/src/ops/kernels/")
-list(FILTER ACN_CORE_SOURCES EXCLUDE REGEX "/src/doors/(ge|trace)/")
+list(FILTER ACN_CORE_SOURCES EXCLUDE REGEX "/src/doors/trace/")
 file(GLOB ACN_DISPATCH CONFIGURE_DEPENDS src/ops/kernels/dispatch.c)
 add_library(acn_core OBJECT ${ACN_CORE_SOURCES} ${ACN_DISPATCH} ${ACN_GEN}/aclnn.c
     ${ACN_GEN}/signatures.c)
@@ -79,10 +80,18 @@ add_custom_command(
     DEPENDS ${ACN_API_FILES} ${ACN_GEN}/rows.txt ${ACN_GEN}/core_objects.txt
         $<TARGET_OBJECTS:acn_core>
     COMMENT "Doors from api/ and the core's objects" VERBATIM COMMAND_EXPAND_LISTS)
-add_custom_command(OUTPUT ${ACN_GEN}/ge.cpp ${ACN_DOORS_OF_ge}
-    COMMAND ${ACN_GEN_PY} ge --out ${ACN_GEN} --processor ${CMAKE_SYSTEM_PROCESSOR}
-    DEPENDS ${ACN_API_FILES}
-    COMMENT "Doors of the graph engine from api/" VERBATIM)
+
+# The graph engine's C++: what a folder of a library's name defines is what the library exports.
+file(GLOB ACN_GE_SOURCES CONFIGURE_DEPENDS src/doors/ge/*.cpp src/doors/ge/*/*.cpp)
+add_library(acn_ge OBJECT ${ACN_GE_SOURCES})
+target_include_directories(acn_ge PUBLIC ${CMAKE_SOURCE_DIR}/src ${ACN_TOOLKIT}/include)
+add_dependencies(acn_ge acn_headers)
+file(GENERATE OUTPUT ${ACN_GEN}/ge_objects.txt CONTENT "$<JOIN:$<TARGET_OBJECTS:acn_ge>,\n>\n")
+add_custom_command(OUTPUT ${ACN_GEN}/ge.cpp ${ACN_GEN}/ge_done.txt ${ACN_DOORS_OF_ge}
+    COMMAND ${ACN_GEN_PY} ge --out ${ACN_GEN} --objects ${ACN_GEN}/ge_objects.txt --nm ${CMAKE_NM}
+        --processor ${CMAKE_SYSTEM_PROCESSOR}
+    DEPENDS ${ACN_API_FILES} ${ACN_GEN}/ge_objects.txt $<TARGET_OBJECTS:acn_ge>
+    COMMENT "Doors of the graph engine" VERBATIM COMMAND_EXPAND_LISTS)
 
 # ---- libraries -----------------------------------------------------------------------------------
 # Where libraries lie beside one another; regular files under their plain names.
@@ -117,8 +126,7 @@ endif()
 acn_toolkit_library(acn_shared anycann)
 set_target_properties(acn_shared PROPERTIES LINKER_LANGUAGE C)
 
-file(GLOB ACN_GE_SOURCES CONFIGURE_DEPENDS src/doors/ge/*.cpp)
-add_library(acn_shared_ge SHARED ${ACN_GE_SOURCES} ${ACN_GEN}/ge.cpp)
+add_library(acn_shared_ge SHARED $<TARGET_OBJECTS:acn_ge> ${ACN_GEN}/ge.cpp)
 target_include_directories(acn_shared_ge PRIVATE src)
 target_link_libraries(acn_shared_ge PRIVATE acn_shared)
 target_link_options(acn_shared_ge PRIVATE
@@ -169,9 +177,9 @@ set(ACN_COVERAGE ${ACN_TOOLKIT}/share/anycann/coverage.tsv)
 set(ACN_API_PAGE ${ACN_TOOLKIT}/share/doc/anycann/api.md)
 set(ACN_FUNCTIONS ${ACN_TOOLKIT}/share/anycann/functions.tsv)
 add_custom_command(OUTPUT ${ACN_COVERAGE} ${ACN_FUNCTIONS} ${ACN_API_PAGE}
-    COMMAND ${ACN_GEN_PY} coverage --done ${ACN_GEN}/done.txt --table ${ACN_COVERAGE}
+    COMMAND ${ACN_GEN_PY} coverage --done ${ACN_GEN}/done.txt ${ACN_GEN}/ge_done.txt --table ${ACN_COVERAGE}
         --page ${ACN_API_PAGE}
-    DEPENDS ${ACN_API_FILES} ${ACN_GEN}/done.txt
+    DEPENDS ${ACN_API_FILES} ${ACN_GEN}/done.txt ${ACN_GEN}/ge_done.txt
     COMMENT "Coverage" VERBATIM)
 add_custom_target(acn_coverage ALL DEPENDS ${ACN_COVERAGE} ${ACN_API_PAGE})
 

@@ -29,8 +29,8 @@ def clients():
     return sorted(path.stem for path in (tables.API / "clients").glob("*.tsv"))
 
 
-def generate(done_path, table_path, page_path):
-    done = set(Path(done_path).read_text().split())
+def generate(done_paths, table_path, page_path):
+    done = {name for path in done_paths for name in Path(path).read_text().split()}
     exported = done | {f.name for f in tables.functions() if not f.is_probed}
     exported |= {row["symbol"] for row in tables.read("cxx_symbols.tsv")}
     rows = [row for client in clients() for row in rows_of(client, exported, done)]

@@ -8,6 +8,7 @@ from textwrap import fill
 
 from . import tables
 
+CXX = tables.API / "cxx"
 NOTICE = "Part of AnyCANN. Made from the tables in api/: change those, not this file."
 
 
@@ -194,8 +195,15 @@ def paths():
     return names + sorted({f"aclnnop/{row['header']}" for row in tables.read("aclnn.tsv")})
 
 
+def cxx_paths():
+    """The headers of C++ interfaces, which are written by hand: api/cxx, in the tree's shape."""
+    return sorted(str(p.relative_to(CXX)) for p in CXX.rglob("*.h"))
+
+
 def generate(include):
     model = Model()
+    for header in cxx_paths():
+        tables.write(include / header, (CXX / header).read_text())
     for header in model.headers:
         tables.write(include / header, emit_header(model, header))
     rows = sorted(tables.aclnn_rows(), key=lambda r: r.header)

@@ -12,8 +12,3 @@ int acn_door_unsupported(const char *api, const char *reason) {
                   "this function is not done yet in AnyCANN; `anycann coverage` lists what is");
     return acn_door_acl(api, status);
 }
-
-/* For libanycann_ge.so, which is C++ and has no state of its own. */
-__attribute__((visibility("default"))) void acn_ge_unsupported(const char *declaration);
-
-void acn_ge_unsupported(const char *declaration) { acn_door_unsupported(declaration, NULL); }

@@ -7,7 +7,7 @@ import subprocess
 import elf
 import pytest
 from conftest import TOOLKIT
-from generator import ge, tables
+from generator import tables
 
 SHIPPED = {n: r for n, r in tables.libraries().items() if r["state"] == "shipped"}
 LINKED = ["ascendcl", "acl_op_compiler", "nnopbase", "opapi"]
@@ -41,7 +41,9 @@ def test_exports(lib64, name):
     assert f"[lib{name}.so]" in dynamic and "$ORIGIN" in dynamic
     exported = elf.symbols(path)[1]
     if SHIPPED[name]["kind"] == "ge":
-        assert exported == {r["symbol"] for r in ge.symbols()[name]}
+        rows = tables.read("cxx_symbols.tsv")
+        assert exported >= {r["symbol"] for r in rows if r["library"] == name}
+        assert all(s.startswith(("_ZN2ge", "_ZNK2ge")) for s in exported)
         return
     listed = [f for f in tables.functions() if name in f.libraries]
     if name == "opapi":

@@ -19,6 +19,7 @@ enum { ONNX = 5 };
 /* Everything that lives until the file is written. */
 typedef struct conversion {
     const acn_request *request;
+    const acn_tool_conversion *options;
     acn_onnx_model *model;
     acn_onnx_shape *shapes;
     acn_net *nets[ACN_MAX_GEARS];
@@ -211,39 +212,57 @@ static acn_status check_source(const acn_onnx_model *model) {
     return ACN_OK;
 }
 
-static acn_status convert(conversion *c, const char *command) {
+static acn_status open_source(conversion *c, const void **out_bytes, size_t *out_size) {
+    const acn_tool_conversion *options = c->options;
+    if (options->source) {
+        *out_bytes = options->source;
+        *out_size = options->source_bytes;
+        return acn_onnx_read("the model in memory", *out_bytes, *out_size, &c->model);
+    }
+    ACN_TRY(acn_onnx_open(c->request->model, &c->model));
+    *out_bytes = c->model->mapping;
+    *out_size = c->model->mapping_bytes;
+    return ACN_OK;
+}
+
+/* |image| NULL: into the file that the request names. */
+static acn_status convert(conversion *c, void **image, size_t *image_bytes) {
     const acn_request *r = c->request;
     char path[4096 + 8];
-    ACN_TRY(acn_onnx_open(r->model, &c->model));
+    const void *source;
+    size_t source_bytes;
+    ACN_TRY(open_source(c, &source, &source_bytes));
     bool is_open = r->kind == ACN_SET_OPEN;
     if (is_open) ACN_TRY(check_source(c->model));
-    acn_weights_init(&c->weights, is_open ? c->model->mapping : NULL,
-                     is_open ? c->model->mapping_bytes : 0);
+    acn_weights_init(&c->weights, is_open ? source : NULL, is_open ? source_bytes : 0);
     c->shapes = calloc((size_t)r->shape_count + 1, sizeof *c->shapes);
     if (c->shapes == NULL) return acn_fail(ACN_BAD_ALLOC, "no host memory for shapes");
     ACN_TRY(import_all(c));
     ACN_TRY(acn_set_create(&c->set));
     ACN_TRY(describe(c));
-    if (is_open) c->set->source_bytes = c->model->mapping_bytes;
+    if (is_open) c->set->source_bytes = source_bytes;
     const acn_om_contents contents = {
         .compiled = c->compiled,
         .count = c->count,
         .weights = &c->weights,
         .set = c->set,
-        .facts = {.command = command,
+        .facts = {.command = c->options->command,
                   .soc = r->soc,
                   .cann_version = acn_env_text(ACN_ENV_CANN_VERSION),
                   .framework = ONNX},
     };
+    if (image) return acn_om_encode(&contents, image, image_bytes);
     snprintf(path, sizeof path, "%s.om", r->output);
     return acn_om_write(path, &contents);
 }
 
-static acn_status run_conversion(const acn_request *request, const char *command) {
+static acn_status run_conversion(const acn_request *request, const acn_tool_conversion *options,
+                                 void **image, size_t *image_bytes) {
     conversion *c = calloc(1, sizeof *c);
     if (c == NULL) return acn_fail(ACN_BAD_ALLOC, "no host memory for a conversion");
     c->request = request;
-    acn_status status = convert(c, command);
+    c->options = options;
+    acn_status status = convert(c, image, image_bytes);
     acn_set_destroy(c->set);
     acn_weights_release(&c->weights);
     for (int i = 0; i < c->count; i++)
@@ -254,11 +273,15 @@ static acn_status run_conversion(const acn_request *request, const char *command
     return status;
 }
 
-int acn_tool_convert(const acn_tool_conversion *options) {
+acn_status acn_convert(const acn_tool_conversion *options, void **image, size_t *image_bytes) {
     acn_request request;
-    acn_ge_begin();
     acn_status status = acn_request_read(options, &request);
-    if (status == ACN_OK) status = run_conversion(&request, options->command);
+    if (status == ACN_OK) status = run_conversion(&request, options, image, image_bytes);
     acn_request_release(&request);
-    return acn_ge_finish(status);
+    return status;
+}
+
+int acn_tool_convert(const acn_tool_conversion *options) {
+    acn_ge_begin();
+    return acn_ge_finish(acn_convert(options, NULL, NULL));
 }

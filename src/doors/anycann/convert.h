@@ -3,6 +3,7 @@
 #define ACN_DOORS_ANYCANN_CONVERT_H
 
 #include "doors/anycann/describe.h"
+#include <stddef.h>
 
 /* An option of atc without its "--"; those that are not known here are left alone. */
 typedef struct acn_tool_option {
@@ -13,6 +14,10 @@ typedef struct acn_tool_conversion {
     const acn_tool_option *options;
     int option_count;
     const char *command; /* as the file will say it was made */
+    /* A model in memory, whose option "model" then only says where its external data lies; NULL: a
+     * file. */
+    const void *source;
+    size_t source_bytes;
 } acn_tool_conversion;
 
 /* An ONNX model becomes a .om, OUTPUT.om. Returns 0, or acl's code. */

@@ -287,7 +287,7 @@ acn_status acn_request_read(const acn_tool_conversion *c, acn_request *r) {
                            "Value [%s] of parameter [--framework] is not supported; it must be 5 "
                            "(ONNX).",
                            framework ? framework : "");
-    ACN_TRY(read_output(r, c));
+    if (c->source == NULL) ACN_TRY(read_output(r, c));
     ACN_TRY(required(c, "soc_version", "E10054", &r->soc));
     ACN_TRY(check_soc(r->soc));
     r->source = (acn_source_options){

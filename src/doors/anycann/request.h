@@ -29,4 +29,7 @@ void acn_request_release(acn_request *request);
 /* The shapes of gear |gear|; |out| has |shape_count|. */
 void acn_request_shapes(const acn_request *request, const int64_t *gear, acn_onnx_shape *out);
 
+/* Converts, and hands what would be a file's bytes out, to be freed by free() (convert.c). */
+acn_status acn_convert(const acn_tool_conversion *conversion, void **out_bytes, size_t *out_size);
+
 #endif

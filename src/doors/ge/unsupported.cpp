@@ -1,13 +1,12 @@
 /* unsupported.cpp - see unsupported.h. The core counts and keeps the text; it also goes to standard
  * error once for each name, since most callers of a failing status print only its number. */
 #include "doors/ge/unsupported.h"
+#include "doors/ge/core.h"
 #include <cstdio>
 #include <mutex>
 #include <set>
 #include <stdexcept>
 #include <string>
-
-extern "C" void acn_ge_unsupported(const char *declaration); /* libanycann.so */
 
 namespace {
 

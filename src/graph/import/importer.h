@@ -46,8 +46,6 @@ ACN_REGISTRY(onnx_op);
 #define ACN_ONNX(id) ACN_REGISTER(onnx_op, id)
 
 const acn_onnx_op *acn_onnx_op_find(const char *type, const char *domain);
-/* ACN_OP_NOT_FOUND lists all operators that are missing (uses.c). */
-acn_status acn_onnx_check_operators(const acn_onnx_model *model);
 
 /* A name's value, and a value's name. NULL: there is none. */
 acn_net_value *acn_importer_find(const acn_importer *importer, const char *name);

@@ -41,6 +41,9 @@ acn_status acn_onnx_import(const acn_onnx_model *model, const acn_onnx_options *
 /* Whether the node's operator can be imported. */
 bool acn_onnx_is_supported(const acn_onnx_node *node);
 
+/* ACN_OP_NOT_FOUND lists all operators that are missing, each with the nodes that use it. */
+acn_status acn_onnx_check_operators(const acn_onnx_model *model);
+
 typedef struct acn_onnx_use {
     const char *type, *domain;
     const char *first_node;

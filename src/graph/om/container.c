@@ -86,16 +86,55 @@ static bool write_parts(FILE *file, const acn_model_set *set, const part *parts,
     return is_good;
 }
 
+/* What a file consists of. */
+typedef struct image {
+    const acn_model_set *set;
+    acn_wire_out definition, plan, ports;
+    char *weights;
+    part parts[WRITTEN];
+} image;
+
+static void release_image(image *i) {
+    acn_wire_release(&i->definition);
+    acn_wire_release(&i->plan);
+    acn_wire_release(&i->ports);
+    free(i->weights);
+}
+
+/* To be released also after a failure. */
+static acn_status make_image(const acn_om_contents *contents, image *out) {
+    *out = (image){.set = contents->set};
+    ACN_TRY(make_weights(contents->weights, &out->weights));
+    acn_om_put_model_def(&out->definition, contents);
+    acn_om_put_set(&out->plan, contents, out->weights);
+    acn_om_put_ports(&out->ports, contents);
+    if (out->definition.has_failed || out->plan.has_failed || out->ports.has_failed)
+        return acn_fail(ACN_BAD_ALLOC, "no host memory to write a model");
+    const part parts[WRITTEN] = {
+        {ACN_OM_PORTS, out->ports.bytes, out->ports.size},
+        {ACN_OM_MODEL_DEF, out->definition.bytes, out->definition.size},
+        {ACN_OM_WEIGHTS, out->weights, contents->weights->bytes},
+        {ACN_OM_PLAN, out->plan.bytes, out->plan.size},
+    };
+    memcpy(out->parts, parts, sizeof parts);
+    return ACN_OK;
+}
+
+static bool write_image(FILE *file, const void *data) {
+    const image *i = data;
+    return write_parts(file, i->set, i->parts, WRITTEN);
+}
+
 /* Into a file beside it, which then takes its place: nobody ever sees half a model. */
-static acn_status write_file(const char *path, const acn_model_set *set, const part *parts,
-                             int count) {
+static acn_status write_file(const char *path, bool (*write)(FILE *file, const void *data),
+                             const void *data) {
     char temporary[4096];
     if (snprintf(temporary, sizeof temporary, "%s.%ld", path, (long)getpid()) >=
         (int)sizeof temporary)
         return acn_fail(ACN_INVALID_ARGUMENT, "the path %.64s... is too long", path);
     FILE *file = fopen(temporary, "we");
     if (file == NULL) return failed_write(path);
-    bool is_good = write_parts(file, set, parts, count);
+    bool is_good = write(file, data);
     int cause = errno;
     if (fclose(file) != 0 && is_good) is_good = false, cause = errno;
     if (is_good && rename(temporary, path) == 0) return ACN_OK;
@@ -106,30 +145,43 @@ static acn_status write_file(const char *path, const acn_model_set *set, const p
 }
 
 acn_status acn_om_write(const char *path, const acn_om_contents *contents) {
-    acn_wire_out definition = {0}, plan = {0}, ports = {0};
-    char *weights = NULL;
-    acn_status status;
-    ACN_TRY_OR(release, make_weights(contents->weights, &weights));
-    acn_om_put_model_def(&definition, contents);
-    acn_om_put_set(&plan, contents, weights);
-    acn_om_put_ports(&ports, contents);
-    if (definition.has_failed || plan.has_failed || ports.has_failed) {
-        status = acn_fail(ACN_BAD_ALLOC, "no host memory to write %s", path);
-        goto release;
-    }
-    const part parts[WRITTEN] = {
-        {ACN_OM_PORTS, ports.bytes, ports.size},
-        {ACN_OM_MODEL_DEF, definition.bytes, definition.size},
-        {ACN_OM_WEIGHTS, weights, contents->weights->bytes},
-        {ACN_OM_PLAN, plan.bytes, plan.size},
-    };
-    status = write_file(path, contents->set, parts, WRITTEN);
-release:
-    acn_wire_release(&definition);
-    acn_wire_release(&plan);
-    acn_wire_release(&ports);
-    free(weights);
+    image i;
+    acn_status status = make_image(contents, &i);
+    if (status == ACN_OK) status = write_file(path, write_image, &i);
+    release_image(&i);
     return status;
+}
+
+acn_status acn_om_encode(const acn_om_contents *contents, void **out_bytes, size_t *out_size) {
+    image i;
+    char *bytes = NULL;
+    size_t size = 0;
+    acn_status status = make_image(contents, &i);
+    FILE *file = status == ACN_OK ? open_memstream(&bytes, &size) : NULL;
+    bool is_good = file && write_image(file, &i);
+    if (file && fclose(file) != 0) is_good = false;
+    release_image(&i);
+    if (status == ACN_OK && !is_good)
+        status = acn_fail(ACN_BAD_ALLOC, "no host memory for a compiled model");
+    if (status != ACN_OK) {
+        free(bytes);
+        return status;
+    }
+    *out_bytes = bytes;
+    *out_size = size;
+    return ACN_OK;
+}
+
+static bool write_bytes(FILE *file, const void *data) {
+    const part *bytes = data;
+    return fwrite(bytes->bytes, 1, bytes->size, file) == bytes->size;
+}
+
+acn_status acn_om_copy(const char *path, const void *bytes, size_t size) {
+    acn_om om;
+    ACN_TRY(acn_om_read("the model in memory", bytes, size, &om));
+    const part whole = {.bytes = bytes, .size = size};
+    return write_file(path, write_bytes, &whole);
 }
 
 /* ---- reading --------------------------------------------------------------------------------- */

@@ -39,6 +39,10 @@ typedef struct acn_om_contents {
 
 /* Writes |path| anew: whole or not at all. */
 acn_status acn_om_write(const char *path, const acn_om_contents *contents);
+/* The same bytes in memory, to be freed by free(). */
+acn_status acn_om_encode(const acn_om_contents *contents, void **out_bytes, size_t *out_size);
+/* Writes bytes that acn_om_encode gave as the file |path|: whole or not at all. */
+acn_status acn_om_copy(const char *path, const void *bytes, size_t size);
 
 typedef struct acn_om {
     const char *name; /* for error texts */

@@ -139,7 +139,8 @@ static int check_together(const acn_atc *atc) {
 
 static int convert(const acn_atc *atc) {
     acn_tool_convert_fn *run = (acn_tool_convert_fn *)acn_core_function("acn_tool_convert");
-    const acn_tool_conversion conversion = {atc->options, atc->option_count, atc->command};
+    const acn_tool_conversion conversion = {
+        .options = atc->options, .option_count = atc->option_count, .command = atc->command};
     int mistake = check_together(atc);
     if (mistake) return mistake;
     int code = run(&conversion);
