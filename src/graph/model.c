@@ -2,6 +2,7 @@
 #include "graph/model.h"
 
 #include <string.h>
+#include <time.h>
 
 acn_status acn_model_create(acn_model **out) {
     acn_arena arena = {0};
@@ -66,17 +67,32 @@ acn_status acn_model_prepare(acn_model *model) {
     return ACN_OK;
 }
 
-acn_status acn_model_run(acn_model *model, char *work, void *const *inputs, void *const *outputs) {
+static uint64_t now_ns(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+acn_status acn_model_run_timed(acn_model *model, char *work, void *const *inputs,
+                               void *const *outputs, uint64_t *step_ns) {
     char *bases[ACN_PLACES] = {
         [ACN_IN_WORK] = work, [ACN_IN_WEIGHTS] = (char *)(uintptr_t)model->weights};
     char *scratch = work + model->work_bytes;
-    acn_status status = ACN_OK;
-    for (int i = 0; i < model->step_count && status == ACN_OK; i++) {
+    uint64_t begun = step_ns ? now_ns() : 0;
+    for (int i = 0; i < model->step_count; i++) {
         acn_model_step *step = &model->steps[i];
         set_addresses(step, bases, inputs, outputs);
-        status = acn_call_run(&step->call, scratch);
+        ACN_TRY(acn_call_run(&step->call, scratch));
+        if (step_ns == NULL) continue;
+        uint64_t ended = now_ns();
+        step_ns[i] += ended - begun;
+        begun = ended;
     }
-    return status;
+    return ACN_OK;
+}
+
+acn_status acn_model_run(acn_model *model, char *work, void *const *inputs, void *const *outputs) {
+    return acn_model_run_timed(model, work, inputs, outputs, NULL);
 }
 
 void acn_model_destroy(acn_model *model) {

@@ -73,6 +73,9 @@ acn_status acn_model_prepare(acn_model *model);
 /* Runs everything on this thread. |work| has work_bytes + scratch_bytes. One run at a time: calls
  * hold addresses. */
 acn_status acn_model_run(acn_model *model, char *work, void *const *inputs, void *const *outputs);
+/* The same, and adds to |step_ns| what each step took; NULL: that is not measured. */
+acn_status acn_model_run_timed(acn_model *model, char *work, void *const *inputs,
+                               void *const *outputs, uint64_t *step_ns);
 void acn_model_destroy(acn_model *model);
 
 #endif

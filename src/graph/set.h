@@ -27,8 +27,8 @@ typedef struct acn_model_set {
     const char *name;
     acn_model **models;
     int model_count;
-    int64_t *gears; /* a row for each model */
-    int gear_length;
+    int64_t *gears;                /* a row for each model */
+    int gear_length, gear_numbers; /* of a row, of all */
     /* As clients see them, the gear's input included. */
     acn_model_port *inputs, *outputs;
     int input_count, output_count;

@@ -1,4 +1,4 @@
-/* convert.h - what the core does for `atc`, `anycann convert` and `anycann ops --model`. */
+/* convert.h - what the core does for `atc`, `anycann convert`, `bench` and `ops --model`. */
 #ifndef ACN_DOORS_ANYCANN_CONVERT_H
 #define ACN_DOORS_ANYCANN_CONVERT_H
 
@@ -34,11 +34,23 @@ typedef int acn_tool_json_fn(const char *path, int is_onnx, const char *json);
 /* Which of an ONNX model's nodes can be converted, as JSON in file |report|. */
 typedef int acn_tool_check_fn(const char *path, const char *report);
 
+typedef struct acn_tool_bench {
+    const char *path, *gear; /* NULL: the largest */
+    double seconds;
+    acn_tool_row fact; /* 2 cells: key, value */
+    acn_tool_row
+        operator_row; /* 5: operator, nodes, milliseconds and percent of a run, first node */
+    void *context;
+} acn_tool_bench;
+/* Runs a .om with invented inputs. */
+typedef int acn_tool_bench_fn(const acn_tool_bench *request);
+
 ACN_TOOL acn_tool_convert_fn acn_tool_convert;
 ACN_TOOL acn_tool_error_fn acn_tool_error, acn_tool_error_code;
 ACN_TOOL acn_tool_model_ops_fn acn_tool_model_ops;
 ACN_TOOL acn_tool_om_info_fn acn_tool_om_info;
 ACN_TOOL acn_tool_json_fn acn_tool_json;
 ACN_TOOL acn_tool_check_fn acn_tool_check;
+ACN_TOOL acn_tool_bench_fn acn_tool_bench_model;
 
 #endif

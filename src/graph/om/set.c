@@ -78,15 +78,14 @@ static acn_status read_text(const acn_om *om, acn_arena *arena, const acn_wire_f
     return ACN_OK;
 }
 
-/* |model_count| counts numbers, until all are there. */
 static bool take_gear(void *context, uint64_t bits) {
     acn_model_set *set = context;
-    set->gears[set->model_count++] = (int64_t)bits;
+    set->gears[set->gear_numbers++] = (int64_t)bits;
     return true;
 }
 
 static acn_status read_gears(const acn_om *om, const acn_wire_field *f, acn_model_set *set) {
-    set->model_count = 0;
+    set->gear_numbers = 0;
     set->gears = acn_arena_alloc(&set->arena, (f->size + 1) * sizeof *set->gears);
     if (set->gears == NULL) return acn_fail(ACN_BAD_ALLOC, "no host memory to read %s", om->name);
     return acn_wire_numbers(f, 0, take_gear, set) ? ACN_OK : broken(om, "a gear");
@@ -159,7 +158,7 @@ static acn_status read_model(const acn_om *om, acn_wire wire, acn_model_set *set
 }
 
 /* What the clients see and what the models are must be the same. */
-static acn_status check_set(const acn_om *om, const acn_model_set *set, int gear_numbers) {
+static acn_status check_set(const acn_om *om, const acn_model_set *set) {
     bool has_gears = acn_set_has_gears(set);
     for (int i = 0; i < set->input_count; i++)
         if (set->inputs[i].images_params < 0 || set->inputs[i].images_params >= set->input_count)
@@ -171,7 +170,7 @@ static acn_status check_set(const acn_om *om, const acn_model_set *set, int gear
     if (set->model_count == 0 || (!has_gears && set->model_count != 1))
         return broken(om, "the number of models");
     if (has_gears && (set->gear_length == 0 || set->input_count == 0 ||
-                      gear_numbers != set->gear_length * set->model_count))
+                      set->gear_numbers != set->gear_length * set->model_count))
         return broken(om, "a gear");
     for (int i = 0; i < set->model_count; i++) {
         const acn_model *m = set->models[i];
@@ -200,12 +199,10 @@ static acn_status read_set(const acn_om *om, acn_wire wire, acn_model_set *set) 
         ACN_TRY(read_head(om, &f, set));
     if (set->weight_bytes > om->partition[ACN_OM_WEIGHTS].size)
         return broken(om, "the weights' size");
-    int gear_numbers = set->model_count;
-    set->model_count = 0;
     while (acn_wire_next(&wire, &f))
         if (f.number == SET_MODEL) ACN_TRY(read_model(om, acn_wire_inside(&f), set));
     if (wire.is_bad) return broken(om, "the end");
-    return check_set(om, set, gear_numbers);
+    return check_set(om, set);
 }
 
 /* The partition: magic, checksums of plan and weights, plan. */
