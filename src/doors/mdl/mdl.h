@@ -5,6 +5,19 @@
 #include "acl/acl_mdl.h"
 #include "graph/loaded.h"
 
+acn_status acn_load_file(const char *path, const acn_load_memory *memory, uint32_t *out_id);
+/* From memory that the client may free afterwards: the model gets its own copy of it. */
+acn_status acn_load_memory_model(const void *bytes, size_t size, const acn_load_memory *memory,
+                                 uint32_t *out_id);
+
+/* An aclmdlExecConfigHandle. */
+typedef struct acn_run_config {
+    int32_t timeout_ms; /* -1: for ever */
+} acn_run_config;
+
+/* NULL is the usual one. */
+acn_status acn_run_config_resolve(const void *handle, const acn_run_config **out);
+
 /* The buffers of a dataset, and the shapes that were set; ownership stays with the clients' own
  * objects. */
 acn_status acn_dataset_buffers(const char *argument, const aclmdlDataset *dataset,

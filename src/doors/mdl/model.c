@@ -6,15 +6,14 @@
 
 /* ---- loading --------------------------------------------------------------------------------- */
 
-static acn_status load_file(const char *path, const acn_load_memory *memory, uint32_t *out_id) {
+acn_status acn_load_file(const char *path, const acn_load_memory *memory, uint32_t *out_id) {
     acn_om om;
     ACN_TRY(acn_om_open(path, &om));
     return acn_loaded_add(&om, memory, out_id);
 }
 
-/* The client may free its memory afterwards, so the model gets its own copy of it. */
-static acn_status load_memory(const void *bytes, size_t size, const acn_load_memory *memory,
-                              uint32_t *out_id) {
+acn_status acn_load_memory_model(const void *bytes, size_t size, const acn_load_memory *memory,
+                                 uint32_t *out_id) {
     acn_om om;
     ACN_TRY(acn_om_read_copy("the model in memory", bytes, size, &om));
     return acn_loaded_add(&om, memory, out_id);
@@ -23,13 +22,13 @@ static acn_status load_memory(const void *bytes, size_t size, const acn_load_mem
 aclError aclmdlLoadFromFile(const char *modelPath, uint32_t *modelId) {
     ACN_REQUIRE(modelPath);
     ACN_REQUIRE(modelId);
-    return ACN_ACL(load_file(modelPath, &(acn_load_memory){0}, modelId));
+    return ACN_ACL(acn_load_file(modelPath, &(acn_load_memory){0}, modelId));
 }
 
 aclError aclmdlLoadFromMem(const void *model, size_t modelSize, uint32_t *modelId) {
     ACN_REQUIRE(model);
     ACN_REQUIRE(modelId);
-    return ACN_ACL(load_memory(model, modelSize, &(acn_load_memory){0}, modelId));
+    return ACN_ACL(acn_load_memory_model(model, modelSize, &(acn_load_memory){0}, modelId));
 }
 
 aclError aclmdlLoadFromFileWithMem(const char *modelPath, uint32_t *modelId, void *workPtr,
@@ -37,7 +36,7 @@ aclError aclmdlLoadFromFileWithMem(const char *modelPath, uint32_t *modelId, voi
     ACN_REQUIRE(modelPath);
     ACN_REQUIRE(modelId);
     const acn_load_memory memory = {workPtr, weightPtr, workSize, weightSize};
-    return ACN_ACL(load_file(modelPath, &memory, modelId));
+    return ACN_ACL(acn_load_file(modelPath, &memory, modelId));
 }
 
 aclError aclmdlLoadFromMemWithMem(const void *model, size_t modelSize, uint32_t *modelId,
@@ -46,7 +45,7 @@ aclError aclmdlLoadFromMemWithMem(const void *model, size_t modelSize, uint32_t 
     ACN_REQUIRE(model);
     ACN_REQUIRE(modelId);
     const acn_load_memory memory = {workPtr, weightPtr, workSize, weightSize};
-    return ACN_ACL(load_memory(model, modelSize, &memory, modelId));
+    return ACN_ACL(acn_load_memory_model(model, modelSize, &memory, modelId));
 }
 
 aclError aclmdlUnload(uint32_t modelId) { return ACN_ACL(acn_loaded_remove(modelId)); }
@@ -118,17 +117,21 @@ aclError aclmdlExecuteAsync(uint32_t modelId, const aclmdlDataset *input, aclmdl
     return ACN_ACL(execute_async(modelId, input, output, stream, &resolved));
 }
 
-/* The configuration only has hints for an NPU's scheduler. */
 aclError aclmdlExecuteAsyncV2(uint32_t modelId, const aclmdlDataset *input, aclmdlDataset *output,
                               aclrtStream stream, const aclmdlExecConfigHandle *handle) {
     acn_stream *resolved;
-    return ACN_ACL(execute_async(modelId, input, output, stream, &resolved));
+    const acn_run_config *config;
+    acn_status status = acn_run_config_resolve(handle, &config);
+    if (status == ACN_OK) status = execute_async(modelId, input, output, stream, &resolved);
+    return ACN_ACL(status);
 }
 
 aclError aclmdlExecuteV2(uint32_t modelId, const aclmdlDataset *input, aclmdlDataset *output,
                          aclrtStream stream, const aclmdlExecConfigHandle *handle) {
     acn_stream *resolved;
-    acn_status status = execute_async(modelId, input, output, stream, &resolved);
-    if (status == ACN_OK) status = acn_stream_synchronize(resolved, -1);
+    const acn_run_config *config;
+    acn_status status = acn_run_config_resolve(handle, &config);
+    if (status == ACN_OK) status = execute_async(modelId, input, output, stream, &resolved);
+    if (status == ACN_OK) status = acn_stream_synchronize(resolved, config->timeout_ms);
     return ACN_ACL(status);
 }
