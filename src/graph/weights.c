@@ -64,27 +64,47 @@ static acn_status grow(acn_weights *w) {
     return ACN_OK;
 }
 
-acn_status acn_weights_place(acn_weights *w, const void *data, uint64_t size_bytes,
-                             uint64_t *out_offset_bytes) {
+/* Where |data| lies in the image; false: not there. */
+static bool find_in_image(const acn_weights *w, const void *data, uint64_t size_bytes,
+                          uint64_t *out_offset_bytes) {
     uint64_t distance = (uint64_t)((const char *)data - (const char *)w->image);
-    if (w->image && distance < w->image_bytes && size_bytes <= w->image_bytes - distance) {
-        *out_offset_bytes = distance;
-        return ACN_OK;
-    }
+    if (!w->image || distance >= w->image_bytes || size_bytes > w->image_bytes - distance)
+        return false;
+    *out_offset_bytes = distance;
+    return true;
+}
+
+/* The item with |item|'s bytes, which becomes |item| itself when there is none. */
+static acn_status find_or_add(acn_weights *w, acn_weight item, acn_weight **out) {
     if (w->count == w->room) ACN_TRY(grow(w));
-    acn_weight item = {data, size_bytes, w->bytes, acn_checksum(data, size_bytes)};
+    item.hash = acn_checksum(item.data, item.size_bytes);
     uint64_t *slot = slot_of(w, &item);
     if (*slot == 0) {
         w->items[w->count++] = item;
         *slot = w->count;
-        w->bytes += aligned(size_bytes);
     }
-    *out_offset_bytes = w->items[*slot - 1].offset_bytes;
+    *out = &w->items[*slot - 1];
+    return ACN_OK;
+}
+
+acn_status acn_weights_know(acn_weights *w, const void *data, uint64_t size_bytes) {
+    acn_weight item = {data, size_bytes, 0, 0}, *ignored;
+    if (!find_in_image(w, data, size_bytes, &item.offset_bytes)) return ACN_OK;
+    return find_or_add(w, item, &ignored);
+}
+
+acn_status acn_weights_place(acn_weights *w, const void *data, uint64_t size_bytes,
+                             uint64_t *out_offset_bytes) {
+    acn_weight *found;
+    if (find_in_image(w, data, size_bytes, out_offset_bytes)) return ACN_OK;
+    ACN_TRY(find_or_add(w, (acn_weight){data, size_bytes, w->bytes, 0}, &found));
+    if (found->offset_bytes == w->bytes) w->bytes += aligned(size_bytes);
+    *out_offset_bytes = found->offset_bytes;
     return ACN_OK;
 }
 
 void acn_weights_copy(const acn_weights *w, char *out) {
     if (w->image) memcpy(out, w->image, w->image_bytes);
-    for (size_t i = 0; i < w->count; i++)
+    for (size_t i = 0; i < w->count; i++) /* those of the image are there */
         memcpy(out + w->items[i].offset_bytes, w->items[i].data, w->items[i].size_bytes);
 }

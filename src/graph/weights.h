@@ -26,6 +26,8 @@ typedef struct acn_weights {
 /* |image| may be NULL. */
 void acn_weights_init(acn_weights *weights, const void *image, uint64_t image_bytes);
 void acn_weights_release(acn_weights *weights);
+/* |data| lies in the image: other constants with these bytes are used there, too. */
+acn_status acn_weights_know(acn_weights *weights, const void *data, uint64_t size_bytes);
 /* Where |data| will lie: behind all others, aligned, unless the same bytes already do somewhere. */
 acn_status acn_weights_place(acn_weights *weights, const void *data, uint64_t size_bytes,
                              uint64_t *out_offset_bytes);

@@ -67,7 +67,10 @@ static int convert(acn_tool_option *options, int count, const char *stem) {
     char path[4096];
     struct stat about;
     double begun = now();
-    if (run(&conversion) != 0) return failed();
+    acn_convert_progress(true);
+    int code = run(&conversion);
+    acn_convert_progress(false);
+    if (code != 0) return failed();
     snprintf(path, sizeof path, "%s.om", stem);
     if (stat(path, &about) != 0) return acn_say(ACN_EXIT_FINDINGS, "%s: %s", path, strerror(errno));
     printf("%s: %.1f MB in %.1f s\n", path, (double)about.st_size / 1e6, now() - begun);

@@ -57,6 +57,9 @@ const char *acn_toolkit_home(void);
 /* Home + "/" + |relative|; the caller frees. */
 char *acn_toolkit_path(const char *relative);
 
+/* From now on the core's conversions say on standard error what they do, if that is a terminal;
+ * false clears the line. */
+void acn_convert_progress(bool is_shown);
 /* The core's function |name|. Ends the program (3) when the core does not load. */
 void *acn_core_function(const char *name);
 /* Visits each row but the heading of a table that the build made, at most 8 cells with tabs between

@@ -2,6 +2,7 @@
  * knows: set_env.sh evaluates `anycann env --export`, and `anycann enable` writes the same values
  * into the file that it makes. */
 #define _GNU_SOURCE
+#include "doors/anycann/convert.h"
 #include "tools/tool.h"
 #include <dlfcn.h>
 #include <errno.h>
@@ -63,6 +64,19 @@ void *acn_core_function(const char *name) {
     if (!function) exit(acn_say(ACN_EXIT_ENVIRONMENT, "%s does not load: %s", path, dlerror()));
     free(path);
     return function;
+}
+
+static void show_progress(void *context, const char *const *cells) {
+    fprintf(stderr, "\r\033[K%s", cells[0]);
+    fflush(stderr);
+}
+
+void acn_convert_progress(bool is_shown) {
+    if (!isatty(STDERR_FILENO)) return;
+    if (is_shown)
+        ((acn_tool_show_progress_fn *)acn_core_function("acn_tool_show_progress"))(show_progress);
+    else
+        show_progress(NULL, (const char *[]){""});
 }
 
 void acn_toolkit_table(const char *relative, int columns,

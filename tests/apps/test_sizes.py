@@ -1,6 +1,7 @@
 """Models whose sizes are chosen when they run: gears, and open shapes; beside ONNX Runtime."""
 
 import json
+import shlex
 
 import numpy as np
 import onnx
@@ -85,7 +86,7 @@ def test_batch_sizes(toolkit, tmp_path):
     assert fixed.returncode == 0
 
 
-def test_weights_are_shared_between_gears(toolkit, tmp_path):
+def matrix(path):
     weights = np.random.default_rng(0).normal(size=(512, 256)).astype(np.float32)
     graph = helper.make_graph(
         [helper.make_node("MatMul", ["x", "w"], ["y"], name="m")],
@@ -94,11 +95,15 @@ def test_weights_are_shared_between_gears(toolkit, tmp_path):
         [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 256])],
         [numpy_helper.from_array(weights, "w")],
     )
-    source = save(tmp_path / "m.onnx", graph)
+    return save(path, graph)
+
+
+def test_weights_are_shared_between_gears(toolkit, tmp_path):
+    source = matrix(tmp_path / "m.onnx")
     words = ["--input_shape=x:-1,512", "--dynamic_batch_size=1,2,3,4,5,6,7,8"]
     done, model = convert(toolkit, source, tmp_path, *words)
     assert done.returncode == 0, done.stdout
-    assert model.stat().st_size < weights.nbytes + 40000
+    assert model.stat().st_size < source.stat().st_size + 40000
     run(
         toolkit, model, source, tmp_path, [([3], {"x": image(3, 512)}), ([8], {"x": image(8, 512)})]
     )
@@ -149,6 +154,25 @@ def test_open_shapes(toolkit, tmp_path, shape):
     facts = run(toolkit, model, source, tmp_path, runs)
     assert facts["inputs"] == [[-1, 3, -1, -1]] and facts["outputs"] == [[-1, 4], [-1, 4, -1, -1]]
     assert facts["input_bytes"] == [0] and facts["output_bytes"] == [0, 0]
+
+
+def test_weights_of_open_models_are_those_of_the_source(toolkit, tmp_path):
+    source = matrix(tmp_path / "m.onnx")
+    done, model = convert(toolkit, source, tmp_path, "--input_shape=x:-1,512")
+    assert done.returncode == 0, done.stdout
+    assert model.stat().st_size < source.stat().st_size + 40000
+    runs = [(None, {"x": image(n, 512)}) for n in (3, 8)]
+    run(toolkit, model, source, tmp_path, runs)
+
+
+def test_progress_is_for_terminals_only(toolkit, tmp_path):
+    source = matrix(tmp_path / "m.onnx")
+    words = ["convert", source, "-s", "x:-1,512", "--batch", "1,2", "-o", tmp_path / "m.om"]
+    quiet = toolkit.anycann(*words)
+    assert quiet.returncode == 0 and quiet.stderr == ""
+    command = " ".join(shlex.quote(str(word)) for word in [toolkit.command, *words])
+    shown = succeeded(toolkit.execute("script", "-qec", command, tmp_path / "typescript"))
+    assert "planning gear 2 of 2" in shown
 
 
 def test_sizes_outside_the_range_are_refused(toolkit, tmp_path):

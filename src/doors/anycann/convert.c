@@ -192,23 +192,41 @@ static acn_status import_open(conversion *c) {
     return c->count ? ACN_OK : status;
 }
 
+static acn_tool_row progress; /* of the program's only thread */
+
+void acn_tool_show_progress(acn_tool_row row) { progress = row; }
+
+static void tell(const char *what, int done, int all) {
+    char text[64];
+    snprintf(text, sizeof text, all ? "%s %d of %d" : "%s", what, done, all);
+    if (progress) progress(NULL, (const char *[]){text});
+}
+
 static acn_status import_all(conversion *c) {
     const acn_request *r = c->request;
+    tell("planning", 0, 0);
     if (r->kind == ACN_SET_FIXED) return import(c, r, NULL);
     if (r->kind == ACN_SET_OPEN) return import_open(c);
-    for (int i = 0; i < r->gear_count; i++)
+    for (int i = 0; i < r->gear_count; i++) {
+        tell("planning gear", i + 1, r->gear_count);
         ACN_TRY(import(c, r, r->gears + (size_t)i * (size_t)r->gear_length));
+    }
     return ACN_OK;
 }
 
-/* The source goes into the file of an open model, and must be whole. */
-static acn_status check_source(const acn_onnx_model *model) {
-    for (int i = 0; i < model->graph.initializer_count; i++)
-        if (model->graph.initializers[i].location)
+/* The source goes into the file of an open model, and must be whole. Its weights are used where
+ * they lie in it. */
+static acn_status take_source(conversion *c) {
+    const acn_onnx_model *model = c->model;
+    for (int i = 0; i < model->graph.initializer_count; i++) {
+        const acn_onnx_tensor *t = &model->graph.initializers[i];
+        if (t->location)
             return acn_fail(ACN_OP_NOT_FOUND,
                             "tensor \"%s\" lies in a file beside the model: with open sizes that "
                             "does not work yet; give fixed shapes or gears (--dynamic_dims)",
-                            model->graph.initializers[i].name);
+                            t->name);
+        if (t->data) ACN_TRY(acn_weights_know(&c->weights, t->data, t->bytes));
+    }
     return ACN_OK;
 }
 
@@ -231,10 +249,11 @@ static acn_status convert(conversion *c, void **image, size_t *image_bytes) {
     char path[4096 + 8];
     const void *source;
     size_t source_bytes;
+    tell("reading", 0, 0);
     ACN_TRY(open_source(c, &source, &source_bytes));
     bool is_open = r->kind == ACN_SET_OPEN;
-    if (is_open) ACN_TRY(check_source(c->model));
     acn_weights_init(&c->weights, is_open ? source : NULL, is_open ? source_bytes : 0);
+    if (is_open) ACN_TRY(take_source(c));
     c->shapes = calloc((size_t)r->shape_count + 1, sizeof *c->shapes);
     if (c->shapes == NULL) return acn_fail(ACN_BAD_ALLOC, "no host memory for shapes");
     ACN_TRY(import_all(c));
@@ -253,6 +272,7 @@ static acn_status convert(conversion *c, void **image, size_t *image_bytes) {
     };
     if (image) return acn_om_encode(&contents, image, image_bytes);
     snprintf(path, sizeof path, "%s.om", r->output);
+    tell("writing", 0, 0);
     return acn_om_write(path, &contents);
 }
 

@@ -143,7 +143,9 @@ static int convert(const acn_atc *atc) {
         .options = atc->options, .option_count = atc->option_count, .command = atc->command};
     int mistake = check_together(atc);
     if (mistake) return mistake;
+    acn_convert_progress(true);
     int code = run(&conversion);
+    acn_convert_progress(false);
     const char *displays = acn_atc_option(atc, "display_model_info");
     puts("...");
     if (code != 0) return acn_atc_fail_core();
