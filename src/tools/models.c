@@ -63,7 +63,8 @@ static char *output_stem(const char *model, const char *given) {
 
 static int convert(acn_tool_option *options, int count, const char *stem) {
     acn_tool_convert_fn *run = (acn_tool_convert_fn *)acn_core_function("acn_tool_convert");
-    const acn_tool_conversion conversion = {options, count, "anycann convert"};
+    const acn_tool_conversion conversion = {
+        .options = options, .option_count = count, .command = "anycann convert"};
     char path[4096];
     struct stat about;
     double begun = now();

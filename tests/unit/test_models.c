@@ -24,7 +24,8 @@ static int set_up(void **state) {
     snprintf(om_path, sizeof om_path, "%s.om", stem);
     const acn_tool_option options[] = {
         {"model", onnx}, {"framework", "5"}, {"output", stem}, {"soc_version", "Ascend910B1"}};
-    const acn_tool_conversion conversion = {options, COUNT_OF(options), "atc"};
+    const acn_tool_conversion conversion = {
+        .options = options, .option_count = COUNT_OF(options), .command = "atc"};
     if (acn_tool_convert(&conversion) != 0) fail_msg("%s", acn_tool_error());
     unlink(onnx);
     OK(aclInit(NULL));

@@ -101,6 +101,14 @@ aclDataBuffer *aclmdlGetDatasetBuffer(const aclmdlDataset *handle, size_t index)
     return NULL;
 }
 
+/* Whether the item's description is this one already, as it is from the second run on. */
+static bool says(const item *i, aclDataType dtype, int rank, const int64_t *dims) {
+    acn_tensor_desc *d = NULL;
+    return i->desc && acn_tensor_desc_resolve("tensorDesc", i->desc, &d) == ACN_OK &&
+           d->dtype == (int32_t)dtype && d->shape.rank == rank &&
+           memcmp(d->shape.dims, dims, (size_t)rank * sizeof *dims) == 0;
+}
+
 static acn_status set_desc(item *i, aclDataType dtype, int rank, const int64_t *dims,
                            aclFormat format) {
     aclTensorDesc *copy = aclCreateTensorDesc(dtype, rank, dims, format);
@@ -185,8 +193,8 @@ acn_status acn_dataset_describe(aclmdlDataset *handle, const acn_model_buffer *b
         const acn_model_buffer *b = &buffers[i];
         acn_data_buffer *buffer = NULL;
         ACN_TRY(acn_data_buffer_resolve("output", d->items[i].buffer, &buffer));
-        buffer->data = b->data;
-        buffer->bytes = b->bytes;
+        if (buffer->data == NULL) *buffer = (acn_data_buffer){b->data, b->bytes};
+        if (says(&d->items[i], (aclDataType)ports[i].dtype, b->size.rank, b->size.dims)) continue;
         ACN_TRY(set_desc(&d->items[i], (aclDataType)ports[i].dtype, b->size.rank, b->size.dims,
                          ACL_FORMAT_ND));
     }
