@@ -191,7 +191,7 @@ def ge_rows():
     rows = list(read("ge.tsv"))
     for row in rows:
         for word in row["inputs"].split() + row["attrs"].split():
-            if not re.fullmatch(r"\w+(=(\w+|-|!|=\S+))?", word):
+            if not re.fullmatch(r"\w+(=(\w+(@\w+)?|-|!|=\S+))?", word):
                 raise TableError(f"api/ge.tsv: {row['type']}: cannot read '{word}'")
     names = [row["type"] for row in rows]
     if len(names) != len(set(names)):

@@ -37,6 +37,20 @@ static bool aim(const acn_op *op, const char *own_name, acn_signature_slot *out)
     return out->slot >= 0;
 }
 
+/* "slot", "slot@space" or "slot@not". */
+static bool read_target(const acn_op *op, const char *word, acn_signature_slot *out) {
+    char own_name[ACN_SIGNATURE_NAME_BYTES];
+    size_t n = strcspn(word, "@");
+    snprintf(own_name, sizeof own_name, "%.*s", (int)n, word);
+    if (strcmp(word + n, "@space") == 0)
+        out->form = ACN_FORM_SPACE;
+    else if (strcmp(word + n, "@not") == 0)
+        out->form = ACN_FORM_NOT;
+    else if (word[n])
+        return false;
+    return aim(op, own_name, out);
+}
+
 /* "name", "name=slot", "name=-", "name=!" or "name==value". */
 static bool read_slot(const acn_op *op, const char *word, acn_signature_slot *out) {
     size_t n = strcspn(word, "=");
@@ -47,9 +61,12 @@ static bool read_slot(const acn_op *op, const char *word, acn_signature_slot *ou
         out->target = ACN_TO_NOTHING;
     } else if (strcmp(rest, "!") == 0 || *rest == '=') {
         out->target = ACN_TO_REFUSAL;
-        if (*rest == '=') snprintf(out->value, sizeof out->value, "%s", rest + 1);
+        if (*rest == '=') {
+            snprintf(out->value, sizeof out->value, "%s", rest + 1);
+            out->slot = find_attr(op, out->name);
+        }
     } else {
-        return aim(op, rest, out);
+        return read_target(op, rest, out);
     }
     return true;
 }
@@ -108,6 +125,10 @@ acn_status acn_signature_attr(const acn_signature *signature, const char *name,
     *out = (acn_signature_slot){.target = ACN_TO_ATTR, .slot = slot};
     snprintf(out->name, sizeof out->name, "%s", name);
     return ACN_OK;
+}
+
+bool acn_signature_wants_nchw(const acn_signature *signature) {
+    return strstr(signature->attr_words, "data_format==NC") != NULL;
 }
 
 acn_status acn_signature_check_rows(void) {

@@ -21,11 +21,20 @@ typedef enum acn_signature_target {
     ACN_TO_REFUSAL, /* not supported: must be absent, or have the one value */
 } acn_signature_target;
 
+/* How GE's value of an attribute becomes ours. */
+typedef enum acn_signature_form {
+    ACN_FORM_SAME,
+    ACN_FORM_SPACE, /* a list without what it says of batch and channels, which is 1 */
+    ACN_FORM_NOT,   /* a truth value's opposite */
+} acn_signature_form;
+
 typedef struct acn_signature_slot {
     char name[ACN_SIGNATURE_NAME_BYTES]; /* GE's */
     acn_signature_target target;
-    int slot;
-    char value[ACN_SIGNATURE_NAME_BYTES]; /* of ACN_TO_REFUSAL; empty: none */
+    int slot; /* of a supported value of ACN_TO_REFUSAL: -1 if the operator has no use for it */
+    acn_signature_form form;
+    char
+        value[ACN_SIGNATURE_NAME_BYTES]; /* of ACN_TO_REFUSAL, some with "/" between; empty: none */
 } acn_signature_slot;
 
 typedef struct acn_signature {
@@ -40,6 +49,9 @@ acn_status acn_signature_find(const char *type, acn_signature *out);
 /* Where GE's attribute |name| goes; fails when the operator does not have it. */
 acn_status acn_signature_attr(const acn_signature *signature, const char *name,
                               acn_signature_slot *out);
+
+/* Whether the operator is for images whose channels come before their space, and no others. */
+bool acn_signature_wants_nchw(const acn_signature *signature);
 
 /* Attribute |slot| of |c| becomes what |constant|, in host memory, holds. */
 acn_status acn_call_set_constant(acn_call *c, int slot, const acn_tensor *constant);

@@ -230,6 +230,89 @@ static void what_is_refused(void **state) {
     end(&out);
 }
 
+/* ---- images -----------------------------------------------------------------------------------
+ */
+
+static const float image[12] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
+
+static aclopAttr *window(const int64_t ksize[4], const int64_t strides[4], const int64_t pads[4]) {
+    aclopAttr *attr = aclopCreateAttr();
+    if (ksize) OK(aclopSetAttrListInt(attr, "ksize", 4, ksize));
+    OK(aclopSetAttrListInt(attr, "strides", 4, strides));
+    OK(aclopSetAttrListInt(attr, "pads", 4, pads));
+    return attr;
+}
+
+static void windows_say_nothing_of_batch_and_channels(void **state) {
+    const int64_t two[4] = {1, 1, 2, 2}, one[4] = {1, 1, 1, 1}, wide[4] = {1, 1, 1, 2};
+    const int64_t none[4] = {0}, top[4] = {1, 0, 0, 0}, right[4] = {0, 0, 0, 1};
+    tensors in = {0}, out = {0};
+    float pooled[4], sums[8], ones[4] = {1, 1, 1, 1};
+    aclopAttr *attr = window(two, wide, none);
+    OK(aclopSetAttrString(attr, "padding_mode", "VALID"));
+    OK(aclopSetAttrString(attr, "data_format", "NCHW"));
+    ADD(&in, IN_BUFFER, ACL_FLOAT, (void *)image, 1, 1, 3, 4);
+    ADD(&out, IN_BUFFER, ACL_FLOAT, pooled, 1, 1, 2, 2);
+    run_and_end("MaxPoolV3", &in, &out, attr);
+    assert_memory_equal(pooled, ((float[]){6, 8, 10, 12}), sizeof pooled);
+    for (int exclusive = 0; exclusive < 2; exclusive++) {
+        attr = window(two, two, top);
+        OK(aclopSetAttrBool(attr, "exclusive", (uint8_t)exclusive));
+        ADD(&in, IN_BUFFER, ACL_FLOAT, (void *)image, 1, 1, 3, 4);
+        ADD(&out, IN_BUFFER, ACL_FLOAT, pooled, 1, 1, 2, 2);
+        run_and_end("AvgPoolV2", &in, &out, attr);
+        float above = exclusive ? 2 : 4; /* elements of a window that reaches over the border */
+        assert_memory_equal(pooled, ((float[]){3 / above, 7 / above, 7.5f, 9.5f}), sizeof pooled);
+    }
+    ADD(&in, IN_BUFFER, ACL_FLOAT, (void *)image, 1, 1, 3, 4);
+    ADD(&in, IN_BUFFER, ACL_FLOAT, ones, 1, 1, 2, 2);
+    ADD(&out, IN_BUFFER, ACL_FLOAT, sums, 1, 1, 2, 4);
+    run_and_end("Conv2D", &in, &out, window(NULL, one, right));
+    assert_memory_equal(sums, ((float[]){14, 18, 22, 12, 30, 34, 38, 20}), sizeof sums);
+}
+
+static void an_evaluation_normalises(void **state) {
+    tensors in = {0}, out = {0};
+    float parameters[4][3] = {{2, 2, 2}, {0, 1, 0}, {1, 2, 3}, {3, 3, 3}}, y[12], unused[4][3];
+    aclopAttr *attr = aclopCreateAttr();
+    OK(aclopSetAttrFloat(attr, "epsilon", 1));
+    OK(aclopSetAttrBool(attr, "is_training", 0));
+    ADD(&in, IN_BUFFER, ACL_FLOAT, (void *)image, 1, 3, 2, 2);
+    ADD(&out, IN_BUFFER, ACL_FLOAT, y, 1, 3, 2, 2);
+    for (int i = 0; i < 4; i++) {
+        ADD(&in, IN_BUFFER, ACL_FLOAT, parameters[i], 3);
+        ADD(&out, IN_BUFFER, ACL_FLOAT, unused[i], 3);
+    }
+    run_and_end("BatchNorm", &in, &out, attr);
+    assert_memory_equal(y, ((float[]){0, 1, 2, 3, 4, 5, 6, 7, 6, 7, 8, 9}), sizeof y);
+}
+
+static void images_that_are_refused(void **state) {
+    const int64_t two[4] = {1, 1, 2, 2}, batch[4] = {2, 1, 2, 2}, none[4] = {0};
+    const int64_t dims[4] = {1, 3, 4, 1};
+    const char *api = "aclopCompileAndExecute";
+    tensors in = {0}, out = {0};
+    float pooled[2];
+    ADD(&in, IN_BUFFER, ACL_FLOAT, (void *)image, 1, 1, 3, 4);
+    ADD(&out, IN_BUFFER, ACL_FLOAT, pooled, 1, 1, 1, 2);
+    aclopAttr *attr = window(batch, two, none);
+    FAILS(100000, api, "attribute ksize of MaxPoolV3", run("MaxPoolV3", &in, &out, attr));
+    aclopDestroyAttr(attr);
+    attr = window(two, two, none);
+    OK(aclopSetAttrString(attr, "padding_mode", "SAME"));
+    FAILS(100000, api, "only supported as CALCULATED/VALID", run("MaxPoolV3", &in, &out, attr));
+    OK(aclopSetAttrString(attr, "padding_mode", "VALID"));
+    OK(aclopSetAttrString(attr, "data_format", "NHWC"));
+    FAILS(100000, api, "data_format", run("MaxPoolV3", &in, &out, attr));
+    OK(aclopSetAttrString(attr, "data_format", "NCHW"));
+    aclDestroyTensorDesc(in.desc[0]);
+    in.desc[0] = aclCreateTensorDesc(ACL_FLOAT, 4, dims, ACL_FORMAT_NHWC);
+    FAILS(100000, api, "channels before space", run("MaxPoolV3", &in, &out, attr));
+    aclopDestroyAttr(attr);
+    end(&in);
+    end(&out);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         CLIENT_TEST(every_row_fits_its_operator),
@@ -238,6 +321,9 @@ int main(void) {
         CLIENT_TEST(other_names_of_one_operator),
         CLIENT_TEST(shapes_follow_from_constants),
         CLIENT_TEST(what_is_refused),
+        CLIENT_TEST(windows_say_nothing_of_batch_and_channels),
+        CLIENT_TEST(an_evaluation_normalises),
+        CLIENT_TEST(images_that_are_refused),
     };
     OK(aclInit(NULL));
     OK(aclrtSetDevice(0));

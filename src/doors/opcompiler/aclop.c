@@ -306,16 +306,44 @@ static acn_status fill_weak(filler *f, int slot, const acn_op_attr *attr) {
     return ACN_OK;
 }
 
-/* An attribute of which one value is supported. */
+static bool is_listed(const char *values, const char *text) {
+    size_t n = strlen(text);
+    for (const char *at = values; (at = strstr(at, text)) != NULL && n; at += n)
+        if ((at == values || at[-1] == '/') && (at[n] == '/' || !at[n])) return true;
+    return false;
+}
+
+/* An attribute of which only some values are supported. */
 static acn_status check_value(const filler *f, const acn_signature_slot *slot,
                               const acn_op_attr *attr) {
     bool is_number = attr->kind == ACN_OP_ATTR_INT || attr->kind == ACN_OP_ATTR_FLOAT;
     bool is_right = is_number                        ? strtod(slot->value, NULL) == attr->f
-                    : attr->kind == ACN_OP_ATTR_TEXT ? strcmp(slot->value, attr->items) == 0
+                    : attr->kind == ACN_OP_ATTR_TEXT ? is_listed(slot->value, attr->items)
                                                      : attr->count == 0;
     if (is_right) return ACN_OK;
     return acn_fail(ACN_INVALID_ARGUMENT, "attribute %s of %s is only supported as %s", slot->name,
                     f->request->type, slot->value);
+}
+
+static acn_status fill_formed(filler *f, const acn_signature_slot *slot, const acn_op_attr *attr) {
+    acn_attr_value *v = &f->call->attr[slot->slot];
+    ACN_TRY(fill_attr(f->call, slot->slot, attr));
+    if (slot->form == ACN_FORM_NOT) v->i = !v->i;
+    if (slot->form != ACN_FORM_SPACE) return ACN_OK;
+    const int64_t *items = v->items;
+    if (v->count < 3 || items[0] != 1 || items[1] != 1)
+        return acn_fail(ACN_INVALID_ARGUMENT,
+                        "attribute %s of %s has %lld numbers; expected 1 for batch and channels, "
+                        "then one for each dimension of space",
+                        slot->name, f->request->type, (long long)v->count);
+    v->items = items + 2;
+    v->count -= 2;
+    return ACN_OK;
+}
+
+static acn_status fill_checked(filler *f, const acn_signature_slot *slot, const acn_op_attr *attr) {
+    ACN_TRY(check_value(f, slot, attr));
+    return slot->slot >= 0 ? fill_attr(f->call, slot->slot, attr) : ACN_OK;
 }
 
 static acn_status fill_attrs(filler *f) {
@@ -326,11 +354,11 @@ static acn_status fill_attrs(filler *f) {
         acn_signature_slot slot;
         ACN_TRY(acn_signature_attr(&f->signature, attr->name, &slot));
         if (slot.target == ACN_TO_ATTR)
-            ACN_TRY(fill_attr(f->call, slot.slot, attr));
+            ACN_TRY(fill_formed(f, &slot, attr));
         else if (slot.target == ACN_TO_INPUT)
             ACN_TRY(fill_weak(f, slot.slot, attr));
         else if (slot.target == ACN_TO_REFUSAL)
-            ACN_TRY(check_value(f, &slot, attr));
+            ACN_TRY(fill_checked(f, &slot, attr));
     }
     return ACN_OK;
 }
@@ -348,6 +376,21 @@ static acn_status check_request(const request *r) {
     return ACN_OK;
 }
 
+/* Images with their channels last would be taken for others. */
+static acn_status check_images(const request *r) {
+    for (int i = 0; i < r->input_count; i++) {
+        acn_tensor_desc *d = NULL;
+        if (is_absent(r->input_descs[i])) continue;
+        ACN_TRY(acn_tensor_desc_resolve("inputDesc", r->input_descs[i], &d));
+        if (d->format == ACL_FORMAT_NHWC || d->format == ACL_FORMAT_NDHWC)
+            return acn_fail(ACN_INVALID_ARGUMENT,
+                            "inputs[%d] of %s has format %d; images are supported with channels "
+                            "before space (ACL_FORMAT_NCHW, ACL_FORMAT_NCDHW)",
+                            i, r->type, d->format);
+    }
+    return ACN_OK;
+}
+
 /* |out_lacks_constants|: without buffers, what is an attribute here may be unknown. */
 static acn_status begin_call(acn_call *c, const request *r, bool *out_lacks_constants) {
     filler f = {.request = r, .call = c};
@@ -357,6 +400,7 @@ static acn_status begin_call(acn_call *c, const request *r, bool *out_lacks_cons
     if (status != ACN_OK) return status;
     c->api = f.signature.op->name;
     ACN_TRY(acn_call_reserve(c, r->input_count + r->output_count + ACN_MAX_INPUTS));
+    if (acn_signature_wants_nchw(&f.signature)) ACN_TRY(check_images(r));
     ACN_TRY(fill_inputs(&f));
     ACN_TRY(fill_outputs(&f));
     ACN_TRY(fill_attrs(&f));

@@ -248,6 +248,13 @@ REF(floor_div) {
 BINARY(floor_div, "FloorDiv", "y = x1 / x2, rounded down", ACN_REALS | NARROW_UNSIGNED,
        ACN_COMPUTE_PROMOTED, ACN_U_FLOOR_DIV);
 
+REF(div) {
+    if (acn_is_float_class(k) || k == ACN_K_C64) return real_div_ref(k, in, attr);
+    return acn_value_i(integer_quotient(in[0].i, in[1].i));
+}
+BINARY(div, "Div", "y = x1 / x2; integers are cut towards zero", ACN_NUMBERS, ACN_COMPUTE_PROMOTED,
+       ACN_U_DIV);
+
 enum { MODE = 0, TRUE_QUOTIENT = 0, TOWARDS_ZERO, DOWN };
 
 static bool is_true_quotient(const acn_call *c) {
