@@ -187,6 +187,10 @@ bool acn_stream_shall_give_up(const acn_stream *stream) {
 
 acn_stream *acn_stream_executing(void) { return executing; }
 
+bool acn_task_shall_give_up(void) {
+    return executing != NULL && acn_stream_shall_give_up(executing);
+}
+
 _Atomic(acn_task_observer *) acn_task_observed;
 
 static acn_status run_task(const acn_stream *stream, const acn_task *task, uint64_t number) {

@@ -96,6 +96,8 @@ uint32_t acn_stream_get_attribute(const acn_stream *stream, acn_stream_attribute
 void acn_stream_set_attribute(acn_stream *stream, acn_stream_attribute key, uint32_t value);
 /* Drops what is queued; a running task is waited for (-1: however long), a waiting one is ended. */
 acn_status acn_stream_abort(acn_stream *stream, int64_t timeout_ms);
+/* Whether the task that this thread is running shall end: its stream is being aborted. */
+bool acn_task_shall_give_up(void);
 /* The calling thread's last task, as a stream counts them. */
 uint32_t acn_stream_last_task(void);
 

@@ -1,19 +1,29 @@
-/* config.c - HcclSetConfig: the process's switches for collectives. */
-#include "doors/door.h"
+/* config.c - the process's switches for collectives. */
+#include "doors/hccl/hccl_door.h"
 #include "hccl/hccl_comm.h"
 
 #include <stdatomic.h>
 
 static atomic_int deterministic; /* 0 off, 1 on, 2 strict; our collectives always are */
 
+static acn_status check_key(HcclConfig config) {
+    if (config == HCCL_DETERMINISTIC) return ACN_OK;
+    return acn_fail(ACN_INVALID_ARGUMENT, "config is %d; expected HCCL_DETERMINISTIC (0)",
+                    (int)config);
+}
+
 HcclResult HcclSetConfig(HcclConfig config, HcclConfigValue configValue) {
-    if (config != HCCL_DETERMINISTIC || configValue.value < 0 || configValue.value > 2) {
-        acn_fail(ACN_INVALID_ARGUMENT,
-                 "config is %d with value %d; expected HCCL_DETERMINISTIC (0) with 0, 1 or 2",
-                 (int)config, (int)configValue.value);
-        acn_error_set_api(__func__, HCCL_E_PARA);
-        return HCCL_E_PARA;
-    }
-    atomic_store(&deterministic, configValue.value);
-    return HCCL_SUCCESS;
+    acn_status status = check_key(config);
+    if (status == ACN_OK && (configValue.value < 0 || configValue.value > 2))
+        status = acn_fail(ACN_INVALID_ARGUMENT, "configValue is %d; expected 0, 1 or 2",
+                          (int)configValue.value);
+    if (status == ACN_OK) atomic_store(&deterministic, configValue.value);
+    return ACN_HCCL(status);
+}
+
+HcclResult HcclGetConfig(HcclConfig config, HcclConfigValue *configValue) {
+    ACN_HCCL_REQUIRE(configValue);
+    acn_status status = check_key(config);
+    if (status == ACN_OK) configValue->value = atomic_load(&deterministic);
+    return ACN_HCCL(status);
 }

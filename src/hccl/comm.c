@@ -1,0 +1,252 @@
+/* comm.c - making, finding and ending communicators; see comm.h. */
+#include "hccl/comm.h"
+
+#include "base/env.h"
+#include "base/slab.h"
+#include "base/thread.h"
+#include "device/device.h"
+#include "hccl/peer.h"
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { MAX_COMMS = 4096 };
+
+static acn_slab slab = ACN_SLAB("communicator", sizeof(acn_comm), MAX_COMMS);
+
+/* Joining. */
+
+static acn_status agree_on_ranks(acn_board *board, uint32_t ranks) {
+    uint32_t agreed = 0;
+    if (atomic_compare_exchange_strong(&board->ranks, &agreed, ranks) || agreed == ranks)
+        return ACN_OK;
+    return acn_fail(ACN_PARAM_INVALID,
+                    "nRanks is %u, but another rank said %u; all must give the same", ranks,
+                    agreed);
+}
+
+static acn_status take_seat(acn_comm *comm) {
+    acn_seat *seat = &comm->board->seats[comm->rank];
+    uint32_t free_state = ACN_SEAT_FREE;
+    char memory_key[ACN_SHARE_KEY_BYTES];
+    ACN_TRY(acn_peer_export(comm->device, memory_key));
+    ACN_TRY(agree_on_ranks(comm->board, comm->ranks));
+    if (!atomic_compare_exchange_strong(&seat->state, &free_state, ACN_SEAT_TAKEN))
+        return acn_fail(ACN_PARAM_INVALID,
+                        "rank %u is taken already, by process %d; ranks must differ", comm->rank,
+                        seat->pid);
+    seat->pid = (int32_t)getpid();
+    seat->device = acn_device_physical(comm->device);
+    memcpy(seat->memory_key, memory_key, sizeof memory_key);
+    atomic_fetch_add(&comm->board->joined, 1);
+    acn_futex_wake_shared(&comm->board->joined, INT_MAX);
+    return ACN_OK;
+}
+
+static acn_status make(const char *key, uint32_t ranks, uint32_t rank, int device, acn_comm **out) {
+    acn_status status;
+    acn_comm *comm = acn_slab_alloc(&slab);
+    if (comm == NULL)
+        return acn_fail(ACN_BAD_ALLOC, "%d communicators exist, which is the most; destroy some",
+                        MAX_COMMS);
+    *comm = (acn_comm){.rank = rank, .ranks = ranks, .device = device};
+    comm->peers = calloc(ranks, sizeof *comm->peers);
+    status =
+        comm->peers != NULL ? ACN_OK : acn_fail(ACN_BAD_ALLOC, "no memory for %u ranks", ranks);
+    if (status == ACN_OK) status = acn_board_map(key, &comm->board);
+    if (status != ACN_OK) {
+        free(comm->peers);
+        acn_slab_free(&slab, comm);
+        return status;
+    }
+    memcpy(comm->key, key, sizeof comm->key);
+    for (uint32_t i = 0; i < ranks; i++)
+        atomic_init(&comm->peers[i].pidfd, -1);
+    pthread_mutex_init(&comm->mutex, NULL);
+    pthread_mutex_init(&comm->plan_mutex, NULL);
+    atomic_store(&comm->users, 1);
+    *out = comm;
+    return ACN_OK;
+}
+
+static void unmake(acn_comm *comm) {
+    for (uint32_t i = 0; i < comm->ranks; i++) {
+        if (comm->peers[i].base != NULL) acn_peer_release(comm->board->seats[i].memory_key);
+        if (comm->peers[i].pidfd >= 0) close(comm->peers[i].pidfd);
+    }
+    for (acn_cached_plan *plan = comm->plans, *next; plan != NULL; plan = next) {
+        next = plan->next;
+        acn_plan_free(&plan->plan);
+        free(plan);
+    }
+    acn_board_unmap(comm->board);
+    pthread_mutex_destroy(&comm->mutex);
+    pthread_mutex_destroy(&comm->plan_mutex);
+    free(comm->peers);
+    acn_slab_free(&slab, comm);
+}
+
+/* Seconds; 0 is for ever. */
+static int64_t seconds_to_ms(int64_t seconds) { return seconds <= 0 ? -1 : seconds * 1000; }
+
+acn_status acn_comm_join(const char *key, uint32_t ranks, uint32_t rank, int device,
+                         const acn_comm_options *options, acn_comm **out) {
+    acn_comm *comm = NULL;
+    if (ranks == 0 || ranks > ACN_MAX_RANKS)
+        return acn_fail(ACN_PARAM_INVALID, "nRanks is %u; expected 1 to %d", ranks, ACN_MAX_RANKS);
+    if (rank >= ranks)
+        return acn_fail(ACN_PARAM_INVALID, "rank is %u of %u; expected 0 to %u", rank, ranks,
+                        ranks - 1);
+    ACN_TRY(make(key, ranks, rank, device, &comm));
+    const char *name =
+        options->name != NULL && *options->name != '\0' ? options->name : comm->board->name;
+    snprintf(comm->name, sizeof comm->name, "%s", name);
+    comm->timeout_ms = options->timeout_ms != INT64_MIN
+                           ? options->timeout_ms
+                           : seconds_to_ms(acn_env_int(ACN_ENV_HCCL_EXEC_TIMEOUT));
+    acn_status status = take_seat(comm);
+    if (status != ACN_OK) {
+        unmake(comm);
+        return status;
+    }
+    atomic_store(&comm->is_alive, true);
+    *out = comm;
+    return ACN_OK;
+}
+
+/* "1, 3": the ranks that are not there. */
+static void list_missing(const acn_comm *comm, char *text, size_t room) {
+    size_t used = 0;
+    text[0] = '\0';
+    for (uint32_t i = 0; i < comm->ranks && used + 8 < room; i++)
+        if (atomic_load(&comm->board->seats[i].state) == ACN_SEAT_FREE)
+            used += (size_t)snprintf(text + used, room - used, used == 0 ? "%u" : ", %u", i);
+}
+
+static acn_status check_devices(const acn_comm *comm) {
+    const acn_seat *mine = &comm->board->seats[comm->rank];
+    for (uint32_t i = 0; i < comm->ranks; i++)
+        if (i != comm->rank && comm->board->seats[i].device == mine->device)
+            return acn_fail(ACN_PARAM_INVALID,
+                            "ranks %u and %u both use device %d; each rank needs its own: "
+                            "`anycann run --devices %u ...` makes %u of them",
+                            comm->rank, i, mine->device, comm->ranks, comm->ranks);
+    return ACN_OK;
+}
+
+acn_status acn_comm_meet(acn_comm *comm) {
+    int64_t seconds = acn_env_int(ACN_ENV_HCCL_CONNECT_TIMEOUT);
+    int64_t deadline_ns = acn_clock_ns() + seconds * 1000000000;
+    for (;;) {
+        uint32_t joined = atomic_load(&comm->board->joined);
+        if (joined >= comm->ranks) break;
+        if (!acn_futex_wait_shared(&comm->board->joined, joined, deadline_ns)) {
+            char missing[128];
+            list_missing(comm, missing, sizeof missing);
+            return acn_fail(ACN_COLLECTIVE_TIMEOUT,
+                            "%u of %u ranks of %s have come within %lld s; missing: %s; look "
+                            "whether they live, or raise HCCL_CONNECT_TIMEOUT",
+                            joined, comm->ranks, comm->name, (long long)seconds, missing);
+        }
+    }
+    acn_board_close(comm->key); /* of the process that made it: nobody else is to come */
+    return check_devices(comm);
+}
+
+/* Handles. */
+
+acn_status acn_comm_resolve(const void *handle, acn_comm **out) {
+    acn_comm *comm = (acn_comm *)(uintptr_t)handle;
+    if (!acn_slab_is_live(&slab, comm) || !atomic_load(&comm->is_alive))
+        return acn_fail(ACN_INVALID_HANDLE,
+                        "communicator %p does not exist; expected one that HCCL made and that is "
+                        "not destroyed",
+                        handle);
+    *out = comm;
+    return ACN_OK;
+}
+
+void acn_comm_retain(acn_comm *comm) { atomic_fetch_add(&comm->users, 1); }
+
+void acn_comm_release(acn_comm *comm) {
+    if (atomic_fetch_sub(&comm->users, 1) != 1) return;
+    acn_seat *seat = &comm->board->seats[comm->rank];
+    atomic_store(&seat->state, ACN_SEAT_LEFT);
+    acn_comm_wake(acn_low_half(&seat->progress), &seat->sleepers);
+    unmake(comm);
+}
+
+acn_status acn_comm_destroy(acn_comm *comm) {
+    bool alive = true;
+    if (!atomic_compare_exchange_strong(&comm->is_alive, &alive, false))
+        return acn_fail(ACN_INVALID_HANDLE, "communicator %p is destroyed already", (void *)comm);
+    acn_comm_release(comm);
+    return ACN_OK;
+}
+
+static _Thread_local struct {
+    const char *name;
+    acn_comm *found;
+} search;
+
+static void compare_name(void *object) {
+    acn_comm *comm = object;
+    if (atomic_load(&comm->is_alive) && strcmp(comm->name, search.name) == 0) search.found = comm;
+}
+
+acn_status acn_comm_find(const char *name, acn_comm **out) {
+    search.name = name;
+    search.found = NULL;
+    acn_slab_for_each(&slab, compare_name);
+    if (search.found == NULL)
+        return acn_fail(ACN_NAME_NOT_FOUND, "no communicator of this process has the name \"%s\"",
+                        name);
+    *out = search.found;
+    return ACN_OK;
+}
+
+/* Plans. */
+
+/* HCCL_ALGO: "level0:NA;level1:ring", where levels are joined by ";" and calls by "/". */
+static const char *wanted_algorithm(void) {
+    static const char *const names[] = {"ring", "H-D_R", "mesh_one_shot", "mesh", "star"};
+    const char *text = acn_env_text(ACN_ENV_HCCL_ALGO);
+    const char *level = strstr(text, "level1:");
+    if (level == NULL) return NULL;
+    level += strlen("level1:");
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        size_t length = strlen(names[i]);
+        if (strncmp(level, names[i], length) == 0 && strchr(";/", level[length]) != NULL)
+            return names[i];
+    }
+    return NULL;
+}
+
+acn_status acn_comm_plan(acn_comm *comm, acn_collective collective, uint32_t root, uint64_t bytes,
+                         const acn_plan **out) {
+    const acn_algorithm *algorithm;
+    acn_status status = ACN_OK;
+    ACN_TRY(acn_algorithm_choose(collective, comm->ranks, bytes, wanted_algorithm(), &algorithm));
+    pthread_mutex_lock(&comm->plan_mutex);
+    acn_cached_plan *found = comm->plans;
+    while (found != NULL && (found->plan.algorithm != algorithm ||
+                             found->plan.collective != collective || found->plan.root != root))
+        found = found->next;
+    if (found == NULL) {
+        found = calloc(1, sizeof *found);
+        status = found != NULL ? acn_plan_make(algorithm, collective, comm->rank, comm->ranks, root,
+                                               &found->plan)
+                               : acn_fail(ACN_BAD_ALLOC, "no memory for a plan");
+        if (status == ACN_OK) {
+            found->next = comm->plans;
+            comm->plans = found;
+        } else {
+            free(found);
+        }
+    }
+    pthread_mutex_unlock(&comm->plan_mutex);
+    if (status == ACN_OK) *out = &found->plan;
+    return status;
+}

@@ -1,0 +1,84 @@
+/* comm.h - a communicator: one rank's place at a board, what it knows of the others, and waiting
+ * for them, which ends when one of them dies, fails, leaves or does not come. */
+#ifndef ACN_HCCL_COMM_H
+#define ACN_HCCL_COMM_H
+
+#include "hccl/board.h"
+#include "ops/dtype.h"
+#include "runtime/stream.h"
+#include <pthread.h>
+
+typedef struct acn_peer {
+    char *base;         /* of its device's memory; NULL until it is needed */
+    atomic_int pidfd;   /* -1 until it was waited for long */
+    uint64_t met;       /* the collective in which its entry was read */
+    char *buffers[2];   /* its input and output in that one, here; NULL: it has none */
+    uint64_t sent, got; /* messages to and from it */
+} acn_peer;
+
+typedef struct acn_cached_plan {
+    acn_plan plan;
+    struct acn_cached_plan *next;
+} acn_cached_plan;
+
+typedef struct acn_comm {
+    atomic_bool is_alive; /* its handle is valid */
+    atomic_int users;     /* the handle and queued tasks */
+    acn_board *board;
+    char key[ACN_SHARE_KEY_BYTES];
+    char name[ACN_BOARD_NAME];
+    uint32_t rank, ranks;
+    int device;
+    int64_t timeout_ms;    /* of waiting inside of a collective; -1 none */
+    pthread_mutex_t mutex; /* of the running task: peers, sequence */
+    acn_peer *peers;
+    uint64_t sequence;
+    pthread_mutex_t plan_mutex;
+    acn_cached_plan *plans;
+} acn_comm;
+
+typedef struct acn_comm_options {
+    const char *name;   /* NULL or "": the board's */
+    int64_t timeout_ms; /* INT64_MIN: HCCL_EXEC_TIMEOUT */
+} acn_comm_options;
+
+/* Takes the seat of |rank| at the board behind |key|, for |device|. */
+acn_status acn_comm_join(const char *key, uint32_t ranks, uint32_t rank, int device,
+                         const acn_comm_options *options, acn_comm **out);
+/* Waits until all ranks have taken theirs: HCCL_CONNECT_TIMEOUT. */
+acn_status acn_comm_meet(acn_comm *comm);
+/* |handle| is a client's. */
+acn_status acn_comm_resolve(const void *handle, acn_comm **out);
+/* The handle ends; tasks that are queued still run. */
+acn_status acn_comm_destroy(acn_comm *comm);
+void acn_comm_retain(acn_comm *comm);
+void acn_comm_release(acn_comm *comm);
+/* The live communicator of that name in this process. */
+acn_status acn_comm_find(const char *name, acn_comm **out);
+/* ACN_OK, or what ended it, with the text. */
+acn_status acn_comm_state(const acn_comm *comm);
+/* The plan for a collective of |bytes|; made once. */
+acn_status acn_comm_plan(acn_comm *comm, acn_collective collective, uint32_t root, uint64_t bytes,
+                         const acn_plan **out);
+
+/* For running tasks. Ends the communicator for all its ranks, and returns |status|. */
+acn_status acn_comm_fail(acn_comm *comm, acn_status status, const char *format, ...)
+    __attribute__((format(printf, 3, 4), cold));
+/* Maps the memory of |rank|, if that was not done yet. */
+acn_status acn_comm_reach(acn_comm *comm, uint32_t rank);
+
+/* One wait, which may take many pauses. */
+typedef struct acn_patience {
+    uint32_t rounds;
+    int64_t deadline_ns;
+} acn_patience;
+/* Returns after a moment or when |word| is no longer |seen|; fails when there is nothing to wait
+ * for: |rank| is gone, some rank failed, the stream is aborted, or the time is over. |what| says
+ * what for. */
+acn_status acn_comm_pause(acn_comm *comm, acn_patience *patience, _Atomic uint32_t *word,
+                          uint32_t seen, _Atomic uint32_t *sleepers, uint32_t rank,
+                          const char *what);
+/* Wakes those who pause on |word|, which has been changed. */
+void acn_comm_wake(_Atomic uint32_t *word, _Atomic uint32_t *sleepers);
+
+#endif

@@ -1,0 +1,130 @@
+/* wait.c - waiting for other ranks, and how waiting ends; see comm.h. */
+#include "hccl/comm.h"
+
+#include "base/thread.h"
+#include "hccl/peer.h"
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <sched.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+enum { SPIN_ROUNDS = 400, YIELD_ROUNDS = 4, LOOK_UP_NS = 50000000 };
+
+void acn_comm_wake(_Atomic uint32_t *word, _Atomic uint32_t *sleepers) {
+    if (atomic_load(sleepers) != 0) acn_futex_wake_shared(word, INT_MAX);
+}
+
+/* Failing. */
+
+static void wake_all(acn_board *board, uint32_t ranks) {
+    for (uint32_t i = 0; i < ranks; i++) {
+        acn_seat *seat = &board->seats[i];
+        acn_futex_wake_shared(acn_low_half(&seat->progress), INT_MAX);
+        acn_futex_wake_shared(&seat->bell, INT_MAX);
+    }
+}
+
+acn_status acn_comm_fail(acn_comm *comm, acn_status status, const char *format, ...) {
+    char text[ACN_BOARD_TEXT];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    acn_board *board = comm->board;
+    uint32_t none = 0;
+    if (atomic_compare_exchange_strong(&board->failed, &none, 1)) {
+        board->failed_rank = comm->rank;
+        board->failed_status = status;
+        memcpy(board->failed_text, text, sizeof text);
+        atomic_store(&board->failed, 2);
+        wake_all(board, comm->ranks);
+    }
+    return acn_fail(status, "rank %u of %s: %s", comm->rank, comm->name, text);
+}
+
+acn_status acn_comm_state(const acn_comm *comm) {
+    const acn_board *board = comm->board;
+    if (atomic_load(&board->failed) != 2) return ACN_OK;
+    const acn_seat *seat = &board->seats[board->failed_rank];
+    return acn_fail(ACN_REMOTE,
+                    "communicator %s has failed: rank %u (process %d, device %d) reported: %s",
+                    comm->name, board->failed_rank, seat->pid, seat->device, board->failed_text);
+}
+
+/* Whether its process has ended; one that is a zombie has. */
+static bool is_dead(acn_comm *comm, uint32_t rank) {
+    acn_peer *peer = &comm->peers[rank];
+    pid_t pid = comm->board->seats[rank].pid;
+    if (pid == getpid()) return false;
+    int none = -1, file = atomic_load(&peer->pidfd);
+    if (file < 0) {
+        if ((file = (int)syscall(SYS_pidfd_open, pid, 0)) < 0) return errno == ESRCH;
+        if (!atomic_compare_exchange_strong(&peer->pidfd, &none, file)) {
+            close(file);
+            file = none;
+        }
+    }
+    struct pollfd ended = {.fd = file, .events = POLLIN};
+    return poll(&ended, 1, 0) == 1;
+}
+
+static acn_status look_up(acn_comm *comm, const acn_patience *patience, uint32_t rank,
+                          const char *what) {
+    const acn_seat *seat = &comm->board->seats[rank];
+    ACN_TRY(acn_comm_state(comm));
+    if (acn_task_shall_give_up())
+        return acn_comm_fail(comm, ACN_STREAM_ABORT, "its stream was aborted in %s", what);
+    if (atomic_load(&seat->state) == ACN_SEAT_LEFT)
+        return acn_comm_fail(
+            comm, ACN_REMOTE,
+            "rank %u (process %d) destroyed the communicator, while this one waits "
+            "for it in %s; all ranks must make the same calls",
+            rank, seat->pid, what);
+    if (is_dead(comm, rank))
+        return acn_comm_fail(
+            comm, ACN_REMOTE,
+            "process %d, which is rank %u on device %d, has ended, while this rank "
+            "waits for it in %s; look at its log first",
+            seat->pid, rank, seat->device, what);
+    if (patience->deadline_ns >= 0 && acn_clock_ns() >= patience->deadline_ns)
+        return acn_comm_fail(
+            comm, ACN_COLLECTIVE_TIMEOUT,
+            "waited %lld s for rank %u (process %d, device %d) in %s; look what it "
+            "does instead, or raise HCCL_EXEC_TIMEOUT",
+            (long long)comm->timeout_ms / 1000, rank, seat->pid, seat->device, what);
+    return ACN_OK;
+}
+
+acn_status acn_comm_pause(acn_comm *comm, acn_patience *patience, _Atomic uint32_t *word,
+                          uint32_t seen, _Atomic uint32_t *sleepers, uint32_t rank,
+                          const char *what) {
+    uint32_t round = patience->rounds++;
+    if (round < SPIN_ROUNDS) {
+        acn_pause();
+        return ACN_OK;
+    }
+    if (round < SPIN_ROUNDS + YIELD_ROUNDS) {
+        sched_yield();
+        return ACN_OK;
+    }
+    int64_t now_ns = acn_clock_ns();
+    if (patience->deadline_ns == 0)
+        patience->deadline_ns = comm->timeout_ms < 0 ? -1 : now_ns + comm->timeout_ms * 1000000;
+    ACN_TRY(look_up(comm, patience, rank, what));
+    atomic_fetch_add(sleepers, 1);
+    if (atomic_load(word) == seen && atomic_load(&comm->board->failed) == 0)
+        acn_futex_wait_shared(word, seen, now_ns + LOOK_UP_NS);
+    atomic_fetch_sub(sleepers, 1);
+    return ACN_OK;
+}
+
+acn_status acn_comm_reach(acn_comm *comm, uint32_t rank) {
+    acn_peer *peer = &comm->peers[rank];
+    if (peer->base != NULL) return ACN_OK;
+    return acn_peer_map(comm->board->seats[rank].memory_key, &peer->base);
+}

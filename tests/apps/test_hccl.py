@@ -1,0 +1,25 @@
+"""torch.distributed with the backend hccl: processes of one machine, one virtual device each, through
+the unmodified torch_npu."""
+
+import sys
+from pathlib import Path
+
+import pytest
+from running import succeeded
+
+CLIENT = Path(__file__).with_name("client_hccl.py")
+
+
+def run(toolkit, ranks, *parts):
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    options = [f"--nproc_per_node={ranks}", CLIENT, *parts]
+    # Threads of several ranks on few CPUs are in each other's way.
+    text = succeeded(
+        toolkit.anycann("run", "--devices", str(ranks), *launcher, *options, OMP_NUM_THREADS="1")
+    )
+    assert text.count("is done") == ranks, text
+    return text
+
+
+def test_two_ranks(toolkit):
+    run(toolkit, 2, "reductions", "moves", "messages", "groups", "training")
