@@ -2,6 +2,7 @@
 #include "hccl/comm.h"
 
 #include "base/env.h"
+#include "base/log.h"
 #include "base/slab.h"
 #include "base/thread.h"
 #include "device/device.h"
@@ -91,6 +92,22 @@ static void unmake(acn_comm *comm) {
 /* Seconds; 0 is for ever. */
 static int64_t seconds_to_ms(int64_t seconds) { return seconds <= 0 ? -1 : seconds * 1000; }
 
+/* Of HCCL_ALGO, such as "level0:NA;level1:ring": what ranks of different servers do, which all of
+ * ours may be. Those that we do not have are obeyed by none. */
+static const char *wanted_algorithm(void) {
+    static const char level[] = "level1:";
+    char name[32];
+    const char *at = strstr(acn_env_text(ACN_ENV_HCCL_ALGO), level);
+    if (at == NULL) return NULL;
+    at += strlen(level);
+    snprintf(name, sizeof name, "%.*s", (int)strcspn(at, ";/"), at);
+    const acn_algorithm *found = acn_algorithm_find(name);
+    if (found != NULL) return found->name;
+    ACN_LOG("HCCL", ACN_LOG_WARNING,
+            "HCCL_ALGO asks for %s, which is not here; the fastest is taken", name);
+    return NULL;
+}
+
 acn_status acn_comm_join(const char *key, uint32_t ranks, uint32_t rank, int device,
                          const acn_comm_options *options, acn_comm **out) {
     acn_comm *comm = NULL;
@@ -106,6 +123,7 @@ acn_status acn_comm_join(const char *key, uint32_t ranks, uint32_t rank, int dev
     comm->timeout_ms = options->timeout_ms != INT64_MIN
                            ? options->timeout_ms
                            : seconds_to_ms(acn_env_int(ACN_ENV_HCCL_EXEC_TIMEOUT));
+    comm->wanted = wanted_algorithm();
     acn_status status = take_seat(comm);
     if (status != ACN_OK) {
         unmake(comm);
@@ -209,26 +227,11 @@ acn_status acn_comm_find(const char *name, acn_comm **out) {
 
 /* Plans. */
 
-/* HCCL_ALGO: "level0:NA;level1:ring", where levels are joined by ";" and calls by "/". */
-static const char *wanted_algorithm(void) {
-    static const char *const names[] = {"ring", "H-D_R", "mesh_one_shot", "mesh", "star"};
-    const char *text = acn_env_text(ACN_ENV_HCCL_ALGO);
-    const char *level = strstr(text, "level1:");
-    if (level == NULL) return NULL;
-    level += strlen("level1:");
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        size_t length = strlen(names[i]);
-        if (strncmp(level, names[i], length) == 0 && strchr(";/", level[length]) != NULL)
-            return names[i];
-    }
-    return NULL;
-}
-
 acn_status acn_comm_plan(acn_comm *comm, acn_collective collective, uint32_t root, uint64_t bytes,
                          const acn_plan **out) {
     const acn_algorithm *algorithm;
     acn_status status = ACN_OK;
-    ACN_TRY(acn_algorithm_choose(collective, comm->ranks, bytes, wanted_algorithm(), &algorithm));
+    ACN_TRY(acn_algorithm_choose(collective, comm->ranks, bytes, comm->wanted, &algorithm));
     pthread_mutex_lock(&comm->plan_mutex);
     acn_cached_plan *found = comm->plans;
     while (found != NULL && (found->plan.algorithm != algorithm ||

@@ -11,7 +11,7 @@ CLIENT = Path(__file__).with_name("client_hccl.py")
 
 
 def run(toolkit, ranks, *parts):
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    launcher = [Path(sys.executable).with_name("torchrun"), "--standalone"]
     options = [f"--nproc_per_node={ranks}", CLIENT, *parts]
     # Threads of several ranks on few CPUs are in each other's way.
     text = succeeded(
