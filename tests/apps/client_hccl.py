@@ -1,5 +1,5 @@
-"""Run by test_hccl.py, one process a rank: torch.distributed with the backend hccl, against what the
-same calls must give on paper, and against training in one process."""
+"""Run by test_hccl.py, one process a rank: torch.distributed with the backend hccl, against what
+the same calls must give on paper, and against training in one process."""
 
 import os
 import sys

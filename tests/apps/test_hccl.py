@@ -1,10 +1,9 @@
-"""torch.distributed with the backend hccl: processes of one machine, one virtual device each, through
-the unmodified torch_npu."""
+"""torch.distributed with the backend hccl through the unmodified torch_npu: processes of one
+machine, one virtual device each."""
 
 import sys
 from pathlib import Path
 
-import pytest
 from running import succeeded
 
 CLIENT = Path(__file__).with_name("client_hccl.py")
