@@ -26,6 +26,16 @@ foreach(source IN LISTS ACN_UNIT_TESTS)
         ENVIRONMENT "ANYCANN_REPORT_DIR=${CMAKE_BINARY_DIR}/tests/report;ASCEND_GLOBAL_LOG_LEVEL=4")
 endforeach()
 
+# Collectives by each algorithm, where it can do them.
+if(NOT CMAKE_CROSSCOMPILING)
+    foreach(algorithm IN ITEMS mesh mesh_one_shot ring star H-D_R)
+        add_test(NAME unit.test_hccl.${algorithm} COMMAND test_hccl)
+        get_test_property(unit.test_hccl ENVIRONMENT environment)
+        set_tests_properties(unit.test_hccl.${algorithm} PROPERTIES TIMEOUT ${ACN_TEST_SECONDS}
+            LABELS unit ENVIRONMENT "${environment};HCCL_ALGO=level1:${algorithm}")
+    endforeach()
+endif()
+
 # What scarce.h puts before the sources of memory, address space and threads.
 foreach(function IN ITEMS malloc calloc realloc free strdup asprintf mmap mprotect memfd_create
                           pthread_create acn_slab_alloc acn_memory_alloc)
@@ -35,7 +45,7 @@ endforeach()
 # qemu-user cannot run these: it fails in children of fork whose parent had threads, and a program
 # cannot start itself a second time.
 if(CMAKE_CROSSCOMPILING)
-    set_tests_properties(unit.test_guard unit.test_pool unit.test_scarcity unit.test_sharing
+    set_tests_properties(unit.test_guard unit.test_hccl unit.test_pool unit.test_scarcity unit.test_sharing
         PROPERTIES DISABLED ON)
 endif()
 

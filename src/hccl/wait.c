@@ -73,31 +73,31 @@ static bool is_dead(acn_comm *comm, uint32_t rank) {
     return poll(&ended, 1, 0) == 1;
 }
 
-static acn_status look_up(acn_comm *comm, const acn_patience *patience, uint32_t rank,
-                          const char *what) {
+/* |rank| will do no more than it has done. */
+static acn_status gone(acn_comm *comm, uint32_t rank, bool has_left, const char *what) {
     const acn_seat *seat = &comm->board->seats[rank];
-    ACN_TRY(acn_comm_state(comm));
-    if (acn_task_shall_give_up())
-        return acn_comm_fail(comm, ACN_STREAM_ABORT, "its stream was aborted in %s", what);
-    if (atomic_load(&seat->state) == ACN_SEAT_LEFT)
+    if (has_left)
         return acn_comm_fail(
             comm, ACN_REMOTE,
             "rank %u (process %d) destroyed the communicator, while this one waits "
             "for it in %s; all ranks must make the same calls",
             rank, seat->pid, what);
-    if (is_dead(comm, rank))
-        return acn_comm_fail(
-            comm, ACN_REMOTE,
-            "process %d, which is rank %u on device %d, has ended, while this rank "
-            "waits for it in %s; look at its log first",
-            seat->pid, rank, seat->device, what);
-    if (patience->deadline_ns >= 0 && acn_clock_ns() >= patience->deadline_ns)
-        return acn_comm_fail(
-            comm, ACN_COLLECTIVE_TIMEOUT,
-            "waited %lld s for rank %u (process %d, device %d) in %s; look what it "
-            "does instead, or raise HCCL_EXEC_TIMEOUT",
-            (long long)comm->timeout_ms / 1000, rank, seat->pid, seat->device, what);
-    return ACN_OK;
+    return acn_comm_fail(comm, ACN_REMOTE,
+                         "process %d, which is rank %u on device %d, has ended, while this rank "
+                         "waits for it in %s; look at its log first",
+                         seat->pid, rank, seat->device, what);
+}
+
+static acn_status look_up(acn_comm *comm, const acn_patience *patience, uint32_t rank,
+                          const char *what) {
+    const acn_seat *seat = &comm->board->seats[rank];
+    if (acn_task_shall_give_up())
+        return acn_comm_fail(comm, ACN_STREAM_ABORT, "its stream was aborted in %s", what);
+    if (patience->deadline_ns < 0 || acn_clock_ns() < patience->deadline_ns) return ACN_OK;
+    return acn_comm_fail(comm, ACN_COLLECTIVE_TIMEOUT,
+                         "waited %lld s for rank %u (process %d, device %d) in %s; look what it "
+                         "does instead, or raise HCCL_EXEC_TIMEOUT",
+                         (long long)comm->timeout_ms / 1000, rank, seat->pid, seat->device, what);
 }
 
 acn_status acn_comm_pause(acn_comm *comm, acn_patience *patience, _Atomic uint32_t *word,
@@ -115,6 +115,12 @@ acn_status acn_comm_pause(acn_comm *comm, acn_patience *patience, _Atomic uint32
     int64_t now_ns = acn_clock_ns();
     if (patience->deadline_ns == 0)
         patience->deadline_ns = comm->timeout_ms < 0 ? -1 : now_ns + comm->timeout_ms * 1000000;
+    bool has_left = atomic_load(&comm->board->seats[rank].state) == ACN_SEAT_LEFT;
+    bool is_gone = has_left || is_dead(comm, rank);
+    /* Maybe it has just done what is waited for, and left: look once more. */
+    if (atomic_load(word) != seen) return ACN_OK;
+    ACN_TRY(acn_comm_state(comm));
+    if (is_gone) return gone(comm, rank, has_left, what);
     ACN_TRY(look_up(comm, patience, rank, what));
     atomic_fetch_add(sleepers, 1);
     if (atomic_load(word) == seen && atomic_load(&comm->board->failed) == 0)
