@@ -114,6 +114,7 @@ bench: build venv
 	for threads in 1 2; do $(VENV)/bin/python bench/torch_elementwise.py $(TOOLKIT) $$threads; done
 	$(VENV)/bin/python bench/torch_elementwise.py $(TOOLKIT) 1 functions
 	$(VENV)/bin/python bench/import_time.py
+	$(TOOLKIT)/bin/anycann run --devices 2 $(VENV)/bin/python bench/torch_collectives.py
 
 # COMPATIBILITY.md from what the toolkit says of itself and from the results of the tests.
 compatibility: build venv venv-ort

@@ -54,6 +54,8 @@ static void measure(HcclComm comm, aclrtStream stream, float *x, float *y, size_
 }
 
 static void run(uint32_t rank, uint32_t ranks, const HcclRootInfo *root) {
+    static const size_t sizes[] = {8,       1 << 10, 16 << 10, 256 << 10,
+                                   1 << 20, 4 << 20, 16 << 20, MOST};
     HcclComm comm;
     aclrtStream stream;
     void *x, *y;
@@ -63,8 +65,8 @@ static void run(uint32_t rank, uint32_t ranks, const HcclRootInfo *root) {
     MUST(aclrtMalloc(&y, MOST, ACL_MEM_MALLOC_HUGE_FIRST));
     MUST(aclrtMemset(x, MOST, 0, MOST));
     MUST(aclrtMemset(y, MOST, 0, MOST));
-    for (size_t bytes = 8; bytes <= MOST; bytes *= 8)
-        measure(comm, stream, x, y, bytes, rank == 0);
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
+        measure(comm, stream, x, y, sizes[i], rank == 0);
     MUST(HcclCommDestroy(comm));
 }
 
