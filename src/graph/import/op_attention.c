@@ -203,6 +203,91 @@ static acn_status import_attention(acn_onnx_call *c) {
 }
 ACN_ONNX(attention) = {.type = "Attention", .required = 3, .import = import_attention};
 
+/* ---- attention without a softmax ------------------------------------------------------------- */
+
+enum { STATE = 3, DECAY, BETA };
+
+typedef struct linear_attention {
+    acn_formula f;
+    acn_net_value *q, *k, *v, *decay, *beta; /* f32 [N, heads, L, D]; the last two may be NULL */
+    acn_net_value *state;                    /* f32 [N, heads, D, E] */
+    int64_t groups;                          /* heads of queries for each one of keys */
+    double scale;
+} linear_attention;
+
+static acn_net_value *wide_heads(acn_formula *f, acn_net_value *x, int64_t heads) {
+    return x ? acn_f_cast(f, by_head(f, x, heads), ACN_F32) : NULL;
+}
+
+static acn_status read_linear(acn_onnx_call *c, linear_attention *a) {
+    int64_t heads = acn_onnx_int(c, "kv_num_heads", 0), q_heads = acn_onnx_int(c, "q_num_heads", 0);
+    acn_net_value *beta = input(c, BETA);
+    *a = (linear_attention){.f = {.c = c}, .scale = acn_onnx_float(c, "scale", 0)};
+    if (heads < 1 || q_heads < heads || q_heads % heads != 0)
+        return acn_onnx_bad(c, "its %lld heads of queries are no multiple of those of keys",
+                            (long long)q_heads);
+    a->q = wide_heads(&a->f, c->in[Q], q_heads);
+    a->k = wide_heads(&a->f, c->in[K], heads);
+    a->v = wide_heads(&a->f, c->in[V], heads);
+    a->decay = wide_heads(&a->f, input(c, DECAY), heads);
+    if (beta) a->beta = wide_heads(&a->f, beta, beta->tensor.dims[beta->tensor.rank - 1]);
+    ACN_TRY(a->f.status);
+    const int64_t *k = a->k->tensor.dims;
+    const int64_t dims[] = {k[0], heads, k[3], a->v->tensor.dims[3]};
+    a->groups = q_heads / heads;
+    if (a->scale == 0) a->scale = 1 / sqrt((double)a->q->tensor.dims[3]);
+    a->state = input(c, STATE) ? acn_f_cast(&a->f, c->in[STATE], ACN_F32)
+                               : acn_f_broadcast(&a->f, acn_f_number(&a->f, 0, ACN_F32), 4, dims);
+    return a->f.status;
+}
+
+/* Step t of [N, heads, L, D], with its last two dimensions as |rows| times the rest. */
+static acn_net_value *step_of(acn_formula *f, acn_net_value *x, int64_t t, int64_t rows) {
+    if (f->status != ACN_OK) return NULL;
+    const int64_t *d = x->tensor.dims, dims[] = {d[0], d[1], rows, d[3] / rows};
+    return acn_f_reshape(f, acn_f_part(f, x, 2, t, 1), 4, dims);
+}
+
+/* The state fades, learns key t's value (or what it does not know of it yet), and is asked. */
+static acn_net_value *linear_step(linear_attention *a, int64_t t) {
+    acn_formula *f = &a->f;
+    const int64_t *q = a->q->tensor.dims, *s = a->state->tensor.dims;
+    const int64_t asked[] = {q[0], s[1], a->groups, q[3]}, told[] = {q[0], q[1], 1, s[3]};
+    acn_net_value *key = step_of(f, a->k, t, s[2]), *value = step_of(f, a->v, t, 1);
+    if (a->decay) {
+        acn_net_value *kept = acn_f1(f, "Exp", step_of(f, a->decay, t, a->decay->tensor.dims[3]));
+        a->state = acn_f2(f, "Mul", a->state, kept);
+    }
+    if (a->beta) {
+        acn_net_value *is_known = acn_f2(f, "MatMul", step_of(f, a->k, t, 1), a->state);
+        value = acn_f2(f, "Sub", value, is_known);
+        value = acn_f2(f, "Mul", step_of(f, a->beta, t, 1), value);
+    }
+    a->state = acn_f2(f, "Add", a->state, acn_f2(f, "Mul", key, value));
+    acn_net_value *query = acn_f_reshape(f, acn_f_part(f, a->q, 2, t, 1), 4, asked);
+    acn_net_value *y = acn_f_with(f, "Mul", acn_f2(f, "MatMul", query, a->state), a->scale);
+    return acn_f_reshape(f, y, 4, told);
+}
+
+static acn_status import_linear_attention(acn_onnx_call *c) {
+    linear_attention a;
+    ACN_TRY(read_linear(c, &a));
+    int64_t steps = a.q->tensor.dims[2];
+    acn_dtype dtype = c->in[Q]->tensor.dtype, kept = dtype;
+    acn_net_value **y = acn_arena_alloc(&c->net->arena, (size_t)(steps + 1) * sizeof *y);
+    if (y == NULL) return acn_fail(ACN_BAD_ALLOC, "no host memory for a node");
+    if (input(c, STATE)) kept = c->in[STATE]->tensor.dtype;
+    if (steps < 1) return acn_onnx_bad(c, "its sequence is empty");
+    for (int64_t t = 0; t < steps && a.f.status == ACN_OK; t++)
+        y[t] = linear_step(&a, t);
+    ACN_TRY(a.f.status);
+    acn_net_value *all = heads_together(&a.f, acn_f_concat(&a.f, y, (int)steps, 2));
+    ACN_TRY(acn_f_end(&a.f, acn_f_cast(&a.f, all, dtype), &c->out[0]));
+    return acn_f_end(&a.f, acn_f_cast(&a.f, a.state, kept), &c->out[1]);
+}
+ACN_ONNX(linear_attention) = {
+    .type = "LinearAttention", .required = 3, .import = import_linear_attention};
+
 /* ---- rotation -------------------------------------------------------------------------------- */
 
 /* Pairs of x[N, L, heads, D] as two tensors: halves, or neighbours when they are interleaved. */

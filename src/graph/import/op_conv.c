@@ -1,4 +1,5 @@
 /* op_conv.c - convolutions of floats, plain and transposed, and what is one in disguise. */
+#include "graph/import/compose.h"
 #include "graph/import/window.h"
 
 #include <string.h>
@@ -137,3 +138,30 @@ static acn_status column_to_image(acn_onnx_call *c) {
     return acn_onnx_reshape(c, y, 2 + w->count, dims, &c->out[0]);
 }
 ACN_ONNX(col2im) = {.type = "Col2Im", .required = 3, .import = column_to_image};
+
+/* A depthwise convolution along time, to which what came before is an input. */
+static acn_status causal_conv(acn_onnx_call *c) {
+    acn_formula f = {.c = c};
+    acn_onnx_convolution conv = {.window = {.count = 1, .stride = {1}, .dilation = {1}}};
+    const acn_tensor *x = &c->in[0]->tensor, *w = &c->in[1]->tensor;
+    const char *activation = acn_onnx_text(c, "activation", "none");
+    acn_net_value *past = c->in_count > 3 ? c->in[3] : NULL, *y;
+    if (x->rank != 3 || w->rank != 3 || w->dims[0] != x->dims[1])
+        return acn_onnx_bad(c, "its input has %d dimensions, its filter %d; 3 work", x->rank,
+                            w->rank);
+    int64_t before = w->dims[2] - 1, dims[] = {x->dims[0], x->dims[1], before};
+    conv.window.kernel[0] = w->dims[2];
+    conv.groups = x->dims[1];
+    if (past == NULL) past = acn_f_broadcast(&f, acn_f_number(&f, 0, x->dtype), 3, dims);
+    acn_net_value *all = acn_f_concat(&f, (acn_net_value *[]){past, c->in[0]}, 2, 2);
+    acn_net_value *present = acn_f_part(&f, all, 2, x->dims[2], before);
+    ACN_TRY(acn_f_end(&f, present, &c->out[1]));
+    ACN_TRY(acn_onnx_convolution_build(c, &conv, false, all, c->in[1],
+                                       c->in_count > 2 ? c->in[2] : NULL, &y));
+    if (strcmp(activation, "silu") == 0 || strcmp(activation, "swish") == 0)
+        y = acn_f1(&f, "Swish", y);
+    else if (strcmp(activation, "none") != 0)
+        return acn_onnx_bad(c, "activation is %s", activation);
+    return acn_f_end(&f, y, &c->out[0]);
+}
+ACN_ONNX(causal_conv) = {.type = "CausalConvWithState", .required = 2, .import = causal_conv};
