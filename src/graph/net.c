@@ -94,7 +94,8 @@ acn_status acn_net_view(acn_net *net, const char *name, acn_net_value *of, const
 void acn_node_begin(acn_node_builder *b, acn_net *net, const char *op, const char *name) {
     const acn_op *definition = acn_op_find(op);
     b->net = net;
-    b->value_count = 0;
+    b->value = NULL;
+    b->value_count = b->value_room = 0;
     b->status = ACN_OK;
     b->node = acn_arena_alloc(&net->arena, sizeof *b->node);
     const char *copy = acn_arena_copy(&net->arena, name, strlen(name) + 1);
@@ -139,11 +140,18 @@ static acn_attr_value *attr_slot(acn_node_builder *b, const char *name) {
 }
 
 static void add_value(acn_node_builder *b, acn_net_value *value) {
-    if (b->value_count == (int)(sizeof b->value / sizeof *b->value))
-        b->status = acn_fail(ACN_INVALID_ARGUMENT, "node %s has more than %d tensors",
-                             b->node->name, b->value_count);
-    else
-        b->value[b->value_count++] = value;
+    if (b->value_count == b->value_room) {
+        int room = b->value_room ? 2 * b->value_room : 8;
+        acn_net_value **more = acn_arena_alloc(&b->net->arena, (size_t)room * sizeof *more);
+        if (more == NULL) {
+            b->status = no_memory();
+            return;
+        }
+        if (b->value_count) memcpy(more, b->value, (size_t)b->value_count * sizeof *more);
+        b->value = more;
+        b->value_room = room;
+    }
+    b->value[b->value_count++] = value;
 }
 
 void acn_node_inputs(acn_node_builder *b, const char *slot, acn_net_value **values, int count) {
@@ -151,7 +159,7 @@ void acn_node_inputs(acn_node_builder *b, const char *slot, acn_net_value **valu
     if (s < 0) return;
     b->node->call.in_first[s] = b->value_count;
     b->node->call.in_count[s] = count;
-    for (int i = 0; i < count; i++)
+    for (int i = 0; i < count && b->status == ACN_OK; i++)
         add_value(b, values[i]);
 }
 
@@ -220,9 +228,7 @@ void acn_node_output(acn_node_builder *b, const char *slot, acn_dtype dtype,
 static acn_status fill_tensors(acn_node_builder *b) {
     acn_net_node *node = b->node;
     acn_call *c = &node->call;
-    node->value = (acn_net_value **)(void *)acn_arena_copy(
-        &b->net->arena, b->value, (size_t)b->value_count * sizeof *b->value);
-    if (node->value == NULL) return no_memory();
+    node->value = b->value;
     ACN_TRY(acn_call_reserve(c, b->value_count));
     for (int i = 0; i < b->value_count; i++)
         c->tensors[i] = b->value[i]->tensor;

@@ -69,8 +69,8 @@ static inline bool acn_net_is_constant(const acn_net_value *v) { return v->tenso
 typedef struct acn_node_builder {
     acn_net *net;
     acn_net_node *node;
-    acn_net_value *value[64];
-    int value_count;
+    acn_net_value **value; /* in the net's arena */
+    int value_count, value_room;
     acn_status status;
 } acn_node_builder;
 

@@ -9,11 +9,18 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Names of values, by open addressing; a subgraph sees the names of what surrounds it. */
-typedef struct name_entry {
-    const char *name;
-    acn_net_value *value;
-} name_entry;
+/* The function of the model that is being imported; functions call others. */
+typedef struct frame {
+    const acn_onnx_function *function;
+    const acn_onnx_node *caller; /* its attributes are the function's */
+} frame;
+
+/* A sequence: values in a list that the model only handles while it is imported. */
+typedef struct list_entry {
+    acn_onnx_list list;
+    const acn_net_value *handle;
+    struct list_entry *next;
+} list_entry;
 
 enum { MAX_LATE = 16 };
 
@@ -21,8 +28,10 @@ struct acn_importer {
     const acn_onnx_model *model;
     const acn_onnx_options *options;
     acn_net *net;
-    name_entry *entries;
-    size_t room, used;
+    acn_names names;
+    const frame *frame; /* NULL: the graph itself */
+    list_entry *lists;
+    int nesting; /* of subgraphs and functions */
     acn_net_value *late[MAX_LATE];
     int late_count;
 };
@@ -36,48 +45,38 @@ const acn_onnx_op *acn_onnx_op_find(const char *type, const char *domain) {
     return found;
 }
 
-/* ---- names ----------------------------------------------------------------------------------- */
-
-static size_t hash_name(const char *name) {
-    size_t hash = 14695981039346656037u;
-    for (; *name; name++)
-        hash = (hash ^ (unsigned char)*name) * 1099511628211u;
-    return hash;
-}
-
-static name_entry *entry_of(const acn_importer *im, const char *name) {
-    size_t at = hash_name(name) & (im->room - 1);
-    while (im->entries[at].name && strcmp(im->entries[at].name, name) != 0)
-        at = (at + 1) & (im->room - 1);
-    return &im->entries[at];
-}
-
-static acn_status grow_names(acn_importer *im) {
-    name_entry *old = im->entries;
-    size_t old_room = im->room;
-    im->room = old_room ? 2 * old_room : 256;
-    im->entries = calloc(im->room, sizeof *im->entries);
-    if (im->entries == NULL) {
-        im->entries = old;
-        im->room = old_room;
-        return acn_fail(ACN_BAD_ALLOC, "no host memory for the names of a model");
-    }
-    for (size_t i = 0; i < old_room; i++)
-        if (old[i].name) *entry_of(im, old[i].name) = old[i];
-    free(old);
-    return ACN_OK;
-}
-
 acn_status acn_importer_bind(acn_importer *im, const char *name, acn_net_value *value) {
-    if (2 * (im->used + 1) > im->room) ACN_TRY(grow_names(im));
-    name_entry *entry = entry_of(im, name);
-    im->used += entry->name == NULL;
-    *entry = (name_entry){name, value};
-    return ACN_OK;
+    return acn_names_bind(&im->names, name, value);
 }
 
 acn_net_value *acn_importer_find(const acn_importer *im, const char *name) {
-    return im->room ? entry_of(im, name)->value : NULL;
+    return acn_names_find(&im->names, name);
+}
+
+/* ---- lists ----------------------------------------------------------------------------------- */
+
+acn_status acn_onnx_list_new(acn_onnx_call *c, acn_net_value *const *items, int count,
+                             acn_net_value **out) {
+    acn_importer *im = c->importer;
+    list_entry *entry = acn_arena_alloc(&c->net->arena, sizeof *entry);
+    const int64_t nothing = 0;
+    if (entry == NULL) return acn_fail(ACN_BAD_ALLOC, "no host memory for a sequence");
+    entry->list.items = (acn_net_value **)(void *)acn_arena_copy(&c->net->arena, items,
+                                                                 (size_t)count * sizeof *items);
+    if (count && !entry->list.items)
+        return acn_fail(ACN_BAD_ALLOC, "no host memory for a sequence");
+    entry->list.count = count;
+    ACN_TRY(acn_net_constant(c->net, c->node->name, ACN_U8, 1, &nothing, NULL, out));
+    entry->handle = *out;
+    entry->next = im->lists;
+    im->lists = entry;
+    return ACN_OK;
+}
+
+const acn_onnx_list *acn_importer_list(const acn_importer *im, const acn_net_value *value) {
+    for (const list_entry *e = im->lists; e; e = e->next)
+        if (e->handle == value) return &e->list;
+    return NULL;
 }
 
 acn_status acn_importer_add_late(acn_importer *im, acn_net_value *value) {
@@ -165,29 +164,79 @@ static acn_status check_tensors(const acn_onnx_call *c, const acn_onnx_op *op) {
     return ACN_OK;
 }
 
+static int64_t version_of(const acn_importer *im, const char *domain) {
+    const acn_onnx_function *function = im->frame ? im->frame->function : NULL;
+    for (int i = 0; function && i < function->opset_count; i++)
+        if (strcmp(function->opsets[i].domain, domain) == 0) return function->opsets[i].version;
+    return acn_onnx_version(im->model, domain);
+}
+
+/* In a function, attributes may stand for those that its caller gives, or for its defaults; one
+ * that nobody gives is absent. */
+static acn_status resolve_attrs(acn_importer *im, const acn_onnx_node *node, acn_onnx_node *out) {
+    const acn_onnx_function *function = im->frame->function;
+    *out = *node;
+    out->attrs =
+        acn_arena_alloc(&im->net->arena, ((size_t)node->attr_count + 1) * sizeof *out->attrs);
+    if (out->attrs == NULL) return acn_fail(ACN_BAD_ALLOC, "no host memory for a node");
+    out->attr_count = 0;
+    for (int i = 0; i < node->attr_count; i++) {
+        const acn_onnx_attr *a = &node->attrs[i], *meant = a;
+        if (a->reference && a->reference[0]) {
+            meant = acn_onnx_attr_find(im->frame->caller, a->reference);
+            for (int d = 0; meant == NULL && d < function->default_count; d++)
+                if (strcmp(function->defaults[d].name, a->reference) == 0)
+                    meant = &function->defaults[d];
+        }
+        if (meant == NULL) continue;
+        out->attrs[out->attr_count] = *meant;
+        out->attrs[out->attr_count++].name = a->name;
+    }
+    return ACN_OK;
+}
+
+static acn_status take_inputs(acn_onnx_call *c, const acn_onnx_op *op) {
+    for (int i = 0; i < c->in_count; i++) {
+        const char *name = c->node->inputs.items[i];
+        c->in[i] = name[0] ? acn_importer_find(c->importer, name) : NULL;
+        if (name[0] && !c->in[i])
+            return acn_onnx_bad(c,
+                                "input \"%s\" is made by no node before it; the nodes are in the "
+                                "wrong order or form a cycle",
+                                name);
+        if (c->in[i] && op && !op->takes_lists && acn_importer_list(c->importer, c->in[i]))
+            return acn_onnx_bad(c, "input \"%s\" is a sequence; expected a tensor", name);
+    }
+    while (c->in_count > 0 && c->in[c->in_count - 1] == NULL)
+        c->in_count--;
+    return ACN_OK;
+}
+
+static acn_status import_function(acn_onnx_call *c, const acn_onnx_function *function);
+
 static acn_status import_node(acn_importer *im, const acn_onnx_node *node) {
+    acn_onnx_node resolved;
+    if (im->frame) {
+        ACN_TRY(resolve_attrs(im, node, &resolved));
+        node = &resolved;
+    }
     acn_onnx_call c = {.importer = im,
                        .net = im->net,
                        .node = node,
-                       .opset = acn_onnx_version(im->model, node->domain),
+                       .opset = version_of(im, node->domain),
                        .in_count = node->inputs.count,
                        .out_count = node->outputs.count};
     if (c.in_count > ACN_ONNX_MAX_TENSORS || c.out_count > ACN_ONNX_MAX_TENSORS)
         return acn_onnx_bad(&c, "more than %d tensors", ACN_ONNX_MAX_TENSORS);
-    for (int i = 0; i < c.in_count; i++) {
-        const char *name = node->inputs.items[i];
-        c.in[i] = name[0] ? acn_importer_find(im, name) : NULL;
-        if (name[0] && !c.in[i])
-            return acn_onnx_bad(&c,
-                                "input \"%s\" is made by no node before it; the nodes are in the "
-                                "wrong order or form a cycle",
-                                name);
-    }
-    while (c.in_count > 0 && c.in[c.in_count - 1] == NULL)
-        c.in_count--;
     const acn_onnx_op *op = acn_onnx_op_find(node->type, node->domain);
-    ACN_TRY(check_tensors(&c, op));
-    ACN_TRY(op->row ? import_row(&c, op->row) : op->import(&c));
+    const acn_onnx_function *function = acn_onnx_function_find(im->model, node->type, node->domain);
+    ACN_TRY(take_inputs(&c, function ? NULL : op));
+    if (function) {
+        ACN_TRY(import_function(&c, function));
+    } else {
+        ACN_TRY(check_tensors(&c, op));
+        ACN_TRY(op->row ? import_row(&c, op->row) : op->import(&c));
+    }
     for (int i = 0; i < c.out_count; i++) {
         const char *name = node->outputs.items[i];
         if (!name[0]) continue;
@@ -195,6 +244,81 @@ static acn_status import_node(acn_importer *im, const acn_onnx_node *node) {
         ACN_TRY(acn_importer_bind(im, name, c.out[i]));
     }
     return ACN_OK;
+}
+
+/* ---- graphs and functions inside ------------------------------------------------------------- */
+
+enum { MAX_NESTING = 64, MAX_NODES = 1 << 18 };
+
+static acn_status import_nodes(acn_onnx_call *c, const acn_onnx_node *nodes, int count) {
+    acn_importer *im = c->importer;
+    acn_status status = ACN_OK;
+    if (im->nesting == MAX_NESTING)
+        return acn_onnx_bad(c, "graphs and functions are nested deeper than %d", MAX_NESTING);
+    im->nesting++;
+    for (int i = 0; i < count && status == ACN_OK; i++) {
+        if (im->net->node_count > MAX_NODES)
+            status = acn_onnx_bad(c, "unrolled, the model has more than %d nodes", MAX_NODES);
+        else
+            status = import_node(im, &nodes[i]);
+    }
+    im->nesting--;
+    return status;
+}
+
+static acn_status import_inside(acn_onnx_call *c, const acn_onnx_graph *graph,
+                                acn_net_value *const *inputs, acn_net_value **out) {
+    acn_importer *im = c->importer;
+    acn_net_value *value;
+    for (int i = 0; i < graph->input_count; i++)
+        ACN_TRY(acn_importer_bind(im, graph->inputs[i].name, inputs[i]));
+    for (int i = 0; i < graph->initializer_count; i++) {
+        ACN_TRY(import_tensor(im, &graph->initializers[i], graph->initializers[i].name, &value));
+        ACN_TRY(acn_importer_bind(im, graph->initializers[i].name, value));
+    }
+    ACN_TRY(import_nodes(c, graph->nodes, graph->node_count));
+    for (int i = 0; i < graph->output_count; i++) {
+        out[i] = acn_importer_find(im, graph->outputs[i].name);
+        if (!out[i])
+            return acn_onnx_bad(c, "no node of its graph makes \"%s\"", graph->outputs[i].name);
+    }
+    return ACN_OK;
+}
+
+acn_status acn_onnx_inline(acn_onnx_call *c, const acn_onnx_graph *graph,
+                           acn_net_value *const *inputs, int input_count, acn_net_value **out,
+                           int out_count) {
+    if (graph->input_count != input_count || graph->output_count != out_count)
+        return acn_onnx_bad(c, "its graph has %d inputs and %d outputs; expected %d and %d",
+                            graph->input_count, graph->output_count, input_count, out_count);
+    size_t mark = c->importer->names.bound_count;
+    acn_status status = import_inside(c, graph, inputs, out);
+    acn_names_return(&c->importer->names, mark);
+    return status;
+}
+
+/* A function sees none of its caller's names. */
+static acn_status import_function(acn_onnx_call *c, const acn_onnx_function *function) {
+    acn_importer *im = c->importer;
+    acn_names outer = im->names;
+    frame inner = {.function = function, .caller = c->node};
+    const frame *outer_frame = im->frame;
+    acn_status status = ACN_OK;
+    if (c->in_count > function->inputs.count || c->out_count > function->outputs.count)
+        return acn_onnx_bad(c, "it has %d inputs and %d outputs; the function has %d and %d",
+                            c->in_count, c->out_count, function->inputs.count,
+                            function->outputs.count);
+    im->names = (acn_names){0};
+    im->frame = &inner;
+    for (int i = 0; i < c->in_count && status == ACN_OK; i++)
+        if (c->in[i]) status = acn_importer_bind(im, function->inputs.items[i], c->in[i]);
+    if (status == ACN_OK) status = import_nodes(c, function->nodes, function->node_count);
+    for (int i = 0; i < c->out_count && status == ACN_OK; i++)
+        c->out[i] = acn_importer_find(im, function->outputs.items[i]);
+    acn_names_free(&im->names);
+    im->names = outer;
+    im->frame = outer_frame;
+    return status;
 }
 
 /* ---- the model ------------------------------------------------------------------------------- */
@@ -226,7 +350,7 @@ acn_status acn_onnx_import(const acn_onnx_model *model, const acn_onnx_options *
     ACN_TRY(acn_onnx_check_operators(model));
     ACN_TRY(acn_net_create(model->graph.name, &im.net));
     acn_status status = import_graph(&im, &model->graph);
-    free(im.entries);
+    acn_names_free(&im.names);
     if (status != ACN_OK) {
         acn_net_destroy(im.net);
         return status;

@@ -9,9 +9,10 @@
 #define ACN_GRAPH_IMPORT_IMPORTER_H
 
 #include "base/registry.h"
+#include "graph/import/names.h"
 #include "graph/import/onnx.h"
 
-enum { ACN_ONNX_MAX_TENSORS = 60, ACN_ONNX_NONE = -1 };
+enum { ACN_ONNX_MAX_TENSORS = 256, ACN_ONNX_NONE = -1 };
 
 typedef struct acn_importer acn_importer;
 
@@ -40,6 +41,7 @@ typedef struct acn_onnx_op {
     int required;       /* inputs that every node has: 0 is the first one, ACN_ONNX_NONE none */
     acn_status (*import)(acn_onnx_call *c);
     const acn_onnx_row *row; /* instead of |import| */
+    bool takes_lists;        /* inputs may be sequences */
 } acn_onnx_op;
 
 ACN_REGISTRY(onnx_op);
@@ -52,6 +54,21 @@ acn_net_value *acn_importer_find(const acn_importer *importer, const char *name)
 acn_status acn_importer_bind(acn_importer *importer, const char *name, acn_net_value *value);
 /* An input that follows those of the model. */
 acn_status acn_importer_add_late(acn_importer *importer, acn_net_value *value);
+
+/* The nodes of |graph|, here: a subgraph of the node, whose inputs are |inputs|. */
+acn_status acn_onnx_inline(acn_onnx_call *c, const acn_onnx_graph *graph,
+                           acn_net_value *const *inputs, int input_count, acn_net_value **out,
+                           int out_count);
+
+/* A sequence. It exists while a model is imported only, under a value that no operator gets. */
+typedef struct acn_onnx_list {
+    acn_net_value **items;
+    int count;
+} acn_onnx_list;
+acn_status acn_onnx_list_new(acn_onnx_call *c, acn_net_value *const *items, int count,
+                             acn_net_value **out);
+/* NULL: the value is a tensor. */
+const acn_onnx_list *acn_importer_list(const acn_importer *importer, const acn_net_value *value);
 
 /* ---- ports.c --------------------------------------------------------------------------------- */
 

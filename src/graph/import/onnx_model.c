@@ -359,14 +359,20 @@ static acn_status read_function(reader *r, acn_wire wire, acn_onnx_function *fun
     acn_wire_field f;
     function->name = function->domain = "";
     ROOM_FOR(r, wire, 7, function->nodes);
+    ROOM_FOR(r, wire, 9, function->opsets);
+    ROOM_FOR(r, wire, 11, function->defaults);
     ACN_TRY(read_names(r, wire, 4, &function->inputs));
     ACN_TRY(read_names(r, wire, 5, &function->outputs));
     ACN_TRY(read_names(r, wire, 6, &function->attrs));
     while (acn_wire_next(&wire, &f)) {
         if (f.number == 1) ACN_TRY(read_text(r, &f, &function->name));
         if (f.number == 10) ACN_TRY(read_text(r, &f, &function->domain));
-        if (f.number == 7)
-            ACN_TRY(read_node(r, acn_wire_inside(&f), &function->nodes[function->node_count++]));
+        acn_wire inside = acn_wire_inside(&f);
+        if (f.number == 7) ACN_TRY(read_node(r, inside, &function->nodes[function->node_count++]));
+        if (f.number == 9)
+            ACN_TRY(read_opset(r, inside, &function->opsets[function->opset_count++]));
+        if (f.number == 11)
+            ACN_TRY(read_attr(r, inside, &function->defaults[function->default_count++]));
     }
     return wire.is_bad ? broken(r, "a function") : ACN_OK;
 }
@@ -459,6 +465,15 @@ acn_status acn_onnx_align(acn_onnx_model *model) {
             return acn_fail(ACN_BAD_ALLOC, "no host memory for %zu bytes", t->bytes);
     }
     return ACN_OK;
+}
+
+const acn_onnx_function *acn_onnx_function_find(const acn_onnx_model *model, const char *name,
+                                                const char *domain) {
+    for (int i = 0; i < model->function_count; i++)
+        if (strcmp(model->functions[i].name, name) == 0 &&
+            strcmp(model->functions[i].domain, domain) == 0)
+            return &model->functions[i];
+    return NULL;
 }
 
 int64_t acn_onnx_version(const acn_onnx_model *model, const char *domain) {

@@ -84,18 +84,20 @@ struct acn_onnx_graph {
     int node_count, initializer_count, input_count, output_count, value_count;
 };
 
+typedef struct acn_onnx_opset {
+    const char *domain;
+    int64_t version;
+} acn_onnx_opset;
+
 /* A function of the model: an operator that is given by other operators. */
 typedef struct acn_onnx_function {
     const char *name, *domain;
     acn_onnx_names inputs, outputs, attrs;
     acn_onnx_node *nodes;
-    int node_count;
+    acn_onnx_opset *opsets;
+    acn_onnx_attr *defaults; /* of attributes that the caller need not give */
+    int node_count, opset_count, default_count;
 } acn_onnx_function;
-
-typedef struct acn_onnx_opset {
-    const char *domain;
-    int64_t version;
-} acn_onnx_opset;
 
 typedef struct acn_onnx_model {
     int64_t ir_version;
@@ -117,6 +119,9 @@ void acn_onnx_close(acn_onnx_model *model);
 /* Copies the initializers that do not lie as operators want them, once for all imports. */
 acn_status acn_onnx_align(acn_onnx_model *model);
 
+/* NULL: an operator of that name is none of the model's functions. */
+const acn_onnx_function *acn_onnx_function_find(const acn_onnx_model *model, const char *name,
+                                                const char *domain);
 /* The version of |domain|'s operators that the model wants; 0: it does not import the domain. */
 int64_t acn_onnx_version(const acn_onnx_model *model, const char *domain);
 /* ACN_UNDEFINED for what has no aclDataType: strings, 4-bit and 8-bit floats ... */

@@ -157,6 +157,18 @@ static acn_net_value *products(attention *a, acn_net_value *k) {
     return acn_f2(f, "MatMul", q, k);
 }
 
+static acn_net_value *soft_max(acn_formula *f, acn_net_value *x) {
+    acn_node_builder b;
+    acn_net_value *y = NULL;
+    if (f->status != ACN_OK) return NULL;
+    acn_onnx_begin(f->c, &b, "SoftmaxV2");
+    acn_node_input(&b, "x", x);
+    acn_node_ints(&b, "axes", &(int64_t){x->tensor.rank - 1}, 1);
+    acn_node_output(&b, "y", x->tensor.dtype, NULL);
+    f->status = acn_node_end(&b, &y);
+    return y;
+}
+
 static acn_net_value *softened(acn_formula *f, acn_net_value *x) {
     double cap = acn_onnx_float(f->c, "softcap", 0);
     if (cap <= 0) return x;
@@ -167,14 +179,8 @@ static acn_net_value *softened(acn_formula *f, acn_net_value *x) {
 static acn_net_value *shares(attention *a, acn_net_value *x, acn_net_value *bias) {
     acn_formula *f = &a->f;
     acn_dtype wide = acn_onnx_dtype((int)acn_onnx_int(f->c, "softmax_precision", 0));
-    acn_node_builder b;
     if (wide != ACN_UNDEFINED) x = acn_f_cast(f, x, wide);
-    if (f->status != ACN_OK) return NULL;
-    acn_onnx_begin(f->c, &b, "SoftmaxV2");
-    acn_node_input(&b, "x", x);
-    acn_node_ints(&b, "axes", &(int64_t){x->tensor.rank - 1}, 1);
-    acn_node_output(&b, "y", x->tensor.dtype, NULL);
-    f->status = acn_node_end(&b, &x);
+    x = soft_max(f, x);
     x = acn_f_cast(f, x, a->dtype);
     if (bias == NULL || f->status != ACN_OK) return x;
     int64_t last = bias->tensor.rank - 1;
@@ -202,6 +208,30 @@ static acn_status import_attention(acn_onnx_call *c) {
     return ACN_OK;
 }
 ACN_ONNX(attention) = {.type = "Attention", .required = 3, .import = import_attention};
+
+/* A graph of the node that changes scores or shares; they stay as they are without one. */
+static acn_net_value *modified(acn_formula *f, const char *attr, acn_net_value *x) {
+    const acn_onnx_attr *graph = acn_onnx_attr_find(f->c->node, attr);
+    acn_net_value *y = x;
+    if (graph && graph->graph && f->status == ACN_OK)
+        f->status = acn_onnx_inline(f->c, graph->graph, &x, 1, &y, 1);
+    return y;
+}
+
+static acn_status flex_attention(acn_onnx_call *c) {
+    attention a;
+    acn_dtype wide = acn_onnx_dtype((int)acn_onnx_int(c, "softmax_precision", 0));
+    ACN_TRY(read_attention(c, &a));
+    if (wide == ACN_UNDEFINED) wide = a.dtype == ACN_F64 ? ACN_F64 : ACN_F32;
+    int64_t times = a.heads / a.k->tensor.dims[1];
+    acn_net_value *x = acn_f_cast(&a.f, products(&a, repeated(&a.f, a.k, times)), wide);
+    x = modified(&a.f, "prob_mod", soft_max(&a.f, modified(&a.f, "score_mod", x)));
+    acn_net_value *values = acn_f_cast(&a.f, repeated(&a.f, a.v, times), wide);
+    acn_net_value *y = acn_f_cast(&a.f, acn_f2(&a.f, "MatMul", x, values), c->in[V]->tensor.dtype);
+    return acn_f_end(&a.f, y, &c->out[0]);
+}
+ACN_ONNX(flex_attention) = {
+    .type = "FlexAttention", .domain = "ai.onnx.preview", .required = 3, .import = flex_attention};
 
 /* ---- attention without a softmax ------------------------------------------------------------- */
 

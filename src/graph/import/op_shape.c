@@ -7,7 +7,7 @@ static acn_status view_as_is(acn_onnx_call *c) {
     c->out[0] = c->in[0];
     return ACN_OK;
 }
-ACN_ONNX(identity) = {.type = "Identity", .import = view_as_is};
+ACN_ONNX(identity) = {.type = "Identity", .import = view_as_is, .takes_lists = true};
 
 /* One number everywhere: a view with strides of 0. */
 static acn_status filled(acn_onnx_call *c, const void *element, acn_dtype dtype, int rank,

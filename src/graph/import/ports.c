@@ -175,6 +175,9 @@ static acn_status add_output(const acn_importer *im, acn_net *net, const acn_onn
     char name[MAX_NAME];
     int index;
     if (!value) return acn_fail(ACN_PARSE_FILE, "no node makes output \"%s\"", tensor);
+    if (acn_importer_list(im, value))
+        return acn_fail(ACN_INVALID_ARGUMENT,
+                        "output \"%s\" is a sequence, which no buffer of a client holds", tensor);
     const char *node = node_name(maker_of(graph, tensor, &index), tensor);
     snprintf(name, sizeof name, "%s:%d:%s", node, index, tensor);
     acn_dtype dtype = value->tensor.dtype;

@@ -8,6 +8,7 @@
 enum { MAX_USES = 512 };
 
 typedef struct use_list {
+    const acn_onnx_model *model;
     acn_onnx_use use[MAX_USES];
     int count;
 } use_list;
@@ -19,8 +20,12 @@ static void note_graph(use_list *list, const acn_onnx_graph *graph) {
         note_node(list, &graph->nodes[i]);
 }
 
+/* Functions of the model are nothing that it uses: their nodes are, and are all noted once. */
 static void note_node(use_list *list, const acn_onnx_node *node) {
     int i = 0;
+    for (int a = 0; a < node->attr_count; a++)
+        if (node->attrs[a].graph) note_graph(list, node->attrs[a].graph);
+    if (acn_onnx_function_find(list->model, node->type, node->domain)) return;
     while (i < list->count && (strcmp(list->use[i].type, node->type) != 0 ||
                                strcmp(list->use[i].domain, node->domain) != 0))
         i++;
@@ -31,8 +36,6 @@ static void note_node(use_list *list, const acn_onnx_node *node) {
                            .first_node = node->name,
                            .is_supported = acn_onnx_op_find(node->type, node->domain) != NULL};
     if (i < MAX_USES) list->use[i].count++;
-    for (int a = 0; a < node->attr_count; a++)
-        if (node->attrs[a].graph) note_graph(list, node->attrs[a].graph);
 }
 
 static int compare_uses(const void *a, const void *b) {
@@ -47,7 +50,11 @@ acn_status acn_onnx_uses(const acn_onnx_model *model,
                          void (*visit)(void *context, const acn_onnx_use *use), void *context) {
     use_list *list = calloc(1, sizeof *list);
     if (list == NULL) return acn_fail(ACN_BAD_ALLOC, "no host memory to list operators");
+    list->model = model;
     note_graph(list, &model->graph);
+    for (int i = 0; i < model->function_count; i++)
+        for (int n = 0; n < model->functions[i].node_count; n++)
+            note_node(list, &model->functions[i].nodes[n]);
     qsort(list->use, (size_t)list->count, sizeof *list->use, compare_uses);
     for (int i = 0; i < list->count; i++)
         visit(context, &list->use[i]);

@@ -187,6 +187,13 @@ def flat(value):
     return np.asarray(value) if value.dtype in [np.dtype(d) for d in DTYPES.values()] else None
 
 
+def names_in(node):
+    """What a node reads, also in its graphs."""
+    inner = [a.g for a in node.attribute if a.HasField("g")]
+    read = [name for graph in inner for each in graph.node for name in names_in(each)]
+    return [*node.input, *read, *(v.name for graph in inner for v in graph.output)]
+
+
 def sources(graph, name):
     """The graph's inputs that |name| is computed from."""
     makers = {made: node for node in graph.node for made in node.output}
@@ -197,7 +204,7 @@ def sources(graph, name):
             continue
         seen.add(at)
         if at in makers:
-            todo += makers[at].input
+            todo += names_in(makers[at])
     return seen & inputs
 
 
