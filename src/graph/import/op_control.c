@@ -170,8 +170,9 @@ static acn_status import_loop(acn_onnx_call *c) {
     bool goes_on = true;
     ACN_TRY(read_loop(c, &l));
     if (l.runs && (l.collected || l.most == INT64_MAX))
-        return acn_onnx_bad(c, "input 1 (%s) must be a constant or follow from the inputs' shapes: "
-                               "the result is as long as the loop runs",
+        return acn_onnx_bad(c,
+                            "input 1 (%s) must be a constant or follow from the inputs' shapes: "
+                            "the result is as long as the loop runs",
                             c->in[1]->name);
     for (int64_t i = 0; i < l.most && goes_on; i++) {
         ACN_TRY(run_body(&l, i, &goes_on));

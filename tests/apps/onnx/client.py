@@ -187,16 +187,27 @@ def flat(value):
     return np.asarray(value) if value.dtype in [np.dtype(d) for d in DTYPES.values()] else None
 
 
+def graphs_in(node):
+    return [a.g for a in node.attribute if a.HasField("g")]
+
+
+def nodes_of(graph):
+    """All nodes, those of subgraphs as well."""
+    for node in graph.node:
+        yield node
+        for inner in graphs_in(node):
+            yield from nodes_of(inner)
+
+
 def names_in(node):
     """What a node reads, also in its graphs."""
-    inner = [a.g for a in node.attribute if a.HasField("g")]
-    read = [name for graph in inner for each in graph.node for name in names_in(each)]
-    return [*node.input, *read, *(v.name for graph in inner for v in graph.output)]
+    read = [name for inner in graphs_in(node) for each in nodes_of(inner) for name in each.input]
+    return [*node.input, *read, *(v.name for inner in graphs_in(node) for v in inner.output)]
 
 
 def sources(graph, name):
     """The graph's inputs that |name| is computed from."""
-    makers = {made: node for node in graph.node for made in node.output}
+    makers = {made: node for node in nodes_of(graph) for made in node.output}
     inputs, seen, todo = {v.name for v in graph.input}, set(), [name]
     while todo:
         at = todo.pop()
