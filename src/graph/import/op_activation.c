@@ -120,3 +120,12 @@ static acn_status hardmax(acn_onnx_call *c) {
     return acn_f_end(&f, is_old ? acn_f_reshape(&f, y, rank, own) : y, c->out);
 }
 ACN_ONNX(hardmax) = {.type = "Hardmax", .import = hardmax};
+
+/* a * sigmoid(alpha * a) * b */
+static acn_status swi_glu(acn_onnx_call *c) {
+    acn_formula f = {.c = c};
+    double alpha = acn_onnx_float(c, "alpha", 1);
+    acn_net_value *gate = acn_f1_float(&f, "Swish", c->in[0], "scale", alpha);
+    return acn_f_end(&f, acn_f2(&f, "Mul", gate, c->in[1]), &c->out[0]);
+}
+ACN_ONNX(swi_glu) = {.type = "SwiGLU", .required = 2, .import = swi_glu};
