@@ -161,6 +161,31 @@ CASES = {
         {"mode": "nearest", "coordinate_transformation_mode": "asymmetric"},
     ),
 }
+CASES["largest in parts of boxes"] = (
+    "MaxRoiPool",
+    ("X", "rois"),
+    {
+        "X": floats(2, 3, 9, 8),
+        "rois": np.array([[0, 1, 2, 6, 7], [1, -3, 0, 3, 20], [1, 5, 5, 5, 5]], np.float32),
+    },
+    {"pooled_shape": [2, 3], "spatial_scale": 0.8},
+)
+for mode in ("TF", "IDF", "TFIDF"):
+    CASES[f"number sequences, {mode}"] = (
+        "TfIdfVectorizer",
+        ("X",),
+        {"X": integers(np.int8, 3, 40).astype(np.int64) % 4},
+        {
+            "mode": mode,
+            "min_gram_length": 1,
+            "max_gram_length": 3,
+            "max_skip_count": 1,
+            "pool_int64s": [1, 3, 0, 1, 2, 2, 1, 2, 3],
+            "ngram_counts": [0, 2, 6],
+            "ngram_indexes": [4, 0, 3, 1, 6],
+            "weights": [0.5, 2.0, 1.5, 3.0, 0.25],
+        },
+    )
 OUTPUTS = {"LSTM": 3, "GRU": 2, "RNN": 2, "MaxPool": 2}
 PARAMETERS = ("W", "R", "roi", "scales")  # constant, as in models
 

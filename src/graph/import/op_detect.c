@@ -47,6 +47,24 @@ static acn_status roi_align(acn_onnx_call *c) {
 }
 ACN_ONNX(roi_align) = {.type = "RoiAlign", .required = 3, .import = roi_align};
 
+static acn_status max_roi_pool(acn_onnx_call *c) {
+    double scale = acn_onnx_float(c, "spatial_scale", 1);
+    int count;
+    const int64_t *shape = acn_onnx_ints(c, "pooled_shape", &count);
+    acn_node_builder b;
+    if (count != 2) return acn_onnx_bad(c, "pooled_shape has %d numbers; expected 2", count);
+    acn_onnx_begin(c, &b, "ROIPooling");
+    acn_node_input(&b, "x", c->in[0]);
+    acn_node_input(&b, "rois", c->in[1]);
+    acn_node_float(&b, "spatial_scale_h", scale);
+    acn_node_float(&b, "spatial_scale_w", scale);
+    acn_node_int(&b, "pooled_h", shape[0]);
+    acn_node_int(&b, "pooled_w", shape[1]);
+    acn_node_output(&b, "y", c->in[0]->tensor.dtype, NULL);
+    return acn_node_end(&b, c->out);
+}
+ACN_ONNX(max_roi_pool) = {.type = "MaxRoiPool", .required = 2, .import = max_roi_pool};
+
 /* ---- deformable convolution ------------------------------------------------------------------ */
 
 typedef struct deformed {
