@@ -266,11 +266,40 @@ static void wrong_datasets_are_refused(void **state) {
     OK(aclmdlUnload(model));
 }
 
+static void names_and_shapes(void **state) {
+    uint32_t model = load();
+    aclmdlDesc *desc = aclmdlCreateDesc(), *other = aclmdlCreateDesc();
+    aclmdlIODims dims;
+    aclmdlIODimsRange range;
+    size_t index;
+    OK(aclmdlGetDesc(desc, model));
+    OK(aclmdlGetDescFromFile(other, om_path));
+    for (int i = 0; i < 2; i++) {
+        const aclmdlDesc *d = i ? other : desc;
+        OK(aclmdlGetInputDims(d, 0, &dims));
+        assert_int_equal(dims.dimCount, 4);
+        assert_int_equal(dims.dims[2], 6);
+        OK(aclmdlGetInputDimsRange(d, 0, &range));
+        assert_int_equal(range.rangeCount, 0);
+        OK(aclmdlGetCurOutputDims(d, 0, &dims));
+        assert_int_equal(dims.dims[1], SMALL_OUT);
+        assert_string_equal(dims.name, "z:0:z");
+        OK(aclmdlGetOutputIndexByName(d, "z:0:z", &index));
+        assert_string_equal(aclmdlGetTensorRealName(d, "x"), "x");
+        assert_string_equal(aclmdlGetTensorRealName(d, dims.name), "z:0:z");
+        assert_null(aclmdlGetTensorRealName(d, "nothing"));
+        assert_int_equal(aclmdlGetInputIndexByName(d, ACL_DYNAMIC_TENSOR_NAME, &index), INVALID);
+    }
+    OK(aclmdlDestroyDesc(other));
+    OK(aclmdlDestroyDesc(desc));
+    OK(aclmdlUnload(model));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_way_to_load),          cmocka_unit_test(a_stream_keeps_the_order),
         cmocka_unit_test(threads_with_models),        cmocka_unit_test(a_run_has_options),
-        cmocka_unit_test(wrong_datasets_are_refused),
+        cmocka_unit_test(wrong_datasets_are_refused), cmocka_unit_test(names_and_shapes),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

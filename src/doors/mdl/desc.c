@@ -283,6 +283,33 @@ static acn_status find_port(const void *handle, bool is_input, const char *name,
 INDEX(aclmdlGetInputIndexByName, true)
 INDEX(aclmdlGetOutputIndexByName, false)
 
+/* aclmdlIODims has room for 127 characters of a name; here is the whole of it. */
+static acn_status find_name(const void *handle, const char *name, const char **out) {
+    enum { SHORT = ACL_MAX_TENSOR_NAME_LEN - 1 };
+    desc *d = NULL;
+    ACN_TRY(resolve(handle, &d));
+    const side *const sides[] = {&d->input, &d->output};
+    for (int s = 0; s < 2; s++)
+        for (int i = 0; i < sides[s]->count; i++) {
+            const char *whole = sides[s]->ports[i].name;
+            bool is_cut = strlen(name) == SHORT && strncmp(whole, name, SHORT) == 0;
+            if (!is_cut && strcmp(whole, name) != 0) continue;
+            *out = whole;
+            return ACN_OK;
+        }
+    return acn_fail(ACN_INVALID_ARGUMENT,
+                    "name is \"%s\"; no input or output of the model is called that", name);
+}
+
+const char *aclmdlGetTensorRealName(const aclmdlDesc *modelDesc, const char *name) {
+    const char *found = NULL;
+    acn_status status = name ? find_name(modelDesc, name, &found)
+                             : acn_fail(ACN_NULL_POINTER, "name is NULL; expected a name");
+    if (status == ACN_OK) return found;
+    ACN_ACL(status);
+    return NULL;
+}
+
 /* ---- gears ----------------------------------------------------------------------------------- */
 
 /* Without gears of the kind there are none to tell of, which is no mistake. */
