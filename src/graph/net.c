@@ -276,12 +276,27 @@ static acn_status fold(acn_node_builder *b) {
     return status;
 }
 
-static void append(acn_net *net, acn_net_node *node) {
-    if (net->last_node)
-        net->last_node->next = node;
+/* The node before |node|, or NULL. */
+static acn_net_node *find_previous(const acn_net *net, const acn_net_node *node) {
+    acn_net_node *previous = NULL;
+    for (acn_net_node *n = net->nodes; n && n != node; n = n->next)
+        previous = n;
+    return previous;
+}
+
+/* |place| NULL: at the end. */
+static void put_before(acn_net *net, acn_net_node *node, acn_net_node *place) {
+    acn_net_node *previous = place ? find_previous(net, place) : net->last_node;
+    node->next = place;
+    if (previous)
+        previous->next = node;
     else
         net->nodes = node;
-    net->last_node = node;
+    if (place == NULL) net->last_node = node;
+}
+
+static void append(acn_net *net, acn_net_node *node) {
+    put_before(net, node, net->before);
     net->node_count++;
 }
 
@@ -303,4 +318,72 @@ static acn_status end(acn_node_builder *b, bool may_fold, acn_net_value **out) {
 acn_status acn_node_end(acn_node_builder *b, acn_net_value **out) { return end(b, true, out); }
 acn_status acn_node_end_kept(acn_node_builder *b, acn_net_value **out) {
     return end(b, false, out);
+}
+
+/* ---- changing a net -------------------------------------------------------------------------- */
+
+void acn_net_replace(acn_net *net, acn_net_value *old, acn_net_value *value, bool with_views) {
+    for (acn_net_node *n = net->nodes; n; n = n->next)
+        for (int i = 0; i < n->call.tensor_count; i++)
+            if (n->value[i] == old && old->producer != n) n->value[i] = value;
+    for (int i = 0; i < net->output_count; i++)
+        if (net->outputs[i] == old) net->outputs[i] = value;
+    for (acn_net_value *v = net->values; with_views && v; v = v->next) {
+        if (v->base != old || v == old) continue;
+        v->base = value->base;
+        v->offset_bytes += value->offset_bytes;
+        v->producer = value->producer;
+    }
+}
+
+static void take_out(acn_net *net, acn_net_node *node) {
+    acn_net_node *previous = find_previous(net, node);
+    if (previous)
+        previous->next = node->next;
+    else
+        net->nodes = node->next;
+    if (net->last_node == node) net->last_node = previous;
+}
+
+void acn_net_move(acn_net *net, acn_net_node *node, acn_net_node *place) {
+    if (node == place) return;
+    take_out(net, node);
+    put_before(net, node, place);
+}
+
+/* A result that another node has taken over is not this one's any more. */
+static bool is_needed(const acn_net_node *node, const bool *used) {
+    const acn_call *c = &node->call;
+    int outputs = 0;
+    for (int s = 0; s < ACN_MAX_OUTPUTS; s++)
+        for (int i = 0; i < c->out_count[s]; i++, outputs++) {
+            const acn_net_value *v = node->value[c->out_first[s] + i];
+            if (v->producer == node && used[v->base->id]) return true;
+        }
+    return outputs == 0;
+}
+
+/* From the end to the begin: what a node that is kept reads is used. */
+int acn_net_prune(acn_net *net) {
+    acn_net_node **nodes = malloc(((size_t)net->node_count + 1) * sizeof *nodes);
+    bool *used = calloc((size_t)net->value_count + 1, sizeof *used);
+    int count = 0, removed = 0;
+    for (acn_net_node *n = net->nodes; nodes && n; n = n->next)
+        nodes[count++] = n;
+    for (int i = 0; used && i < net->output_count; i++)
+        used[net->outputs[i]->base->id] = true;
+    for (int i = count - 1; used && i >= 0; i--) {
+        if (is_needed(nodes[i], used)) {
+            for (int t = 0; t < nodes[i]->call.tensor_count; t++)
+                used[nodes[i]->value[t]->base->id] = true;
+            continue;
+        }
+        take_out(net, nodes[i]);
+        acn_call_release(&nodes[i]->call);
+        net->node_count--;
+        removed++;
+    }
+    free(used);
+    free(nodes);
+    return removed;
 }

@@ -38,6 +38,7 @@ struct acn_net {
     const char *name;
     acn_arena arena;
     acn_net_node *nodes, *last_node;
+    acn_net_node *before; /* new nodes are put before it; NULL: at the end */
     acn_net_value *values, *last_value;
     acn_net_value **inputs, **outputs;
     const char **output_names; /* a value may be several outputs, under several names */
@@ -59,6 +60,16 @@ acn_status acn_net_constant_ints(acn_net *net, const char *name, int64_t count,
  * element (from NULL). */
 acn_status acn_net_view(acn_net *net, const char *name, acn_net_value *of, const acn_tensor *shape,
                         acn_net_value **out);
+
+/* ---- changing a net -------------------------------------------------------------------------- */
+
+/* Nodes and outputs that have |old| get |value|, which must have its shape; with |with_views|,
+ * views of |old|'s memory become views of |value|'s, which must then lie as |old| did. */
+void acn_net_replace(acn_net *net, acn_net_value *old, acn_net_value *value, bool with_views);
+/* Moves |node| before |place|. */
+void acn_net_move(acn_net *net, acn_net_node *node, acn_net_node *place);
+/* Takes nodes out whose results nothing uses; says how many. */
+int acn_net_prune(acn_net *net);
 
 static inline bool acn_net_is_constant(const acn_net_value *v) { return v->tensor.data; }
 

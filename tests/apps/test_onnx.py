@@ -375,3 +375,31 @@ def test_damaged_files_are_refused(toolkit, tmp_path):
             else:
                 done = atc(toolkit, "--mode=6", f"--om={bad}")
             assert done.returncode in (0, 255), (kind, index, done.returncode, done.stderr)
+
+
+def test_passes_can_be_switched_off_and_tell_what_they_did(toolkit, tmp_path):
+    path, switches = small_model(tmp_path), tmp_path / "switches.cfg"
+    switches.write_text('{"Switch": {"GraphFusion": {"ALL": "off"}}}')
+    work = tmp_path / "work"
+    work.mkdir()
+    all_off = ["--input_shape=x:2,3,8,8", f"--fusion_switch_file={switches}"]
+    for words, expected in ((all_off[:1], True), (all_off, False)):
+        done = toolkit.execute(
+            toolkit.home / "bin" / "atc",
+            f"--model={path}",
+            "--framework=5",
+            f"--output={tmp_path / 'out'}",
+            "--soc_version=Ascend910B1",
+            *words,
+            ASCEND_WORK_PATH=str(work),
+        )
+        assert done.returncode == 0, done.stdout
+        same_as_onnxruntime(toolkit, path, tmp_path / "out.om", tmp_path)
+        written = max((work / "FE").glob("*/fusion_result.json"), key=lambda f: f.stat().st_mtime)
+        counts = json.loads(written.read_text())["session_and_graph_id_0_0"]["graph_fusion"]
+        assert ("ConvWeightPackFusionPass" in counts) == expected
+        if expected:
+            assert counts["ConvBatchnormFusionPass"] == {"effect_times": "2", "match_times": "2"}
+    switches.write_text("ConvBatchnormFusionPass:perhaps\n")
+    done, _ = convert(toolkit, path, tmp_path, *all_off)
+    assert done.returncode == 255 and "expected on or off" in done.stdout

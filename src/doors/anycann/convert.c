@@ -3,6 +3,7 @@
 #include "doors/anycann/convert.h"
 
 #include "base/env.h"
+#include "doors/anycann/fusion.h"
 #include "doors/anycann/ge_error.h"
 #include "doors/anycann/request.h"
 #include "graph/import/onnx.h"
@@ -27,6 +28,8 @@ typedef struct conversion {
     int count;
     acn_weights weights;
     acn_model_set *set;
+    acn_pass_switches switches;
+    acn_fusion_result *fusion;
 } conversion;
 
 static acn_status import(conversion *c, const acn_request *r, const int64_t *gear) {
@@ -43,7 +46,13 @@ static acn_status import(conversion *c, const acn_request *r, const int64_t *gea
     };
     acn_net *net;
     ACN_TRY(acn_onnx_import(c->model, &options, &net));
-    acn_status status = acn_compile(net, &c->weights, &c->compiled[c->count]);
+    /* Networks of open sizes are made again for each size that comes, when packing would not pay.
+     */
+    acn_pass_count counts[ACN_MAX_PASSES];
+    acn_status status = ACN_OK;
+    if (r->kind != ACN_SET_OPEN) status = acn_passes_run(net, &c->switches, counts);
+    if (r->kind != ACN_SET_OPEN && status == ACN_OK) status = acn_fusion_note(&c->fusion, counts);
+    if (status == ACN_OK) status = acn_compile(net, &c->weights, &c->compiled[c->count]);
     if (status != ACN_OK) {
         acn_net_destroy(net);
         return status;
@@ -250,6 +259,7 @@ static acn_status convert(conversion *c, void **image, size_t *image_bytes) {
     const void *source;
     size_t source_bytes;
     tell("reading", 0, 0);
+    ACN_TRY(acn_fusion_read_switches(r->fusion_switches, &c->switches));
     ACN_TRY(open_source(c, &source, &source_bytes));
     bool is_open = r->kind == ACN_SET_OPEN;
     acn_weights_init(&c->weights, is_open ? source : NULL, is_open ? source_bytes : 0);
@@ -283,6 +293,7 @@ static acn_status run_conversion(const acn_request *request, const acn_tool_conv
     c->request = request;
     c->options = options;
     acn_status status = convert(c, image, image_bytes);
+    acn_fusion_write(c->fusion, status == ACN_OK && image == NULL && request->has_fusion_result);
     acn_set_destroy(c->set);
     acn_weights_release(&c->weights);
     for (int i = 0; i < c->count; i++)

@@ -296,6 +296,9 @@ acn_status acn_request_read(const acn_tool_conversion *c, acn_request *r) {
         .input_fp16_nodes = option(c, "input_fp16_nodes"),
     };
     ACN_TRY(read_aipp(r, c));
+    const char *statistics = option(c, "export_compile_stat");
+    r->fusion_switches = option(c, "fusion_switch_file");
+    r->has_fusion_result = statistics == NULL || strcmp(statistics, "0") != 0;
     if (!r->source.out_nodes) r->source.out_nodes = "";
     if (!r->source.output_type) r->source.output_type = "";
     if (!r->source.input_fp16_nodes) r->source.input_fp16_nodes = "";

@@ -14,7 +14,9 @@ typedef struct acn_request_shape {
 
 typedef struct acn_request {
     const char *model, *output, *soc;
-    acn_set_kind kind; /* of the shapes and gears together */
+    const char *fusion_switches; /* a file; NULL: none */
+    bool has_fusion_result;      /* fusion_result.json is wanted */
+    acn_set_kind kind;           /* of the shapes and gears together */
     acn_request_shape *shapes;
     int shape_count;
     int64_t *gears; /* |gear_count| rows */

@@ -45,6 +45,9 @@ enum {
 /* Reads inputs |input| and |filter| and the attributes; fails naming what does not fit. With
  * "transposed", the input is y and the result is x. */
 acn_status acn_conv_read(const acn_call *c, int input, int filter, acn_conv *out);
+/* The same with a filter of another layout, of whose shape only |w| tells. */
+acn_status acn_conv_read_as(const acn_call *c, int input, int filter, const acn_tensor *w,
+                            acn_conv *out);
 /* Shape of the convolution's result; its rank is 2 + spatial. */
 void acn_conv_result_dims(const acn_conv *conv, bool is_transposed, int64_t *dims);
 uint32_t acn_conv_cost_us(const acn_conv *conv);

@@ -45,9 +45,9 @@ static acn_status read_padding(const acn_call *c, int spatial, int64_t *before, 
     return ACN_OK;
 }
 
-static acn_status read_channels(const acn_call *c, int input, int filter, bool is_transposed,
-                                acn_conv *out) {
-    const acn_tensor *x = acn_in(c, input), *w = acn_in(c, filter);
+static acn_status read_channels(const acn_call *c, int input, int filter, const acn_tensor *w,
+                                bool is_transposed, acn_conv *out) {
+    const acn_tensor *x = acn_in(c, input);
     int64_t groups = acn_attr_int(c, ACN_CONV_GROUPS);
     if (groups == 0) groups = x->dims[1]; /* depthwise */
     if (groups < 1)
@@ -68,7 +68,12 @@ static acn_status read_channels(const acn_call *c, int input, int filter, bool i
 }
 
 acn_status acn_conv_read(const acn_call *c, int input, int filter, acn_conv *out) {
-    const acn_tensor *x = acn_in(c, input), *w = acn_in(c, filter);
+    return acn_conv_read_as(c, input, filter, acn_in(c, filter), out);
+}
+
+acn_status acn_conv_read_as(const acn_call *c, int input, int filter, const acn_tensor *w,
+                            acn_conv *out) {
+    const acn_tensor *x = acn_in(c, input);
     bool is_transposed = acn_attr_int(c, ACN_CONV_TRANSPOSED) != 0;
     if (x->rank < 3 || x->rank > 5)
         return acn_bad_input(c, input, "expected 3 to 5 dimensions: batch, channels, space");
@@ -78,7 +83,7 @@ acn_status acn_conv_read(const acn_call *c, int input, int filter, acn_conv *out
     int spatial = x->rank - 2;
     int64_t after[3], extra[3];
     *out = (acn_conv){.spatial = spatial};
-    ACN_TRY(read_channels(c, input, filter, is_transposed, out));
+    ACN_TRY(read_channels(c, input, filter, w, is_transposed, out));
     ACN_TRY(read_list(c, ACN_CONV_STRIDE, spatial, 1, 1, out->stride));
     ACN_TRY(read_list(c, ACN_CONV_DILATION, spatial, 1, 1, out->dilation));
     ACN_TRY(read_list(c, ACN_CONV_OUTPUT_PADDING, spatial, 0, 0, extra));

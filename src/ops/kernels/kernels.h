@@ -101,6 +101,7 @@ typedef void (*acn_reduce_fn)(void *accumulator, const void *s, int64_t n);
 
 typedef struct acn_gemm_kernels acn_gemm_kernels;         /* gemm.h */
 typedef struct acn_conv_kernels acn_conv_kernels;         /* conv.h */
+typedef struct acn_panel_kernels acn_panel_kernels;       /* panel.h */
 typedef struct acn_pool_kernels acn_pool_kernels;         /* pool.h */
 typedef struct acn_resample_kernels acn_resample_kernels; /* resample.h */
 typedef struct acn_norm_kernels acn_norm_kernels;         /* norm.h */
@@ -129,6 +130,7 @@ typedef struct acn_kernels {
     void (*fill)(void *d, const void *pattern, size_t pattern_bytes, size_t count);
     const acn_gemm_kernels *gemm;
     const acn_conv_kernels *conv;
+    const acn_panel_kernels *panel;
     const acn_pool_kernels *pool;
     const acn_resample_kernels *resample;
     const acn_norm_kernels *norm;   /* of F32 and F64 */

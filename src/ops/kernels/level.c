@@ -6,6 +6,7 @@
 #include "ops/kernels/micros.h"
 #include "ops/kernels/norm.h"
 #include "ops/kernels/optim.h"
+#include "ops/kernels/panel.h"
 #include "ops/kernels/pool.h"
 #include "ops/kernels/resample.h"
 #include "ops/kernels/rnn.h"
@@ -78,6 +79,7 @@ void ACN_KERNEL(stream_end)(void);
 void ACN_KERNEL(fill)(void *, const void *, size_t, size_t);
 extern const acn_gemm_kernels ACN_KERNEL(gemm);
 extern const acn_conv_kernels ACN_KERNEL(conv);
+extern const acn_panel_kernels ACN_KERNEL(panel);
 extern const acn_pool_kernels ACN_KERNEL(pool);
 extern const acn_resample_kernels ACN_KERNEL(resample);
 extern const acn_norm_kernels ACN_KERNEL(norm)[2];
@@ -140,6 +142,7 @@ const acn_kernels ACN_KERNEL(table) = {
     .fill = ACN_KERNEL(fill),
     .gemm = &ACN_KERNEL(gemm),
     .conv = &ACN_KERNEL(conv),
+    .panel = &ACN_KERNEL(panel),
     .pool = &ACN_KERNEL(pool),
     .resample = &ACN_KERNEL(resample),
     .norm = ACN_KERNEL(norm),

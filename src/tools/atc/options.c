@@ -57,7 +57,8 @@ static const option_row rows[] = {
     {"virtual_type", HINT, "Target", " 0 1 ", "no effect here"},
     {"host_env_os", HINT, "Target", NULL, "no effect here"},
     {"host_env_cpu", HINT, "Target", NULL, "no effect here"},
-    {"fusion_switch_file", HINT, "Feature", NULL, "no effect here"},
+    {"fusion_switch_file", USED, "Feature", NULL,
+     "file of passes that are off: \"Name:off\", one a line, or JSON"},
     {"optimization_switch", HINT, "Feature", NULL, "no effect here"},
     {"oo_level", HINT, "Feature", NULL, "no effect here"},
     {"oo_constant_folding", HINT, "Feature", " true false ", "no effect here"},
@@ -117,7 +118,8 @@ static const option_row rows[] = {
     {"debug_dir", HINT, "Debug", NULL, "no effect here"},
     {"status_check", HINT, "Debug", " 0 1 ", "no effect here"},
     {"quant_dumpable", HINT, "Debug", NULL, "no effect here"},
-    {"export_compile_stat", HINT, "Debug", " 0 1 2 ", "no effect here"},
+    {"export_compile_stat", USED, "Debug", " 0 1 2 ",
+     "1: fusion_result.json says what passes did (default); 0: it is not written"},
 };
 enum { ROWS = sizeof rows / sizeof *rows };
 

@@ -85,6 +85,7 @@ class Device:
             "output": str(output).removesuffix(".om"),
             "soc_version": "Ascend910B1",
             "input_shape": shapes,
+            "export_compile_stat": "0",
         }
         options = (Option * len(words))(
             *(Option(name.encode(), value.encode()) for name, value in words.items())

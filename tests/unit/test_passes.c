@@ -1,0 +1,289 @@
+/* Each pass of the graph before and after: how often it takes effect, what is left of the network,
+ * and that the network computes the same, whichever passes are on. */
+#include "unit.h"
+
+#include "base/status.h"
+#include "graph/compile.h"
+#include "graph/pass/pass.h"
+#include "ops/op.h"
+#include <math.h>
+
+enum { MOST = 4 };
+
+#define OK(expression) assert_int_equal((expression), ACN_OK)
+
+static uint32_t seed;
+static float draw(void) {
+    seed = seed * 1664525u + 1013904223u;
+    return (float)(seed >> 8) / (1 << 23) - 1;
+}
+
+/* ---- networks -------------------------------------------------------------------------------- */
+
+static acn_net *net;
+
+static acn_net_value *input(const char *name, int rank, const int64_t *dims) {
+    acn_net_value *v;
+    OK(acn_net_new_value(net, name, ACN_F32, rank, dims, &v));
+    net->inputs[net->input_count++] = v;
+    return v;
+}
+
+static acn_net_value *constant(int rank, const int64_t *dims) {
+    acn_net_value *v;
+    int64_t count = 1;
+    for (int d = 0; d < rank; d++)
+        count *= dims[d];
+    float *data = acn_arena_alloc(&net->arena, (size_t)count * sizeof *data + 64);
+    for (int64_t i = 0; i < count; i++)
+        data[i] = draw();
+    OK(acn_net_constant(net, "constant", ACN_F32, rank, dims, data, &v));
+    return v;
+}
+
+static acn_net_value *number(float value) {
+    acn_net_value *v;
+    const void *data = acn_arena_copy(&net->arena, &value, sizeof value);
+    OK(acn_net_constant(net, "number", ACN_F32, 0, NULL, data, &v));
+    return v;
+}
+
+static acn_net_value *unary(const char *op, acn_net_value *x) {
+    acn_node_builder b;
+    acn_net_value *out;
+    acn_node_begin(&b, net, op, op);
+    acn_node_input(&b, acn_op_find(op)->in[0].name, x);
+    acn_node_output(&b, acn_op_find(op)->out[0].name, ACN_F32, NULL);
+    OK(acn_node_end(&b, &out));
+    return out;
+}
+
+static acn_net_value *binary(const char *op, acn_net_value *x, acn_net_value *y) {
+    acn_node_builder b;
+    acn_net_value *out;
+    acn_node_begin(&b, net, op, op);
+    acn_node_input(&b, "x1", x);
+    acn_node_input(&b, "x2", y);
+    acn_node_output(&b, "y", ACN_F32, NULL);
+    OK(acn_node_end(&b, &out));
+    return out;
+}
+
+static acn_net_value *convolution(acn_net_value *x, int64_t channels, int64_t groups) {
+    const int64_t filter[] = {channels, x->tensor.dims[1] / groups, 3, 3}, ones[] = {1, 1};
+    acn_node_builder b;
+    acn_net_value *out;
+    acn_node_begin(&b, net, "Convolution", "conv");
+    acn_node_input(&b, "x", x);
+    acn_node_input(&b, "filter", constant(4, filter));
+    acn_node_ints(&b, "pads", ones, 2);
+    acn_node_int(&b, "groups", groups);
+    acn_node_output(&b, "y", ACN_F32, NULL);
+    OK(acn_node_end(&b, &out));
+    return out;
+}
+
+static void output(acn_net_value *v) {
+    net->outputs[net->output_count] = v;
+    net->output_names[net->output_count++] = "y";
+}
+
+static acn_net_value *image(void) { return input("x", 4, (int64_t[]){1, 6, 5, 7}); }
+static acn_net_value *rows(void) { return input("x", 3, (int64_t[]){2, 5, 24}); }
+static acn_net_value *by_channel(int64_t channels) {
+    return constant(4, (int64_t[]){1, channels, 1, 1});
+}
+
+static void norm_after_convolution(void) {
+    acn_net_value *y = convolution(image(), 20, 1);
+    output(binary("Add", binary("Mul", y, by_channel(20)), by_channel(20)));
+}
+
+/* What is read twice must stay. */
+static void norm_beside_convolution(void) {
+    acn_net_value *y = convolution(image(), 20, 1);
+    output(binary("Mul", y, by_channel(20)));
+    output(unary("Relu", y));
+}
+
+static void residual_block(void) {
+    acn_net_value *x = image(), *y = convolution(x, 6, 1);
+    y = binary("Add", y, by_channel(6));
+    y = unary("Relu", y);
+    y = convolution(y, 6, 6);
+    y = binary("Maximum", y, number(0));
+    y = binary("Minimum", y, number(0.5f));
+    y = convolution(y, 6, 2);
+    output(unary("Tanh", unary("Relu", binary("Add", x, y))));
+}
+
+static void two_branches(void) {
+    acn_net_value *x = image();
+    output(binary("Add", convolution(x, 9, 1), convolution(x, 9, 1)));
+}
+
+static void feed_forward(void) {
+    acn_net_value *x = rows(), *y, *half;
+    y = binary("MatMul", x, constant(2, (int64_t[]){24, 40}));
+    y = binary("Add", y, constant(1, (int64_t[]){40}));
+    half = unary("Erf", binary("RealDiv", y, number(1.41421356f)));
+    y = binary("Mul", binary("Mul", y, binary("Add", half, number(1))), number(0.5f));
+    y = binary("MatMul", y, constant(2, (int64_t[]){40, 24}));
+    output(binary("Add", binary("Add", y, constant(1, (int64_t[]){24})), x));
+}
+
+/* A bound above the other one: max(min(x, -1), 1) is not min(max(x, 1), -1). */
+static void crossed_bounds(void) {
+    acn_net_value *y = binary("MatMul", rows(), constant(2, (int64_t[]){24, 3}));
+    output(binary("Maximum", binary("Minimum", y, number(-1)), number(1)));
+}
+
+/* ---- running --------------------------------------------------------------------------------- */
+
+static void build(void (*network)(void)) {
+    seed = 7;
+    OK(acn_net_create("test", &net));
+    net->inputs = acn_arena_alloc(&net->arena, MOST * sizeof(void *));
+    net->outputs = acn_arena_alloc(&net->arena, MOST * sizeof(void *));
+    net->output_names = acn_arena_alloc(&net->arena, MOST * sizeof(void *));
+    network();
+}
+
+/* The outputs, one after the other. */
+static float *run_net(int64_t *out_count) {
+    acn_compiled compiled;
+    acn_model *model;
+    OK(acn_compile(net, NULL, &compiled));
+    OK(acn_compiled_model(&compiled, &model));
+    OK(acn_model_prepare(model));
+    void *inputs[MOST], *outputs[MOST];
+    int64_t count = 0;
+    for (int i = 0; i < model->input_count; i++) {
+        float *x = inputs[i] = calloc(1, model->inputs[i].bytes + 64);
+        for (size_t j = 0; j < model->inputs[i].bytes / sizeof *x; j++)
+            x[j] = draw();
+    }
+    for (int i = 0; i < model->output_count; i++)
+        count += (int64_t)(model->outputs[i].bytes / sizeof(float));
+    float *results = calloc((size_t)count + 16, sizeof *results), *at = results;
+    for (int i = 0; i < model->output_count; i++) {
+        outputs[i] = at;
+        at += model->outputs[i].bytes / sizeof(float);
+    }
+    char *work = aligned_alloc(64, (model->work_bytes + model->scratch_bytes + 127) / 64 * 64);
+    OK(acn_model_run(model, work, inputs, outputs));
+    free(work);
+    for (int i = 0; i < model->input_count; i++)
+        free(inputs[i]);
+    acn_model_destroy(model);
+    *out_count = count;
+    return results;
+}
+
+static int find_pass(const char *name) {
+    for (int i = 0; i < acn_pass_count_all(); i++)
+        if (strcmp(acn_pass_at(i)->name, name) == 0) return i;
+    fail_msg("there is no pass %s", name);
+    return -1;
+}
+
+typedef struct row {
+    void (*network)(void);
+    const char *pass;
+    int effective;
+    const char *left; /* the operators afterwards, when all passes are on */
+} row;
+
+static const row table[] = {
+    {norm_after_convolution, "ConvBatchnormFusionPass", 2, "ConvolutionPanels"},
+    {norm_beside_convolution, "ConvBatchnormFusionPass", 0, "ConvolutionPanels Mul Relu"},
+    {residual_block, "ConvWeightPackFusionPass", 3,
+     "ConvolutionPanels ConvolutionStencil ConvolutionPanels"},
+    {residual_block, "ConvBatchnormFusionPass", 1, NULL},
+    {residual_block, "ResidualAddFusionPass", 1, NULL},
+    {residual_block, "ActivationFusionPass", 5, NULL},
+    {residual_block, "ChannelsLastPass", 2, NULL},
+    {two_branches, "ResidualAddFusionPass", 1, "ConvolutionPanels ConvolutionPanels"},
+    {feed_forward, "MatMulWeightPackFusionPass", 2, "MatMulPanels MatMulPanels"},
+    {feed_forward, "BiasAddFusionPass", 2, NULL},
+    {feed_forward, "GeluFusionPass", 1, NULL},
+    {feed_forward, "ResidualAddFusionPass", 1, NULL},
+    {crossed_bounds, "ActivationFusionPass", 1, "MatMulPanels Maximum"},
+};
+
+static float *run_with(const row *r, const acn_pass_switches *switches, acn_pass_count *counts,
+                       int64_t *count) {
+    build(r->network);
+    OK(acn_passes_run(net, switches, counts));
+    float *results = run_net(count);
+    acn_net_destroy(net);
+    return results;
+}
+
+static void same(const float *got, const float *want, int64_t count) {
+    float largest = 1;
+    for (int64_t i = 0; i < count; i++)
+        largest = fmaxf(largest, fabsf(want[i]));
+    for (int64_t i = 0; i < count; i++)
+        assert_true(fabsf(got[i] - want[i]) <= 2e-6f * largest);
+}
+
+static void passes_take_effect_and_change_no_result(void **state) {
+    for (size_t i = 0; i < COUNT_OF(table); i++) {
+        const row *r = &table[i];
+        acn_pass_count counts[ACN_MAX_PASSES];
+        acn_pass_switches none, one = {0};
+        int64_t count;
+        OK(acn_pass_read_switches("test", "ALL:off", 7, &none));
+        one.is_off[find_pass(r->pass)] = true;
+        float *want = run_with(r, &none, NULL, &count);
+        float *without = run_with(r, &one, counts, &count);
+        assert_int_equal(counts[find_pass(r->pass)].effective, 0);
+        float *got = run_with(r, NULL, counts, &count);
+        assert_int_equal(counts[find_pass(r->pass)].effective, r->effective);
+        same(without, want, count);
+        same(got, want, count);
+        free(want);
+        free(without);
+        free(got);
+    }
+}
+
+static void what_is_left_is_what_was_meant(void **state) {
+    for (size_t i = 0; i < COUNT_OF(table); i++) {
+        char left[256] = "";
+        if (!table[i].left) continue;
+        build(table[i].network);
+        OK(acn_passes_run(net, NULL, NULL));
+        for (const acn_net_node *n = net->nodes; n; n = n->next) {
+            if (left[0]) strcat(left, " ");
+            strcat(left, n->call.op->name);
+        }
+        assert_string_equal(left, table[i].left);
+        acn_net_destroy(net);
+    }
+}
+
+static void switches_are_read_in_both_forms(void **state) {
+    acn_pass_switches s;
+    int gelu = find_pass("GeluFusionPass"), bias = find_pass("BiasAddFusionPass");
+    const char *lines = "\n GeluFusionPass : off\r\nOtherPass:on\n";
+    OK(acn_pass_read_switches("f", lines, strlen(lines), &s));
+    assert_true(s.is_off[gelu] && !s.is_off[bias]);
+    const char *json = " {\"Switch\": {\"GraphFusion\": {\"GeluFusionPass\": \"on\", \"ALL\": "
+                       "\"off\"}, \"UBFusion\": {\"ALL\": \"off\"}}}";
+    OK(acn_pass_read_switches("f", json, strlen(json), &s));
+    assert_true(!s.is_off[gelu] && s.is_off[bias]);
+    const char *wrong = "GeluFusionPass:maybe";
+    assert_int_equal(acn_pass_read_switches("f", wrong, strlen(wrong), &s), ACN_PARSE_FILE);
+    assert_int_equal(acn_pass_read_switches("f", "{", 1, &s), ACN_PARSE_FILE);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(passes_take_effect_and_change_no_result),
+        cmocka_unit_test(what_is_left_is_what_was_meant),
+        cmocka_unit_test(switches_are_read_in_both_forms),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
