@@ -193,7 +193,7 @@ def difference(ours, theirs):
 
 def convert(toolkit, path, folder):
     words = [f"{toolkit}/bin/atc", f"--model={path}", "--framework=5", f"--output={folder}/model"]
-    words += ["--soc_version=Ascend910B1", "--precision_mode=origin"]
+    words += ["--soc_version=Ascend910B1", "--precision_mode_v2=origin"]
     start = time.perf_counter()
     done = subprocess.run(words, capture_output=True, text=True, cwd=folder)
     assert done.returncode == 0, done.stdout

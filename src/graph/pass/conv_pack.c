@@ -51,6 +51,42 @@ static acn_status pack_stencil(acn_net *net, acn_net_node *n, acn_net_value **ou
     return acn_node_end(&b, out);
 }
 
+/* Whether Winograd pays, in multiplications for each pair of channels: those of the products, a
+ * weight's way from memory, and the transforms of pixels and sums. The result's size of a square,
+ * or 0. */
+static int winograd_tile(const acn_net_node *n, int64_t groups) {
+    const acn_tensor *w = &acn_node_in(n, 1)->tensor, *y = &acn_node_out(n, 0)->tensor;
+    const double ci = (double)w->dims[1], co = (double)w->dims[0], of_weight = 18;
+    if (groups != 1 || w->dims[2] != 3 || w->dims[3] != 3 || w->dims[0] % 16 || w->dims[1] % 16)
+        return 0;
+    for (int a = 0; a < 2; a++) {
+        const char *const names[] = {"strides", "dilations"};
+        const acn_attr_value *v = &n->call.attr[acn_node_attr_slot(n, names[a])];
+        for (int64_t i = 0; v->is_present && i < v->count; i++)
+            if (((const int64_t *)v->items)[i] != 1) return 0;
+    }
+    double least = 0.85 * 9 * ((double)(y->dims[0] * y->dims[2] * y->dims[3]) + of_weight);
+    int best = 0;
+    for (int tile = 2; tile <= 4; tile += 2) {
+        double down = (double)((y->dims[2] + tile - 1) / tile);
+        double across = (double)((y->dims[3] + tile - 1) / tile);
+        double squares = (double)y->dims[0] * down * across, numbers = (tile + 2) * (tile + 2);
+        double cost =
+            numbers * (1.1 * squares + of_weight) + squares * numbers * 14 * (1 / ci + 1 / co);
+        if (cost < least) least = cost, best = tile;
+    }
+    return best;
+}
+
+static acn_status pack_winograd(acn_net *net, acn_net_node *n, int tile, acn_net_value **out) {
+    acn_node_builder b;
+    acn_node_begin(&b, net, "PackWinograd", acn_node_in(n, 1)->name);
+    acn_node_input(&b, "filter", acn_node_in(n, 1));
+    acn_node_int(&b, "tile", tile);
+    acn_node_output(&b, "y", ACN_F32, NULL);
+    return acn_node_end(&b, out);
+}
+
 static void copy_ints(acn_node_builder *b, const acn_net_node *n, const char *attr) {
     const acn_attr_value *v = &n->call.attr[acn_node_attr_slot(n, attr)];
     if (v->is_present) acn_node_ints(b, attr, v->items, (int)v->count);
@@ -63,9 +99,16 @@ static acn_status rewrite(acn_net *net, acn_net_node *n) {
     acn_node_builder b;
     bool is_stencil = w->tensor.dims[1] == 1 && w->tensor.dims[0] == groups && groups > 1 &&
                       w->tensor.dims[2] * w->tensor.dims[3] <= MOST_STENCIL_TAPS;
+    int tile = winograd_tile(n, groups);
     net->before = n;
-    ACN_TRY(is_stencil ? pack_stencil(net, n, &packed) : pack(net, n, groups, &packed));
-    acn_node_begin(&b, net, is_stencil ? "ConvolutionStencil" : "ConvolutionPanels", n->name);
+    ACN_TRY(is_stencil ? pack_stencil(net, n, &packed)
+            : tile     ? pack_winograd(net, n, tile, &packed)
+                       : pack(net, n, groups, &packed));
+    acn_node_begin(&b, net,
+                   is_stencil ? "ConvolutionStencil"
+                   : tile     ? "ConvolutionWinograd"
+                              : "ConvolutionPanels",
+                   n->name);
     acn_node_input(&b, "x", acn_node_in(n, 0));
     acn_node_input(&b, "filter", packed);
     acn_node_input(&b, "bias", acn_node_in(n, 2));

@@ -179,6 +179,15 @@ static void stencil(const acn_panel_stencil *t) {
     }
 }
 
+void ACN_KERNEL(winograd_square_in)(float *, int64_t, const float *const *, int, int64_t);
+void ACN_KERNEL(winograd_square_out)(const acn_panel_square *);
+
 extern const acn_panel_kernels ACN_KERNEL(panel);
 const acn_panel_kernels ACN_KERNEL(panel) = {
-    .most_rows = ROWS, .most_panels = PANELS, .tile = tile, .stencil = stencil};
+    .most_rows = ROWS,
+    .most_panels = PANELS,
+    .tile = tile,
+    .stencil = stencil,
+    .square_in = ACN_KERNEL(winograd_square_in),
+    .square_out = ACN_KERNEL(winograd_square_out),
+};

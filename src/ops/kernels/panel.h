@@ -41,10 +41,28 @@ typedef struct acn_panel_stencil {
     float low, high;
 } acn_panel_stencil;
 
+/* A square of Winograd's sums, sums[number * step + j], becomes pixels; both counts of channels are
+ * multiples of 16.
+ *   c[pixel][j] = clamp(addend[pixel][j] + bias[j] + transformed sums) */
+typedef struct acn_panel_square {
+    int size; /* 4: 2x2 pixels; 6: 4x4 */
+    const float *sums;
+    int64_t step, channels;
+    const float *bias, *const *addend; /* either may be NULL */
+    float *const *c;                   /* NULL: a pixel outside the result */
+    bool clamps;
+    float low, high;
+} acn_panel_square;
+
 struct acn_panel_kernels {
     int most_rows, most_panels;
     void (*tile)(const acn_panel_tile *t);
     void (*stencil)(const acn_panel_stencil *t);
+    /* Winograd: |size|^2 pixels become as many numbers, d[number * step + j]; |channels| is a
+     * multiple of 16. */
+    void (*square_in)(float *d, int64_t step, const float *const *pixels, int size,
+                      int64_t channels);
+    void (*square_out)(const acn_panel_square *t);
 };
 
 #endif

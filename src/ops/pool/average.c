@@ -5,6 +5,7 @@
 #include "base/pool.h"
 #include "ops/kernels/kernels.h"
 #include "ops/kernels/pool.h"
+#include "ops/pool/channels_last.h"
 #include "ops/pool/window.h"
 #include <string.h>
 
@@ -15,9 +16,10 @@ enum { DY, X };
 typedef struct average_plan {
     acn_pool pool;
     acn_stage from, to;
-    bool counts_padding;
-    int64_t divisor;       /* 0: the window's size */
-    uint64_t room, worker; /* in the workspace: factors of a row, for each worker */
+    bool has_pixels, counts_padding;
+    acn_pool_pixels pixels; /* does it instead when |has_pixels| */
+    int64_t divisor;        /* 0: the window's size */
+    uint64_t room, worker;  /* in the workspace: factors of a row, for each worker */
 } average_plan;
 
 /* |x|: the input's slot. An adaptive gradient has its output's size from the output's gradient. */
@@ -59,14 +61,19 @@ static acn_status make_plan(acn_call *c, int x, int from) {
     ACN_TRY(acn_pool_plan(c, &p->pool));
     p->counts_padding = acn_attr_int(c, COUNTS_PADDING) != 0;
     p->divisor = acn_attr_int(c, DIVISOR);
+    c->plan->cost_us = acn_pool_cost_us(&p->pool);
+    c->plan->data = p;
+    p->has_pixels =
+        x != X && acn_pool_pixels_plan(&p->pixels, &p->pool, acn_in(c, 0), acn_out(c, 0));
+    p->pixels.counts_padding = p->counts_padding;
+    p->pixels.divisor = p->divisor;
+    if (p->has_pixels) return ACN_OK;
     uint64_t bytes = 0;
     ACN_TRY(acn_stage_plan(&p->from, acn_in(c, from), ACN_F32, false, &bytes));
     ACN_TRY(acn_stage_plan(&p->to, acn_out(c, 0), ACN_F32, true, &bytes));
     p->room = bytes;
     p->worker = (uint64_t)(p->pool.out[2] + 16) * sizeof(float);
     c->plan->workspace_bytes = bytes + p->worker * (uint64_t)acn_pool_size();
-    c->plan->cost_us = acn_pool_cost_us(&p->pool);
-    c->plan->data = p;
     return ACN_OK;
 }
 
@@ -176,7 +183,12 @@ static acn_status run_either(acn_call *c, int from, bool spreads) {
     return ACN_OK;
 }
 
-static acn_status run(acn_call *c) { return run_either(c, 0, false); }
+static acn_status run(acn_call *c) {
+    const average_plan *p = c->plan->data;
+    if (!p->has_pixels) return run_either(c, 0, false);
+    acn_pool_pixels_run(&p->pixels, acn_out(c, 0)->data, acn_in(c, 0)->data);
+    return ACN_OK;
+}
 static acn_status run_grad(acn_call *c) { return run_either(c, DY, true); }
 
 /* ---- level 0 --------------------------------------------------------------------------------- */

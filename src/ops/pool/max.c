@@ -7,6 +7,7 @@
 #include "base/pool.h"
 #include "ops/kernels/kernels.h"
 #include "ops/kernels/pool.h"
+#include "ops/pool/channels_last.h"
 #include <math.h>
 #include <string.h>
 
@@ -15,7 +16,8 @@ enum { DILATION = ACN_POOL_OWN };
 typedef struct max_plan {
     acn_pool pool;
     acn_stage x, y, at;
-    bool is_mask;
+    bool has_pixels, is_mask;
+    acn_pool_pixels pixels; /* does it instead when |has_pixels| */
     acn_dtype at_dtype;
     int64_t mask_bytes;    /* of a plane */
     uint64_t room, worker; /* in the workspace: places of taps, for each worker */
@@ -50,6 +52,11 @@ static acn_status plan(acn_call *c) {
     ACN_TRY(acn_pool_plan(c, &p->pool));
     uint64_t bytes = 0;
     const acn_tensor *at = acn_out(c, 1);
+    c->plan->cost_us = acn_pool_cost_us(&p->pool);
+    c->plan->data = p;
+    p->has_pixels = !at && acn_pool_pixels_plan(&p->pixels, &p->pool, acn_in(c, 0), acn_out(c, 0));
+    p->pixels.is_max = true;
+    if (p->has_pixels) return ACN_OK;
     ACN_TRY(acn_stage_plan(&p->x, acn_in(c, 0), ACN_F32, false, &bytes));
     ACN_TRY(acn_stage_plan(&p->y, acn_out(c, 0), ACN_F32, true, &bytes));
     p->is_mask = at && acn_max_is_mask(at);
@@ -59,8 +66,6 @@ static acn_status plan(acn_call *c) {
     p->room = bytes;
     p->worker = (uint64_t)(p->pool.out[2] + 16) * sizeof(int32_t);
     c->plan->workspace_bytes = bytes + p->worker * (uint64_t)acn_pool_size();
-    c->plan->cost_us = acn_pool_cost_us(&p->pool);
-    c->plan->data = p;
     return ACN_OK;
 }
 
@@ -179,6 +184,10 @@ static acn_status run(acn_call *c) {
     const max_plan *p = c->plan->data;
     acn_tensor *at = acn_out(c, 1);
     char *w = c->workspace;
+    if (p->has_pixels) {
+        acn_pool_pixels_run(&p->pixels, acn_out(c, 0)->data, acn_in(c, 0)->data);
+        return ACN_OK;
+    }
     job j = {.p = p,
              .x = acn_stage_in(&p->x, acn_in(c, 0), w),
              .y = acn_stage_room(&p->y, acn_out(c, 0), w),
