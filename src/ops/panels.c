@@ -11,7 +11,7 @@
 
 enum {
     PASS_STEPS = 256,
-    ROWS_BYTES = 3 << 16, /* rows of a pass: within an L2 of 512 KiB, beside panels and sums */
+    ROWS_BYTES = 1 << 18, /* rows of a pass: half of an L2 of 512 KiB, beside panels and sums */
     MOST_BLOCK_ROWS = 240,
     CHUNKS_PER_WORKER = 4,
     LEAST_PANELS = 4,

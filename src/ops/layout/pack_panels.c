@@ -3,8 +3,6 @@
  * is compiled, so it is simple rather than fast. */
 #include "ops/panels.h"
 
-#include <string.h>
-
 static acn_status infer(acn_call *c) {
     const acn_tensor *x = acn_in(c, 0);
     bool has_groups = acn_attr_int(c, 0);
@@ -20,17 +18,16 @@ static acn_status infer(acn_call *c) {
 
 static acn_status run(acn_call *c) {
     const acn_tensor *x = acn_in(c, 0), *y = acn_out(c, 0);
-    int64_t cols = x->dims[x->rank - 1], depth = y->dims[1];
-    int64_t panels = (cols + ACN_PANEL - 1) / ACN_PANEL, col_stride = x->strides[x->rank - 1];
-    for (int64_t i = 0; i < y->dims[0] * depth; i++) {
-        int64_t panel = i / depth, step = i % depth, group = panel / panels;
-        int64_t first = panel % panels * ACN_PANEL, at = (group * depth + step) * cols;
-        char *from = cols ? acn_tensor_at(x, at) : NULL;
-        for (int64_t j = 0; j < ACN_PANEL; j++) {
-            const char *number = from + (first + j) * col_stride * (int64_t)sizeof(float);
-            float value = 0;
-            if (first + j < cols) memcpy(&value, number, sizeof value);
-            memcpy(acn_tensor_at(y, i * ACN_PANEL + j), &value, sizeof value);
+    int64_t cols = x->dims[x->rank - 1], depth = y->dims[1], stride = x->strides[x->rank - 1];
+    int64_t panels = (cols + ACN_PANEL - 1) / ACN_PANEL;
+    for (int64_t row = 0; panels && row < y->dims[0] / panels * depth; row++) {
+        const float *from = (const float *)(void *)acn_tensor_at(x, row * cols);
+        for (int64_t col = 0; col < panels * ACN_PANEL; col++) {
+            int64_t panel = row / depth * panels + col / ACN_PANEL;
+            float value = col < cols ? from[col * stride] : 0;
+            int64_t at = panel * y->strides[0] + row % depth * y->strides[1] +
+                         col % ACN_PANEL * y->strides[2];
+            ((float *)y->data)[at] = value;
         }
     }
     return ACN_OK;
