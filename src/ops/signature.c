@@ -37,7 +37,7 @@ static bool aim(const acn_op *op, const char *own_name, acn_signature_slot *out)
     return out->slot >= 0;
 }
 
-/* "slot", "slot@space" or "slot@not". */
+/* "slot", "slot@space", "slot@not" or "slot@sides". */
 static bool read_target(const acn_op *op, const char *word, acn_signature_slot *out) {
     char own_name[ACN_SIGNATURE_NAME_BYTES];
     size_t n = strcspn(word, "@");
@@ -46,6 +46,8 @@ static bool read_target(const acn_op *op, const char *word, acn_signature_slot *
         out->form = ACN_FORM_SPACE;
     else if (strcmp(word + n, "@not") == 0)
         out->form = ACN_FORM_NOT;
+    else if (strcmp(word + n, "@sides") == 0)
+        out->form = ACN_FORM_SIDES;
     else if (word[n])
         return false;
     return aim(op, own_name, out);
@@ -125,6 +127,51 @@ acn_status acn_signature_attr(const acn_signature *signature, const char *name,
     *out = (acn_signature_slot){.target = ACN_TO_ATTR, .slot = slot};
     snprintf(out->name, sizeof out->name, "%s", name);
     return ACN_OK;
+}
+
+/* ---- forms ----------------------------------------------------------------------------------- */
+
+static acn_status form_space(acn_call *c, const acn_signature_slot *slot, acn_attr_value *v) {
+    const int64_t *items = v->items;
+    int spatial = find_attr(c->op, "spatial");
+    if (v->count < 3 || items[0] != 1 || items[1] != 1)
+        return acn_fail(ACN_INVALID_ARGUMENT,
+                        "attribute %s has %lld numbers; expected 1 for batch and channels, then "
+                        "one for each dimension of space",
+                        slot->name, (long long)v->count);
+    v->items = items + 2;
+    v->count -= 2;
+    if (spatial < 0) return ACN_OK;
+    c->attr[spatial].i = v->count;
+    c->attr[spatial].is_present = true;
+    return ACN_OK;
+}
+
+static acn_status form_sides(acn_call *c, acn_attr_value *v) {
+    const int64_t *items = v->items;
+    int64_t half = v->count / 2;
+    int64_t *pairs = acn_arena_alloc(&c->arena, ((size_t)v->count + 1) * sizeof *pairs);
+    if (pairs == NULL) return acn_fail(ACN_BAD_ALLOC, "no host memory for an attribute");
+    for (int64_t i = 0; i < 2 * half; i++)
+        pairs[i] = items[i / 2 + i % 2 * half];
+    if (v->count % 2) return ACN_OK; /* no sides: the operator tells */
+    v->items = pairs;
+    return ACN_OK;
+}
+
+acn_status acn_signature_form_attr(acn_call *c, const acn_signature_slot *slot) {
+    acn_attr_value *v = &c->attr[slot->slot];
+    switch (slot->form) {
+    case ACN_FORM_SPACE:
+        return form_space(c, slot, v);
+    case ACN_FORM_SIDES:
+        return form_sides(c, v);
+    case ACN_FORM_NOT:
+        v->i = !v->i;
+        return ACN_OK;
+    default:
+        return ACN_OK;
+    }
 }
 
 bool acn_signature_wants_nchw(const acn_signature *signature) {

@@ -26,6 +26,7 @@ typedef enum acn_signature_form {
     ACN_FORM_SAME,
     ACN_FORM_SPACE, /* a list without what it says of batch and channels, which is 1 */
     ACN_FORM_NOT,   /* a truth value's opposite */
+    ACN_FORM_SIDES, /* says by being there that our list has all first sides, then all last ones */
 } acn_signature_form;
 
 typedef struct acn_signature_slot {
@@ -50,6 +51,8 @@ acn_status acn_signature_find(const char *type, acn_signature *out);
 acn_status acn_signature_attr(const acn_signature *signature, const char *name,
                               acn_signature_slot *out);
 
+/* Attribute |slot->slot| of |c|, which has GE's value, takes the slot's form. */
+acn_status acn_signature_form_attr(acn_call *c, const acn_signature_slot *slot);
 /* Whether the operator is for images whose channels come before their space, and no others. */
 bool acn_signature_wants_nchw(const acn_signature *signature);
 

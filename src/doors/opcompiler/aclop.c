@@ -326,19 +326,8 @@ static acn_status check_value(const filler *f, const acn_signature_slot *slot,
 }
 
 static acn_status fill_formed(filler *f, const acn_signature_slot *slot, const acn_op_attr *attr) {
-    acn_attr_value *v = &f->call->attr[slot->slot];
     ACN_TRY(fill_attr(f->call, slot->slot, attr));
-    if (slot->form == ACN_FORM_NOT) v->i = !v->i;
-    if (slot->form != ACN_FORM_SPACE) return ACN_OK;
-    const int64_t *items = v->items;
-    if (v->count < 3 || items[0] != 1 || items[1] != 1)
-        return acn_fail(ACN_INVALID_ARGUMENT,
-                        "attribute %s of %s has %lld numbers; expected 1 for batch and channels, "
-                        "then one for each dimension of space",
-                        slot->name, f->request->type, (long long)v->count);
-    v->items = items + 2;
-    v->count -= 2;
-    return ACN_OK;
+    return acn_signature_form_attr(f->call, slot);
 }
 
 static acn_status fill_checked(filler *f, const acn_signature_slot *slot, const acn_op_attr *attr) {
@@ -346,19 +335,31 @@ static acn_status fill_checked(filler *f, const acn_signature_slot *slot, const 
     return slot->slot >= 0 ? fill_attr(f->call, slot->slot, attr) : ACN_OK;
 }
 
+static acn_status fill_from(filler *f, const acn_signature_slot *slot, const acn_op_attr *attr) {
+    switch (slot->target) {
+    case ACN_TO_ATTR:
+        return fill_formed(f, slot, attr);
+    case ACN_TO_INPUT:
+        return fill_weak(f, slot->slot, attr);
+    case ACN_TO_REFUSAL:
+        return fill_checked(f, slot, attr);
+    default:
+        return ACN_OK;
+    }
+}
+
 static acn_status fill_attrs(filler *f) {
     acn_op_attrs *attrs = NULL;
+    acn_signature_slot slot;
     if (!f->request->attrs) return ACN_OK;
     ACN_TRY(acn_op_attrs_resolve("attr", f->request->attrs, &attrs));
     for (const acn_op_attr *attr = attrs->first; attr; attr = attr->next) {
-        acn_signature_slot slot;
         ACN_TRY(acn_signature_attr(&f->signature, attr->name, &slot));
-        if (slot.target == ACN_TO_ATTR)
-            ACN_TRY(fill_formed(f, &slot, attr));
-        else if (slot.target == ACN_TO_INPUT)
-            ACN_TRY(fill_weak(f, slot.slot, attr));
-        else if (slot.target == ACN_TO_REFUSAL)
-            ACN_TRY(fill_checked(f, &slot, attr));
+        if (slot.form != ACN_FORM_SIDES) ACN_TRY(fill_from(f, &slot, attr));
+    }
+    for (const acn_op_attr *attr = attrs->first; attr; attr = attr->next) {
+        ACN_TRY(acn_signature_attr(&f->signature, attr->name, &slot));
+        if (slot.form == ACN_FORM_SIDES) ACN_TRY(acn_signature_form_attr(f->call, &slot));
     }
     return ACN_OK;
 }
