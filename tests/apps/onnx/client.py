@@ -53,6 +53,8 @@ class Conversion(ctypes.Structure):
         ("options", ctypes.POINTER(Option)),
         ("option_count", ctypes.c_int),
         ("command", ctypes.c_char_p),
+        ("source", ctypes.c_void_p),
+        ("source_bytes", ctypes.c_size_t),
     ]
 
 
