@@ -322,20 +322,6 @@ acn_status acn_node_end_kept(acn_node_builder *b, acn_net_value **out) {
 
 /* ---- changing a net -------------------------------------------------------------------------- */
 
-void acn_net_replace(acn_net *net, acn_net_value *old, acn_net_value *value, bool with_views) {
-    for (acn_net_node *n = net->nodes; n; n = n->next)
-        for (int i = 0; i < n->call.tensor_count; i++)
-            if (n->value[i] == old && old->producer != n) n->value[i] = value;
-    for (int i = 0; i < net->output_count; i++)
-        if (net->outputs[i] == old) net->outputs[i] = value;
-    for (acn_net_value *v = net->values; with_views && v; v = v->next) {
-        if (v->base != old || v == old) continue;
-        v->base = value->base;
-        v->offset_bytes += value->offset_bytes;
-        v->producer = value->producer;
-    }
-}
-
 static void take_out(acn_net *net, acn_net_node *node) {
     acn_net_node *previous = find_previous(net, node);
     if (previous)

@@ -63,9 +63,6 @@ acn_status acn_net_view(acn_net *net, const char *name, acn_net_value *of, const
 
 /* ---- changing a net -------------------------------------------------------------------------- */
 
-/* Nodes and outputs that have |old| get |value|, which must have its shape; with |with_views|,
- * views of |old|'s memory become views of |value|'s, which must then lie as |old| did. */
-void acn_net_replace(acn_net *net, acn_net_value *old, acn_net_value *value, bool with_views);
 /* Moves |node| before |place|. */
 void acn_net_move(acn_net *net, acn_net_node *node, acn_net_node *place);
 /* Takes nodes out whose results nothing uses; says how many. */

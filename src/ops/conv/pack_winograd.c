@@ -16,29 +16,31 @@ static acn_status infer(acn_call *c) {
     return ACN_OK;
 }
 
-static double number(const acn_tensor *w, int64_t column, int64_t channel, const double (*g)[3],
-                     int64_t at, int size) {
-    double sum = 0;
-    for (int y = 0; y < 3; y++)
-        for (int x = 0; x < 3; x++) {
-            int64_t linear = ((column * w->dims[1] + channel) * 3 + y) * 3 + x;
-            sum += g[at / size][y] * g[at % size][x] *
-                   acn_load_value(acn_tensor_at(w, linear), ACN_F32).f;
-        }
-    return sum;
+/* All numbers of one column's filter for one channel: G w G^T. Columns that are missing are 0. */
+static void transform(const acn_tensor *w, const acn_tensor *y, int64_t column, int64_t channel,
+                      int size) {
+    const double(*g)[3] = size == 4 ? acn_winograd_filter_4 : acn_winograd_filter_6;
+    double taps[3][3] = {{0}}, half[6][3];
+    for (int t = 0; column < w->dims[0] && t < 9; t++)
+        taps[t / 3][t % 3] =
+            acn_load_value(acn_tensor_at(w, (column * w->dims[1] + channel) * 9 + t), ACN_F32).f;
+    for (int i = 0; i < size; i++)
+        for (int x = 0; x < 3; x++)
+            half[i][x] = g[i][0] * taps[0][x] + g[i][1] * taps[1][x] + g[i][2] * taps[2][x];
+    for (int i = 0; i < size * size; i++) {
+        const double *row = half[i / size], *by = g[i % size];
+        int64_t at = i * y->strides[0] + column / ACN_PANEL * y->strides[1] +
+                     channel * y->strides[2] + column % ACN_PANEL * y->strides[3];
+        ((float *)y->data)[at] = (float)(row[0] * by[0] + row[1] * by[1] + row[2] * by[2]);
+    }
 }
 
 static acn_status run(acn_call *c) {
     const acn_tensor *w = acn_in(c, 0), *y = acn_out(c, 0);
     int size = (int)acn_attr_int(c, 0) + 2;
-    const double(*g)[3] = size == 4 ? acn_winograd_filter_4 : acn_winograd_filter_6;
-    for (int64_t i = 0; i < acn_tensor_count(y); i++) {
-        int64_t lane = i % ACN_PANEL, channel = i / ACN_PANEL % y->dims[2];
-        int64_t panel = i / ACN_PANEL / y->dims[2] % y->dims[1];
-        int64_t at = i / ACN_PANEL / y->dims[2] / y->dims[1], column = panel * ACN_PANEL + lane;
-        double value = column < w->dims[0] ? number(w, column, channel, g, at, size) : 0;
-        acn_store_value(acn_tensor_at(y, i), ACN_F32, (acn_value){.f = value});
-    }
+    for (int64_t column = 0; column < y->dims[1] * ACN_PANEL; column++)
+        for (int64_t channel = 0; channel < y->dims[2]; channel++)
+            transform(w, y, column, channel, size);
     return ACN_OK;
 }
 
