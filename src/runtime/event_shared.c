@@ -73,7 +73,6 @@ void acn_shared_event_release(acn_shared_event *event) {
 
 typedef struct shared_task {
     acn_shared_event *event;
-    acn_stream *stream;
     uint32_t record;
     int64_t timeout_ms;
 } shared_task;
@@ -83,14 +82,16 @@ static void drop(void *argument) {
     acn_task_free(argument);
 }
 
-static acn_status submit(const shared_task *arguments, acn_status (*run)(void *), uint32_t flags,
-                         const char *name) {
+/* A copy of |arguments| that holds the event until |drop|; NULL: no memory, with its text. */
+static shared_task *data_of(const shared_task *arguments) {
     shared_task *data = acn_task_alloc();
-    if (data == NULL) return acn_fail(ACN_BAD_ALLOC, "no memory for a task");
+    if (data == NULL) {
+        acn_fail(ACN_BAD_ALLOC, "no memory for a task");
+        return NULL;
+    }
     *data = *arguments;
     atomic_fetch_add(&data->event->users, 1);
-    acn_task task = {.run = run, .drop = drop, .data = data, .flags = flags, .name = name};
-    return acn_stream_submit(arguments->stream, &task);
+    return data;
 }
 
 /* Records count from 1. A record so old that a later one took its place was reached long ago. */
@@ -114,14 +115,23 @@ static acn_status reach(void *argument) {
     return ACN_OK;
 }
 
+/* Nobody shall wait for what never comes: a record that is not queued, or dropped with its stream,
+ * counts as reached, as a process's own events do. */
+static void drop_record(void *argument) {
+    const shared_task *data = argument;
+    if (!is_reached(data->event->cell, data->record)) reach(argument);
+    drop(argument);
+}
+
 acn_status acn_shared_event_record(acn_shared_event *event, acn_stream *stream) {
     acn_share_cell *cell = event->cell;
-    shared_task arguments = {.event = event, .stream = stream};
-    arguments.record = atomic_fetch_add(&cell->event.recorded, 1) + 1;
-    atomic_store(&cell->event.pids[arguments.record % ACN_SHARE_POINTS], (int32_t)getpid());
-    acn_status status = submit(&arguments, reach, 0, "record shared event");
-    if (status != ACN_OK) reach(&arguments); /* nobody shall wait for what never comes */
-    return status;
+    shared_task *data = data_of(&(shared_task){.event = event});
+    if (data == NULL) return ACN_BAD_ALLOC;
+    data->record = atomic_fetch_add(&cell->event.recorded, 1) + 1;
+    atomic_store(&cell->event.pids[data->record % ACN_SHARE_POINTS], (int32_t)getpid());
+    acn_task task = {
+        .run = reach, .drop = drop_record, .data = data, .name = "record shared event"};
+    return acn_stream_submit(stream, &task);
 }
 
 static bool is_dead(const acn_share_cell *cell, uint32_t record) {
@@ -162,11 +172,17 @@ static acn_status wait_for_record(void *argument) {
 
 acn_status acn_shared_event_wait(acn_shared_event *event, acn_stream *stream, int64_t timeout_ms) {
     shared_task arguments = {.event = event,
-                             .stream = stream,
                              .record = atomic_load(&event->cell->event.recorded),
                              .timeout_ms = timeout_ms};
     if (is_reached(event->cell, arguments.record)) return ACN_OK;
-    return submit(&arguments, wait_for_record, ACN_TASK_CAN_BLOCK, "wait for shared event");
+    shared_task *data = data_of(&arguments);
+    if (data == NULL) return ACN_BAD_ALLOC;
+    acn_task task = {.run = wait_for_record,
+                     .drop = drop,
+                     .data = data,
+                     .flags = ACN_TASK_CAN_BLOCK,
+                     .name = "wait for shared event"};
+    return acn_stream_submit(stream, &task);
 }
 
 acn_status acn_shared_event_synchronize(acn_shared_event *event, int64_t timeout_ms) {

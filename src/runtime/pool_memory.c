@@ -13,6 +13,7 @@ typedef struct pool_block {
     acn_memory_pool *pool;
     void *address;
     size_t bytes;
+    bool is_leaving;         /* its free is queued */
     struct pool_block *next; /* of the pool's free ones, or in the table of those in use */
 } pool_block;
 
@@ -119,6 +120,7 @@ static acn_status take(acn_memory_pool *pool, size_t bytes, void **out) {
     pool_block *block = take_free(pool, bytes);
     if (block == NULL) ACN_TRY(from_device(pool, bytes, &block));
     pool_block **slot = slot_of(block->address);
+    block->is_leaving = false;
     block->next = *slot;
     *slot = block;
     pool->blocks_in_use++;
@@ -137,41 +139,93 @@ acn_status acn_memory_pool_alloc(acn_memory_pool *pool, size_t bytes, void **out
     return status;
 }
 
-static acn_status give_back(void *address) {
+static void give_back(pool_block *block) {
     pthread_mutex_lock(&mutex);
-    pool_block **at = slot_of(address), *block;
-    while ((block = *at) != NULL && block->address != address)
-        at = &block->next;
-    if (block != NULL) {
-        acn_memory_pool *pool = block->pool;
-        *at = block->next;
-        pool->blocks_in_use--;
-        pool->state.used_bytes -= block->bytes;
-        block->next = pool->free;
-        pool->free = block;
-        trim(pool, pool->is_alive ? atomic_load(&pool->threshold) : 0);
-        end_if_unused(pool);
-    }
+    acn_memory_pool *pool = block->pool;
+    pool_block **at = slot_of(block->address);
+    while (*at != block)
+        at = &(*at)->next;
+    *at = block->next;
+    pool->blocks_in_use--;
+    pool->state.used_bytes -= block->bytes;
+    block->next = pool->free;
+    pool->free = block;
+    trim(pool, pool->is_alive ? atomic_load(&pool->threshold) : 0);
+    end_if_unused(pool);
     pthread_mutex_unlock(&mutex);
-    if (block != NULL) return ACN_OK;
-    return acn_fail(ACN_PARAM_INVALID, "%p is no memory of a pool in use; it was freed twice",
+}
+
+/* The task that frees a block. One that is dropped frees it too: nobody else would. */
+typedef struct leave_task {
+    pool_block *block;
+    bool is_done;
+} leave_task;
+
+/* What this thread is submitting; NULL again when it was dropped there and then. */
+static _Thread_local const leave_task *submitting;
+
+static acn_status leave(void *argument) {
+    leave_task *task = argument;
+    if (task->is_done)
+        return acn_fail(ACN_PARAM_INVALID, "a graph that frees memory of a pool was replayed; it "
+                                           "can free it only once");
+    task->is_done = true;
+    give_back(task->block);
+    return ACN_OK;
+}
+
+static void drop(void *argument) {
+    leave_task *task = argument;
+    if (!task->is_done && task == submitting)
+        submitting = NULL; /* it may not have been taken: acn_memory_pool_free knows */
+    else if (!task->is_done)
+        give_back(task->block);
+    acn_task_free(task);
+}
+
+/* Whose free is queued from now on. */
+static acn_status mark_leaving(void *address, pool_block **out) {
+    pthread_mutex_lock(&mutex);
+    pool_block *block = *slot_of(address);
+    while (block != NULL && block->address != address)
+        block = block->next;
+    bool is_right = block != NULL && !block->is_leaving;
+    if (is_right) block->is_leaving = true;
+    pthread_mutex_unlock(&mutex);
+    *out = block;
+    if (is_right) return ACN_OK;
+    return acn_fail(ACN_PARAM_INVALID,
+                    block != NULL
+                        ? "%p is being freed already; free memory of a pool once"
+                        : "%p is not the start of memory of a pool in use; expected an address "
+                          "from aclrtMemPoolMallocAsync",
                     address);
 }
 
-/* The address is all of a task's data. */
-acn_status acn_memory_pool_free(void *address, acn_stream *stream) {
+static void mark_staying(pool_block *block) {
     pthread_mutex_lock(&mutex);
-    const pool_block *block = *slot_of(address);
-    while (block != NULL && block->address != address)
-        block = block->next;
+    block->is_leaving = false;
     pthread_mutex_unlock(&mutex);
-    if (block == NULL)
-        return acn_fail(ACN_PARAM_INVALID,
-                        "%p is not the start of memory of a pool in use; expected an address from "
-                        "aclrtMemPoolMallocAsync",
-                        address);
-    acn_task task = {.run = give_back, .data = address, .name = "free to pool"};
-    return acn_stream_submit(stream, &task);
+}
+
+acn_status acn_memory_pool_free(void *address, acn_stream *stream) {
+    pool_block *block;
+    ACN_TRY(mark_leaving(address, &block));
+    leave_task *data = acn_task_alloc();
+    if (data == NULL) {
+        mark_staying(block);
+        return acn_fail(ACN_BAD_ALLOC, "no memory for a task");
+    }
+    *data = (leave_task){.block = block};
+    const leave_task *outer = submitting;
+    submitting = data;
+    acn_task task = {.run = leave, .drop = drop, .data = data, .name = "free to pool"};
+    acn_status status = acn_stream_submit(stream, &task);
+    bool was_dropped = submitting == NULL;
+    submitting = outer;
+    if (was_dropped && status == ACN_OK) give_back(block);
+    if (was_dropped && status != ACN_OK) mark_staying(block);
+    return status;
 }
 
 acn_status acn_memory_pool_destroy(acn_memory_pool *pool) {

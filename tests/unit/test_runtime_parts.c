@@ -65,6 +65,53 @@ static void pools_give_out_what_was_freed(void **state) {
           aclrtMemPoolDestroy(pool));
 }
 
+static void an_aborted_stream_frees_to_its_pool(void **state) {
+    aclrtMemPool pool;
+    aclrtMemPoolProps props = {.location = {.type = ACL_MEM_LOCATION_TYPE_DEVICE}};
+    aclrtStream stream;
+    aclrtNotify never;
+    void *block;
+    OK(aclrtCreateStream(&stream));
+    OK(aclrtCreateNotify(&never, 0));
+    OK(aclrtMemPoolCreate(&pool, &props));
+    OK(aclrtMemPoolMallocAsync(&block, 1 << 20, pool, stream));
+    OK(aclrtWaitAndResetNotify(never, stream, 0));
+    OK(aclrtMemPoolFreeAsync(block, stream));
+    FAILS(ACL_ERROR_RT_PARAM_INVALID, "aclrtMemPoolFreeAsync", "being freed already",
+          aclrtMemPoolFreeAsync(block, stream));
+    assert_int_equal(pool_attribute(pool, ACL_RT_MEM_POOL_ATTR_USED_MEM_CURRENT), 1 << 20);
+    OK(aclrtStreamAbort(stream));
+    assert_int_equal(pool_attribute(pool, ACL_RT_MEM_POOL_ATTR_USED_MEM_CURRENT), 0);
+    OK(aclrtMemPoolDestroy(pool));
+    OK(aclrtDestroyNotify(never));
+    OK(aclrtDestroyStream(stream));
+}
+
+/* A task that fails makes the stream drop what comes after it, in the caller's thread, too. */
+static void a_stopped_stream_frees_to_its_pool(void **state) {
+    aclrtMemPool pool;
+    aclrtMemPoolProps props = {.location = {.type = ACL_MEM_LOCATION_TYPE_DEVICE}};
+    aclrtStream stream;
+    aclrtNotify never;
+    void *block;
+    OK(aclrtCreateStream(&stream));
+    OK(aclrtSetStreamFailureMode(stream, ACL_STOP_ON_FAILURE));
+    OK(aclrtCreateNotify(&never, 0));
+    OK(aclrtMemPoolCreate(&pool, &props));
+    OK(aclrtMemPoolMallocAsync(&block, 1 << 20, pool, stream));
+    OK(aclrtWaitAndResetNotify(never, stream, 1)); /* fails, since it never comes */
+    for (aclrtStreamStatus status = ACL_STREAM_STATUS_NOT_READY;
+         status == ACL_STREAM_STATUS_NOT_READY; usleep(1000))
+        aclrtStreamQuery(stream, &status);
+    OK(aclrtMemPoolFreeAsync(block, stream));
+    FAILS(ACL_ERROR_RT_WAIT_TIMEOUT, "aclrtSynchronizeStream", "did not come",
+          aclrtSynchronizeStream(stream));
+    assert_int_equal(pool_attribute(pool, ACL_RT_MEM_POOL_ATTR_USED_MEM_CURRENT), 0);
+    OK(aclrtMemPoolDestroy(pool));
+    OK(aclrtDestroyNotify(never));
+    OK(aclrtDestroyStream(stream));
+}
+
 static void managed_memory_is_everybodys(void **state) {
     void *memory, *device;
     int32_t value = 0, list[3];
@@ -446,6 +493,8 @@ int main(void) {
     if (aclrtSetDevice(0) != 0) return 3;
     const struct CMUnitTest tests[] = {
         CLIENT_TEST(pools_give_out_what_was_freed),
+        CLIENT_TEST(an_aborted_stream_frees_to_its_pool),
+        CLIENT_TEST(a_stopped_stream_frees_to_its_pool),
         CLIENT_TEST(managed_memory_is_everybodys),
         CLIENT_TEST(addresses_are_read_when_the_copy_runs),
         CLIENT_TEST(addresses_without_memory_are_the_devices_fault),

@@ -355,6 +355,32 @@ static void a_killed_process_holds_nobody_up(void **state) {
     close(c.from);
 }
 
+/* A record that its stream drops counts as reached, as it does within a process. */
+static void an_aborted_record_holds_nobody_up(void **state) {
+    aclrtEvent event;
+    aclrtStream stream;
+    aclrtNotify never;
+    message m = {.pid = getpid()};
+    OK(aclrtCreateStream(&stream));
+    OK(aclrtCreateNotify(&never, 0));
+    OK(aclrtCreateEventExWithFlag(&event, ACL_EVENT_SYNC | ACL_EVENT_IPC));
+    OK(aclrtIpcGetEventHandle(event, &m.event));
+    OK(aclrtWaitAndResetNotify(never, stream, 0));
+    OK(aclrtRecordEvent(event, stream));
+    child c = start("event");
+    say(c.to, &m);
+    hear(c.from);
+    OK(aclrtStreamAbort(stream));
+    message answer = hear(c.from);
+    assert_int_equal(answer.code, 0);
+    assert_int_equal(answer.number, ACL_EVENT_RECORDED_STATUS_COMPLETE);
+    finish(&c);
+    OK(aclrtSynchronizeEventWithTimeout(event, 1000));
+    OK(aclrtDestroyEvent(event));
+    OK(aclrtDestroyNotify(never));
+    OK(aclrtDestroyStream(stream));
+}
+
 static void memory_outlives_who_lent_it(void **state) {
     void *memory, *none;
     child c = start("lender");
@@ -446,6 +472,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(access_is_told_and_changed),
         cmocka_unit_test(events_order_two_processes),
         cmocka_unit_test(a_killed_process_holds_nobody_up),
+        cmocka_unit_test(an_aborted_record_holds_nobody_up),
         cmocka_unit_test(memory_outlives_who_lent_it),
         cmocka_unit_test(notifies_cross_processes),
         cmocka_unit_test(counting_notifies_compare),
