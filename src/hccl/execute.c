@@ -54,6 +54,7 @@ static void enter(const acn_collective_run *r) {
     acn_comm *comm = r->comm;
     acn_entry *entry = &comm->board->seats[comm->rank].entries[++comm->sequence % 2];
     atomic_store(&entry->sequence, 0);
+    atomic_thread_fence(memory_order_release); /* who still reads sees that before what follows */
     entry->collective = r->call.collective;
     entry->dtype = (uint32_t)r->call.dtype;
     entry->op = r->call.op;

@@ -13,7 +13,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { SPIN_ROUNDS = 400, YIELD_ROUNDS = 4, LOOK_UP_NS = 50000000 };
+/* A hand-over between threads that are awake takes some spins. Together with yielding, which lets a
+ * rank that shares our CPU run, looking lasts longer than waking does: else each of two ranks would
+ * find the other asleep, again and again. */
+enum { SPIN_ROUNDS = 64, YIELD_ROUNDS = 256, LOOK_UP_NS = 50000000 };
 
 void acn_comm_wake(_Atomic uint32_t *word, _Atomic uint32_t *sleepers) {
     if (atomic_load(sleepers) != 0) acn_futex_wake_shared(word, INT_MAX);

@@ -4,6 +4,7 @@ machine, one virtual device each."""
 import sys
 from pathlib import Path
 
+import pytest
 from running import succeeded
 
 CLIENT = Path(__file__).with_name("client_hccl.py")
@@ -22,3 +23,8 @@ def run(toolkit, ranks, *parts):
 
 def test_two_ranks(toolkit):
     run(toolkit, 2, "reductions", "moves", "messages", "groups", "training")
+
+
+@pytest.mark.slow
+def test_four_ranks(toolkit):
+    run(toolkit, 4, "reductions", "moves", "messages", "groups", "training")
