@@ -39,13 +39,16 @@ endif()
 # What scarce.h puts before the sources of memory, address space and threads.
 foreach(function IN ITEMS malloc calloc realloc free strdup asprintf mmap mprotect memfd_create
                           pthread_create acn_slab_alloc acn_memory_alloc)
-    target_link_options(test_scarcity PRIVATE -Wl,--wrap=${function})
+    foreach(test IN ITEMS test_scarcity test_scarcity_parts)
+        target_link_options(${test} PRIVATE -Wl,--wrap=${function})
+    endforeach()
 endforeach()
 
 # qemu-user cannot run these: it fails in children of fork whose parent had threads, and a program
 # cannot start itself a second time.
 if(CMAKE_CROSSCOMPILING)
-    set_tests_properties(unit.test_guard unit.test_hccl unit.test_pool unit.test_scarcity unit.test_sharing
+    set_tests_properties(unit.test_guard unit.test_hccl unit.test_pool unit.test_scarcity unit.test_scarcity_parts
+        unit.test_sharing
         PROPERTIES DISABLED ON)
 endif()
 

@@ -1,10 +1,5 @@
-/* Memory that runs out: every public call that needs some answers with a code and a text, leaves
- * nothing behind, and works when it is called again. Each scenario runs in children of fork, which
- * also meet what is only set up once, and then in this process, where what stays alive is counted.
- */
-#include "scarce.h"
-
-#include "client.h"
+/* Memory that runs out, met by streams, memory, graphs and operators: see scarce_scenarios.h. */
+#include "scarce_scenarios.h"
 
 #include "acl/acl_op.h"
 #include "acl/acl_op_compiler.h"
@@ -15,22 +10,8 @@
 #include "aclnnop/aclnn_nonzero.h"
 #include "aclnnop/aclnn_permute.h"
 #include "aclnnop/aclnn_reduce_sum.h"
-#include "ops/plan_cache.h"
-#include <sys/wait.h>
-#include <unistd.h>
 
-enum { MOST_REQUESTS = 400, ATTEMPTS = 8, LIMIT_SECONDS = 20, NO_HANDLE = -1 };
-
-static aclrtStream stream;
-static float x[24] = {1, 2, 3, 4, 5, 6, 7, 8}, y[24];
-
-/* Scenarios return the first code other than 0, and end what they made whatever happens. */
-#define FIRST(call)                                                                                \
-    do {                                                                                           \
-        int code_ = (call);                                                                        \
-        if (code == 0) code = code_;                                                               \
-    } while (0)
-#define MADE(handle) ((handle) ? 0 : NO_HANDLE)
+static float y[24];
 
 /* ---- the runtime ----------------------------------------------------------------------------- */
 
@@ -116,8 +97,6 @@ static int virtual_memory(void) {
     return code;
 }
 
-static void do_nothing(void *data) { (void)data; }
-
 static int callbacks(void) {
     uint64_t self = (uint64_t)pthread_self();
     int code = aclrtLaunchHostFunc(stream, do_nothing, NULL), subscribed;
@@ -135,15 +114,13 @@ static int callbacks(void) {
 
 static int queue_that_grows(void) {
     client_gate gate;
-    int code, closed;
     sem_init(&gate.open, 0, 0);
-    code = closed = aclrtLaunchHostFunc(stream, client_gate_wait, &gate);
+    int code = aclrtLaunchHostFunc(stream, client_gate_wait, &gate);
     for (int i = 0; i < 40; i++)
         FIRST(aclrtLaunchHostFunc(stream, do_nothing, NULL));
     sem_post(&gate.open);
     FIRST(aclrtSynchronizeStream(stream));
     sem_destroy(&gate.open);
-    (void)closed;
     return code;
 }
 
@@ -275,8 +252,6 @@ static int workspace_of(uint64_t bytes, void **out) {
     return bytes ? aclrtMalloc(out, bytes, ACL_MEM_MALLOC_HUGE_FIRST) : 0;
 }
 
-#define DIMS(...) ((int64_t[]){__VA_ARGS__})
-
 /* Both phases; an executor whose workspace cannot be had stays with the client, who ends it. */
 #define TWO_PHASES(name, ...)                                                                      \
     do {                                                                                           \
@@ -379,9 +354,7 @@ static int repeated(void) {
 
 /* More plans than one. */
 static int many_shapes(void) {
-    client_gate gate;
     int code = 0, answer;
-    (void)gate;
     aclTensor *a = tensor(x, ACL_FLOAT, 1, DIMS(8)), *b = tensor(y, ACL_FLOAT, 1, DIMS(8));
     float one = 1;
     aclScalar *alpha = aclCreateScalar(&one, ACL_FLOAT);
@@ -474,14 +447,6 @@ static int attributes(void) {
     return code;
 }
 
-/* ---- running scenarios ----------------------------------------------------------------------- */
-
-typedef struct scenario {
-    const char *name;
-    int (*run)(void);
-    bool opens; /* makes its own surroundings */
-} scenario;
-
 static const scenario scenarios[] = {
     {"open_and_close", open_and_close, true},
     {"contexts_and_streams", contexts_and_streams, false},
@@ -505,114 +470,4 @@ static const scenario scenarios[] = {
     {"attributes", attributes, false},
 };
 
-static void set_up(void) {
-    OK(aclInit(NULL));
-    OK(aclrtSetDevice(0));
-    OK(aclrtCreateStream(&stream));
-}
-
-/* What may be answered: out of host memory, of device memory, or success where the request was for
- * something that can be done without. */
-static bool is_right(int code, const char **out_text) {
-    *out_text = aclGetRecentErrMsg();
-    if (code == 0) return true;
-    if (!*out_text) *out_text = "no text";
-    bool is_code = code == NO_HANDLE || code == 200000 || code == 207001 || code == 561101;
-    return is_code && strcmp(*out_text, "no text") != 0;
-}
-
-/* Slow builds leave out most of the later requests. */
-static int after(int n) { return n + (n < 8 ? 1 : UNIT_EVERY(6)); }
-
-enum { MET = 0, NOTHING_LEFT = 10, WRONG = 20 };
-
-static int in_child(const scenario *s, int n) {
-    const char *text;
-    alarm(LIMIT_SECONDS);
-    if (!s->opens) set_up();
-    scarce_arm(n);
-    int code = s->run();
-    bool was_met = scarce_disarm();
-    if (!is_right(code, &text) || (code != 0 && !was_met)) {
-        print_error("%s, request %d: answers %d: %s\n", s->name, n, code, text ? text : "");
-        return WRONG;
-    }
-    code = s->run();
-    if (code != 0) {
-        text = aclGetRecentErrMsg();
-        print_error("%s, after request %d: answers %d: %s\n", s->name, n, code, text ? text : "");
-        return WRONG;
-    }
-    return was_met ? MET : NOTHING_LEFT;
-}
-
-/* From a fresh process: first uses fail, too. */
-static void in_fresh_processes(void **state) {
-    const scenario *s = *state;
-    for (int n = 1; n < MOST_REQUESTS; n = after(n)) {
-        int status = 0;
-        fflush(NULL);
-        pid_t child = fork();
-        if (child == 0) _exit(in_child(s, n));
-        waitpid(child, &status, 0);
-        if (!WIFEXITED(status)) fail_msg("%s, request %d: signal %d", s->name, n, status);
-        if (WEXITSTATUS(status) == NOTHING_LEFT) return;
-        if (WEXITSTATUS(status) != MET) fail_msg("%s, request %d: see above", s->name, n);
-    }
-    fail_msg("%s asks for more than %d times", s->name, MOST_REQUESTS);
-}
-
-static void settle(void) {
-    OK(aclrtSynchronizeDevice());
-    acn_plan_cache_clear();
-}
-
-/* Blocks that the library holds after request |n| has failed, beyond those it held before. */
-static long blocks_that_stay(const scenario *s, int n, bool *out_met) {
-    const char *text;
-    settle();
-    client_count(NULL);
-    long blocks = atomic_load(&scarce_blocks);
-    scarce_arm(n);
-    int code = s->run();
-    *out_met = scarce_disarm();
-    if (!is_right(code, &text)) fail_msg("%s, request %d: %d: %s", s->name, n, code, text);
-    settle();
-    if (client_compare(NULL)) fail_msg("%s, request %d: objects stay", s->name, n);
-    return code != 0 ? atomic_load(&scarce_blocks) - blocks : 0;
-}
-
-/* A stream's thread that comes late makes another one start, and threads stay; a leak is there
- * each time. */
-static void nothing_stays(void **state) {
-    const scenario *s = *state;
-    bool was_met = true;
-    assert_int_equal(s->run(), 0);
-    for (int n = 1; was_met; n = after(n)) {
-        int attempts = 1;
-        if (n >= MOST_REQUESTS) fail_msg("%s asks for more than %d times", s->name, n);
-        while (blocks_that_stay(s, n, &was_met) > 0)
-            if (++attempts > ATTEMPTS) fail_msg("%s, request %d: blocks stay", s->name, n);
-    }
-}
-
-int main(void) {
-    setenv("ASCEND_GLOBAL_LOG_LEVEL", "4", 1); /* names of log files stay, once */
-    static struct CMUnitTest cold[COUNT_OF(scenarios)], warm[COUNT_OF(scenarios)];
-    size_t warm_count = 0;
-    for (size_t i = 0; i < COUNT_OF(scenarios); i++) {
-        void *state = (void *)&scenarios[i];
-        cold[i] = (struct CMUnitTest){
-            .name = scenarios[i].name, .test_func = in_fresh_processes, .initial_state = state};
-        if (!scenarios[i].opens)
-            warm[warm_count++] = (struct CMUnitTest){
-                .name = scenarios[i].name, .test_func = nothing_stays, .initial_state = state};
-    }
-    int failed = _cmocka_run_group_tests("first uses", cold, COUNT_OF(scenarios), NULL, NULL);
-    set_up();
-    failed += _cmocka_run_group_tests("nothing stays", warm, warm_count, NULL, NULL);
-    OK(aclrtDestroyStream(stream));
-    OK(aclrtResetDevice(0));
-    OK(aclFinalize());
-    return failed;
-}
+int main(void) { return run_scenarios(scenarios, COUNT_OF(scenarios)); }
