@@ -151,12 +151,52 @@ static acn_status plan_elements(acn_call *c) {
     return ACN_OK;
 }
 
+/* One run of the inner loop; |I| is the index's type. A place that does not exist is told at the
+ * end, and until then the first one is read. */
+#define RUN_ELEMENTS(T, I, y_step, index_step, x_step, stride)                                     \
+    do {                                                                                           \
+        for (int64_t j = 0; j < run; j++) {                                                        \
+            int64_t place = *(const I *)(index + j * (index_step));                                \
+            place += place < 0 ? size : 0;                                                         \
+            bool is_bad = (uint64_t)place >= (uint64_t)size;                                       \
+            place = is_bad ? 0 : place;                                                            \
+            has_bad |= is_bad;                                                                     \
+            *(T *)(y + j * (y_step)) = *(const T *)(x + j * (x_step) + place * (stride));          \
+        }                                                                                          \
+    } while (0)
+#define RUN_INDEX(T, I)                                                                            \
+    do {                                                                                           \
+        if (is_dense && step[2] == 0 && stride == sizeof(T))                                       \
+            RUN_ELEMENTS(T, I, (int64_t)sizeof(T), (int64_t)sizeof(I), 0, (int64_t)sizeof(T));     \
+        else if (is_dense && step[2] == sizeof(T))                                                 \
+            RUN_ELEMENTS(T, I, (int64_t)sizeof(T), (int64_t)sizeof(I), (int64_t)sizeof(T),         \
+                         stride);                                                                  \
+        else                                                                                       \
+            RUN_ELEMENTS(T, I, step[0], step[1], step[2], stride);                                 \
+    } while (0)
+
+/* Whether all places exist. */
+static bool run_elements_row(const elements_plan *p, const int64_t step[3], char *y,
+                             const char *index, const char *x, int64_t run) {
+    const int64_t size = p->bounds.size, stride = p->stride;
+    const bool is_wide = p->index_dtype == ACN_I64;
+    const bool is_dense = step[0] == p->bytes && step[1] == (is_wide ? 8 : 4);
+    bool has_bad = false;
+    if (size == 0) return false;
+    if (is_wide)
+        ACN_BY_BYTES(p->bytes, T, RUN_INDEX(T, int64_t));
+    else
+        ACN_BY_BYTES(p->bytes, T, RUN_INDEX(T, int32_t));
+    return !has_bad;
+}
+
 static void elements_chunk(void *context, int64_t chunk, int worker) {
     (void)worker;
     task *t = context;
     const elements_plan *p = t->plan;
     const acn_walk *w = &p->walk;
     int levels = w->rank - 1;
+    const int64_t step[3] = {w->strides[0][levels], w->strides[1][levels], w->strides[2][levels]};
     int64_t inner = w->dims[levels], i = chunk * CHUNK_ELEMENTS, end = i + CHUNK_ELEMENTS;
     if (end > p->count) end = p->count;
     int64_t column = i % inner;
@@ -164,23 +204,12 @@ static void elements_chunk(void *context, int64_t chunk, int worker) {
     acn_walk_seek(w, levels, i / inner, &at);
     for (; i < end; acn_walk_next(w, levels, &at), column = 0) {
         int64_t run = inner - column < end - i ? inner - column : end - i;
-        char *y = t->y + at.offset[0] + column * w->strides[0][levels];
-        const char *index = t->index + at.offset[1] + column * w->strides[1][levels];
-        const char *x = t->x + at.offset[2] + column * w->strides[2][levels];
-        ACN_BY_BYTES(p->bytes, T, {
-            for (int64_t j = 0; j < run; j++) {
-                const char *place = index + j * w->strides[1][levels];
-                int64_t named =
-                    acn_bounds_wrap(p->bounds, p->index_dtype == ACN_I64 ? *(const int64_t *)place
-                                                                         : *(const int32_t *)place);
-                if (named < 0) {
-                    atomic_store(&t->has_bad, true);
-                    return;
-                }
-                *(T *)(y + j * w->strides[0][levels]) =
-                    *(const T *)(x + j * w->strides[2][levels] + named * p->stride);
-            }
-        });
+        if (!run_elements_row(p, step, t->y + at.offset[0] + column * step[0],
+                              t->index + at.offset[1] + column * step[1],
+                              t->x + at.offset[2] + column * step[2], run)) {
+            atomic_store(&t->has_bad, true);
+            return;
+        }
         i += run;
     }
 }

@@ -10,6 +10,12 @@
 
 enum { LANES = 64, BLOCK = 32 * LANES, DEPTH = 52 };
 
+/* The upper half of |width| lanes goes into the lower one; a constant, so that the compiler
+ * sees vectors. */
+#define HALVE(lane, width, combine)                                                                \
+    for (int j = 0; j < (width) / 2; j++)                                                          \
+    (lane)[j] = combine((lane)[j], (lane)[j + (width) / 2])
+
 /* Blocks are combined as a binary counter does carries: |stack| holds one result for each set bit
  * of the number of blocks so far. */
 #define DEFINE_REDUCE(klass, name, type, identity, combine)                                        \
@@ -17,31 +23,52 @@ enum { LANES = 64, BLOCK = 32 * LANES, DEPTH = 52 };
         for (int j = 0; j < LANES; j++)                                                            \
             d[j] = combine(d[j], s[j]);                                                            \
     }                                                                                              \
-    static void klass##_##name##_block(type *restrict lane, const type *restrict s, int64_t n) {   \
-        for (int j = 0; j < LANES; j++)                                                            \
-            lane[j] = identity;                                                                    \
+    static inline void klass##_##name##_block(type *restrict lane, const type *restrict s,         \
+                                              int64_t n) {                                         \
+        if (n >= LANES) {                                                                          \
+            for (int j = 0; j < LANES; j++)                                                        \
+                lane[j] = s[j];                                                                    \
+            n -= LANES;                                                                            \
+            s += LANES;                                                                            \
+        } else {                                                                                   \
+            for (int j = 0; j < LANES; j++)                                                        \
+                lane[j] = j < n ? s[j] : identity;                                                 \
+            return;                                                                                \
+        }                                                                                          \
         for (; n >= LANES; n -= LANES, s += LANES)                                                 \
             for (int j = 0; j < LANES; j++)                                                        \
                 lane[j] = combine(lane[j], s[j]);                                                  \
         for (int64_t j = 0; j < n; j++)                                                            \
             lane[j] = combine(lane[j], s[j]);                                                      \
     }                                                                                              \
+    static inline type klass##_##name##_join(type *lane) {                                         \
+        HALVE(lane, 64, combine);                                                                  \
+        HALVE(lane, 32, combine);                                                                  \
+        HALVE(lane, 16, combine);                                                                  \
+        HALVE(lane, 8, combine);                                                                   \
+        HALVE(lane, 4, combine);                                                                   \
+        return combine(lane[0], lane[1]);                                                          \
+    }                                                                                              \
     void ACN_KERNEL(klass##_##name)(void *accumulator, const void *s_, int64_t n) {                \
         const type *s = s_;                                                                        \
-        type stack[DEPTH][LANES], *total = accumulator;                                            \
+        type *total = accumulator;                                                                 \
+        if (n <= 0) return;                                                                        \
+        if (n <= BLOCK) {                                                                          \
+            type lane[LANES];                                                                      \
+            klass##_##name##_block(lane, s, n);                                                    \
+            *total = combine(*total, klass##_##name##_join(lane));                                 \
+            return;                                                                                \
+        }                                                                                          \
+        type stack[DEPTH][LANES];                                                                  \
         int depth = 0;                                                                             \
         for (uint64_t blocks = 0; n > 0; blocks++, n -= BLOCK, s += BLOCK) {                       \
             klass##_##name##_block(stack[depth++], s, n < BLOCK ? n : BLOCK);                      \
             for (uint64_t carry = blocks; carry & 1; carry >>= 1, depth--)                         \
                 klass##_##name##_lanes(stack[depth - 2], stack[depth - 1]);                        \
         }                                                                                          \
-        if (!depth) return;                                                                        \
         for (; depth > 1; depth--)                                                                 \
             klass##_##name##_lanes(stack[depth - 2], stack[depth - 1]);                            \
-        for (int width = LANES / 2; width > 0; width /= 2)                                         \
-            for (int j = 0; j < width; j++)                                                        \
-                stack[0][j] = combine(stack[0][j], stack[0][j + width]);                           \
-        *total = combine(*total, stack[0][0]);                                                     \
+        *total = combine(*total, klass##_##name##_join(stack[0]));                                 \
     }
 
 #define SUM(x, y)     ((x) + (y))

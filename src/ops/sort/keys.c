@@ -2,7 +2,7 @@
 #include "ops/sort/keys.h"
 #include <string.h>
 
-enum { INSERTION = 48 };
+enum { INSERTION = 48, FEW = 16 };
 
 acn_sorter acn_sorter_of(acn_dtype dtype, bool is_descending) {
     int bytes = (int)acn_dtype_bytes(dtype);
@@ -148,6 +148,22 @@ bool acn_sorter_equal_next(const acn_sorter *s, const void *entries, int64_t i) 
         }                                                                                          \
         if (from != e) memcpy(e, from, (size_t)n * sizeof *e);                                     \
     }                                                                                              \
+    /* Moves the |k| least to the front, in order: the rest is mostly greater than the k-th so     \
+     * far. */                                                                                     \
+    static void few_##name(T *e, int64_t n, int64_t k) {                                           \
+        insertion_##name(e, k);                                                                    \
+        for (int64_t i = k; i < n; i++) {                                                          \
+            T a = e[i], b = e[k - 1];                                                              \
+            if (!(less)) continue;                                                                 \
+            int64_t j = k - 1;                                                                     \
+            for (; j > 0; j--) {                                                                   \
+                b = e[j - 1];                                                                      \
+                if (!(less)) break;                                                                \
+                e[j] = b;                                                                          \
+            }                                                                                      \
+            e[j] = a;                                                                              \
+        }                                                                                          \
+    }                                                                                              \
     /* Moves the |k| least to the front, in any order: Hoare's selection, middle element. */       \
     static void select_##name(T *e, int64_t n, int64_t k) {                                        \
         int64_t low = 0, high = n - 1;                                                             \
@@ -197,6 +213,13 @@ void acn_sorter_sort(const acn_sorter *s, void *entries, void *room, int64_t n) 
 
 void acn_sorter_select(const acn_sorter *s, void *entries, void *room, int64_t n, int64_t k) {
     bool is_few = k > 0 && k < n / 4;
+    if (is_few && k <= FEW) {
+        if (s->is_wide)
+            few_wide(entries, n, k);
+        else
+            few_narrow(entries, n, k);
+        return;
+    }
     if (is_few && s->is_wide)
         select_wide(entries, n, k);
     else if (is_few)

@@ -247,5 +247,5 @@ ACN_OP(TopKV2) = {
     .plan = plan_topk,
     .run = run,
     .run0 = run0_topk,
-    .cases = "[7]|k=3 [5,700]|k=9|dim=1 [70,5]|k=1|dim=0|largest=0 [2,3]|k=0",
+    .cases = "[7]|k=3 [5,700]|k=9|dim=1 [3,700]|k=40 [70,5]|k=1|dim=0|largest=0 [2,3]|k=0",
 };
