@@ -29,40 +29,42 @@ acn_class acn_rows_class(const acn_tensor *x, const acn_tensor *y) {
     return x->dtype == ACN_F64 || y->dtype == ACN_F64 ? ACN_K_F64 : ACN_K_F32;
 }
 
-/* The one stride that steps through all inner dimensions, or -1. */
-static int64_t joint_stride(const acn_rows *rows, const int64_t *strides) {
+/* The one stride that steps through all of some dimensions, or -1. */
+static int64_t joint_stride(int rank, const int64_t *sizes, const int64_t *strides) {
     int64_t stride = -1, expected = 0;
-    for (int i = rows->inner_rank - 1; i >= 0; i--) {
-        if (rows->inner_size[i] == 1) continue;
+    for (int i = rank - 1; i >= 0; i--) {
+        if (sizes[i] == 1) continue;
         if (stride < 0)
             stride = strides[i];
         else if (strides[i] != expected)
             return -1;
-        expected = strides[i] * rows->inner_size[i];
+        expected = strides[i] * sizes[i];
     }
     return stride < 0 ? 1 : stride;
 }
 
 void acn_row_side_make(acn_row_side *side, const acn_rows *rows, const acn_tensor *t,
                        acn_class klass) {
-    *side = (acn_row_side){t->dtype, klass, (int64_t)acn_dtype_bytes(t->dtype), 1, {0}, {0}};
+    *side = (acn_row_side){t->dtype, klass, (int64_t)acn_dtype_bytes(t->dtype), 1, {0}, {0}, 0};
     for (int i = 0; i < rows->outer_rank; i++)
         side->outer[i] = t->strides[rows->outer_dim[i]];
+    side->row_step = joint_stride(rows->outer_rank, rows->outer_size, side->outer);
     for (int i = 0; i < rows->inner_rank; i++)
         side->inner[i] = t->strides[rows->inner_dim[i]];
-    side->stride = joint_stride(rows, side->inner);
+    side->stride = joint_stride(rows->inner_rank, rows->inner_size, side->inner);
 }
 
 void acn_row_side_make_inner(acn_row_side *side, const acn_rows *rows, const acn_tensor *t,
                              acn_class klass) {
-    *side = (acn_row_side){t->dtype, klass, (int64_t)acn_dtype_bytes(t->dtype), 1, {0}, {0}};
+    *side = (acn_row_side){t->dtype, klass, (int64_t)acn_dtype_bytes(t->dtype), 1, {0}, {0}, 0};
     for (int i = 0; i < rows->inner_rank; i++)
         side->inner[i] = t->strides[i];
-    side->stride = joint_stride(rows, side->inner);
+    side->stride = joint_stride(rows->inner_rank, rows->inner_size, side->inner);
 }
 
 char *acn_row_at(const acn_rows *rows, const acn_row_side *side, void *data, int64_t row) {
     int64_t at = 0;
+    if (side->row_step >= 0) return (char *)data + row * side->row_step * side->bytes;
     for (int i = rows->outer_rank - 1; i >= 0; i--) {
         at += row % rows->outer_size[i] * side->outer[i];
         row /= rows->outer_size[i];

@@ -32,6 +32,7 @@ typedef struct acn_row_side {
     int64_t bytes;  /* of an element */
     int64_t stride; /* between neighbours in a row, or -1: several dimensions, see inner */
     int64_t outer[ACN_MAX_DIMS], inner[ACN_MAX_DIMS];
+    int64_t row_step; /* between rows, if even; else -1: see outer */
 } acn_row_side;
 
 /* |inner|: bit d is set when dimension d belongs to the row. */

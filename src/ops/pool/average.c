@@ -72,7 +72,7 @@ static acn_status make_plan(acn_call *c, int x, int from) {
     ACN_TRY(acn_stage_plan(&p->from, acn_in(c, from), ACN_F32, false, &bytes));
     ACN_TRY(acn_stage_plan(&p->to, acn_out(c, 0), ACN_F32, true, &bytes));
     p->room = bytes;
-    p->worker = (uint64_t)(p->pool.out[2] + 16) * sizeof(float);
+    p->worker = (uint64_t)(p->pool.out[2] + p->pool.in[2] + 16) * sizeof(float);
     c->plan->workspace_bytes = bytes + p->worker * (uint64_t)acn_pool_size();
     return ACN_OK;
 }
@@ -122,16 +122,30 @@ static void regular_row(const acn_pool *p, const acn_pool_kernels *kernels, floa
     }
 }
 
-static void adaptive_row(const acn_pool *p, float *large, float *small, const float *factor,
-                         bool spreads) {
+static void spread_adaptive(const acn_pool *p, float *large, const float *small,
+                            const float *factor) {
     for (int64_t i = 0; i < p->out[2]; i++) {
         const acn_window *w = &p->window[2][i];
-        for (int32_t k = w->start; k < w->start + w->count; k++) {
-            if (spreads)
-                large[k] += small[i] * factor[i];
-            else
-                small[i] += large[k];
+        for (int32_t k = w->start; k < w->start + w->count; k++)
+            large[k] += small[i] * factor[i];
+    }
+}
+
+/* Sums of adaptive windows: first down the rows, as vectors, into |line|. */
+static void add_adaptive(const acn_pool *p, const float *plane, const acn_window *z,
+                         const acn_window *y, float *small, float *line) {
+    acn_micro_fn add = acn_kernels_get()->micro[ACN_U_ADD][ACN_K_F32];
+    memset(line, 0, sizeof(float) * (size_t)p->in[2]);
+    for (int32_t a = 0; a < z->count; a++)
+        for (int32_t b = 0; b < y->count; b++) {
+            int64_t row = (z->start + a) * p->in[1] + y->start + b;
+            add(line, line, plane + row * p->in[2], NULL, p->in[2]);
         }
+    for (int64_t i = 0; i < p->out[2]; i++) {
+        const acn_window *w = &p->window[2][i];
+        small[i] = 0;
+        for (int32_t k = w->start; k < w->start + w->count; k++)
+            small[i] += line[k];
     }
 }
 
@@ -141,12 +155,14 @@ static void run_row(const job *j, float *large, float *small, int64_t row, float
     const acn_window *z = &p->window[0][row / p->out[1]], *y = &p->window[1][row % p->out[1]];
     fill_factors(j, z, y, factor);
     if (!j->spreads) memset(small, 0, sizeof(float) * (size_t)p->out[2]);
-    for (int32_t a = 0; a < z->count; a++)
+    bool adds_lines = p->is_adaptive && !j->spreads;
+    if (adds_lines) add_adaptive(p, large, z, y, small, factor + p->out[2]);
+    for (int32_t a = 0; a < z->count && !adds_lines; a++)
         for (int32_t b = 0; b < y->count; b++) {
             int64_t from_z = z->start + a * p->dilation[0], from_y = y->start + b * p->dilation[1];
             float *x = large + (from_z * p->in[1] + from_y) * p->in[2];
             if (p->is_adaptive)
-                adaptive_row(p, x, small, factor, j->spreads);
+                spread_adaptive(p, x, small, factor);
             else
                 regular_row(p, kernels, x, small, factor, j->spreads);
         }
