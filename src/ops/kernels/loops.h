@@ -60,6 +60,21 @@ ACN_EXTREMES(f64, double)
         }                                                                                          \
     }
 
+/* 64 lanes are combined into lane[0], always two halves: sizes are constants, so that the compiler
+ * sees vectors. */
+#define ACN_JOIN_HALVES(lane, width, combine)                                                      \
+    for (int j = 0; j < (width); j++)                                                              \
+    (lane)[j] = combine((lane)[j], (lane)[j + (width)])
+#define ACN_JOIN_64(lane, combine)                                                                 \
+    do {                                                                                           \
+        ACN_JOIN_HALVES(lane, 32, combine);                                                        \
+        ACN_JOIN_HALVES(lane, 16, combine);                                                        \
+        ACN_JOIN_HALVES(lane, 8, combine);                                                         \
+        ACN_JOIN_HALVES(lane, 4, combine);                                                         \
+        ACN_JOIN_HALVES(lane, 2, combine);                                                         \
+        ACN_JOIN_HALVES(lane, 1, combine);                                                         \
+    } while (0)
+
 /* d = c ? a : b, where c is a mask of bytes. */
 #define ACN_MICRO_SELECT(klass, type)                                                              \
     void ACN_KERNEL(klass##_SELECT)(void *d_, const void *a_, const void *b_, const void *c_,      \

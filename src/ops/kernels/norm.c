@@ -2,7 +2,9 @@
 #include "ops/kernels/norm.h"
 #include "ops/kernels/loops.h"
 
-enum { LANES = 64 };
+enum { LANES = 64, VECTOR = 8 };
+
+#define PLUS(x, y) ((x) + (y))
 
 /* Sums |value| over i into lanes, and those in double. */
 #define LANE_SUM(type, total, value)                                                               \
@@ -14,11 +16,15 @@ enum { LANES = 64 };
                 int64_t i = at + j;                                                                \
                 lane[j] += (value);                                                                \
             }                                                                                      \
+        type *rest = lane;                                                                         \
+        for (; at + VECTOR <= n; at += VECTOR, rest += VECTOR)                                     \
+            for (int j = 0; j < VECTOR; j++) {                                                     \
+                int64_t i = at + j;                                                                \
+                rest[j] += (value);                                                                \
+            }                                                                                      \
         for (int64_t i = at; i < n; i++)                                                           \
-            lane[i - at] += (value);                                                               \
-        for (int width = LANES / 2; width > 0; width /= 2)                                         \
-            for (int j = 0; j < width; j++)                                                        \
-                lane[j] += lane[j + width];                                                        \
+            rest[i - at] += (value);                                                               \
+        ACN_JOIN_64(lane, PLUS);                                                                   \
         total = lane[0];                                                                           \
     } while (0)
 
@@ -68,11 +74,8 @@ enum { LANES = 64 };
                 ROW_PRODUCT(at + j, j);                                                            \
         for (int64_t i = at; i < n; i++)                                                           \
             ROW_PRODUCT(i, i - at);                                                                \
-        for (int width = LANES / 2; width > 0; width /= 2)                                         \
-            for (int j = 0; j < width; j++) {                                                      \
-                lane[j] += lane[j + width];                                                        \
-                more[j] += more[j + width];                                                        \
-            }                                                                                      \
+        ACN_JOIN_64(lane, PLUS);                                                                   \
+        ACN_JOIN_64(more, PLUS);                                                                   \
         out[0] += lane[0];                                                                         \
         out[1] += more[0];                                                                         \
     }                                                                                              \

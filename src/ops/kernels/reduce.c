@@ -10,12 +10,6 @@
 
 enum { LANES = 64, BLOCK = 32 * LANES, DEPTH = 52 };
 
-/* The upper half of |width| lanes goes into the lower one; a constant, so that the compiler
- * sees vectors. */
-#define HALVE(lane, width, combine)                                                                \
-    for (int j = 0; j < (width) / 2; j++)                                                          \
-    (lane)[j] = combine((lane)[j], (lane)[j + (width) / 2])
-
 /* Blocks are combined as a binary counter does carries: |stack| holds one result for each set bit
  * of the number of blocks so far. */
 #define DEFINE_REDUCE(klass, name, type, identity, combine)                                        \
@@ -41,14 +35,6 @@ enum { LANES = 64, BLOCK = 32 * LANES, DEPTH = 52 };
         for (int64_t j = 0; j < n; j++)                                                            \
             lane[j] = combine(lane[j], s[j]);                                                      \
     }                                                                                              \
-    static inline type klass##_##name##_join(type *lane) {                                         \
-        HALVE(lane, 64, combine);                                                                  \
-        HALVE(lane, 32, combine);                                                                  \
-        HALVE(lane, 16, combine);                                                                  \
-        HALVE(lane, 8, combine);                                                                   \
-        HALVE(lane, 4, combine);                                                                   \
-        return combine(lane[0], lane[1]);                                                          \
-    }                                                                                              \
     void ACN_KERNEL(klass##_##name)(void *accumulator, const void *s_, int64_t n) {                \
         const type *s = s_;                                                                        \
         type *total = accumulator;                                                                 \
@@ -56,7 +42,8 @@ enum { LANES = 64, BLOCK = 32 * LANES, DEPTH = 52 };
         if (n <= BLOCK) {                                                                          \
             type lane[LANES];                                                                      \
             klass##_##name##_block(lane, s, n);                                                    \
-            *total = combine(*total, klass##_##name##_join(lane));                                 \
+            ACN_JOIN_64(lane, combine);                                                            \
+            *total = combine(*total, lane[0]);                                                     \
             return;                                                                                \
         }                                                                                          \
         type stack[DEPTH][LANES];                                                                  \
@@ -68,7 +55,8 @@ enum { LANES = 64, BLOCK = 32 * LANES, DEPTH = 52 };
         }                                                                                          \
         for (; depth > 1; depth--)                                                                 \
             klass##_##name##_lanes(stack[depth - 2], stack[depth - 1]);                            \
-        *total = combine(*total, klass##_##name##_join(stack[0]));                                 \
+        ACN_JOIN_64(stack[0], combine);                                                            \
+        *total = combine(*total, stack[0][0]);                                                     \
     }
 
 #define SUM(x, y)     ((x) + (y))
