@@ -215,6 +215,8 @@ typedef struct stretch {
 /* Where a panel's sums of the chunk's first row go, and the distance of rows. */
 typedef struct place {
     float *at;
+    const float *source; /* not NULL: the panel is a stretch of each channel, from here on; the
+                            first row of tiles reads it and packs it on the way */
     int64_t row_step;
     int count; /* of positions that it writes */
     bool is_loose;
@@ -363,6 +365,7 @@ static void gather(const job *j, const chunk *x, int64_t channel, int64_t count,
         for (int64_t i = 0; i < x->panels; i++) {
             const int64_t *first = x->first + i * (l->map.taps + 1);
             float *panel = x->room + (i * steps + done * l->map.taps) * width;
+            if (x->place[i].source) continue;
             for (int64_t t = 0; t < l->map.taps; t++) {
                 g.panel = panel + t * width;
                 g.runs = x->runs + first[t];
@@ -375,6 +378,18 @@ static void gather(const job *j, const chunk *x, int64_t channel, int64_t count,
     for (int64_t i = 0; i < x->panels; i++)
         for (int64_t lane = 0; lane < width; lane++)
             x->room[((i + 1) * steps - 1) * width + lane] = 1;
+}
+
+/* A panel that is a stretch of each channel in the image needs no gathering. */
+static const float *find_source(const job *j, const chunk *x, int64_t panel) {
+    const acn_conv_product *p = j->p;
+    const lattice *l = j->l;
+    if (l->map.taps != 1 || l->is_swapped || p->has_bias || l->map.step[2] != 1) return NULL;
+    const int64_t *first = x->first + panel * 2;
+    if (x->rows < p->kernels->mr || first[1] - first[0] != 1) return NULL;
+    const acn_conv_run *run = &x->runs[first[0]];
+    if (run->mask != UINT32_MAX >> (32 - p->kernels->nr)) return NULL;
+    return j->source + x->group * p->channels * p->source_volume + run->offset;
 }
 
 /* Sums that are one run of the result are made there, others in the chunk's room. */
@@ -396,6 +411,7 @@ static void find_places(const job *j, chunk *x) {
                           .count = (int)l->unit,
                           .is_loose = true};
         }
+        to->source = find_source(j, x, i);
     }
 }
 
@@ -424,6 +440,13 @@ static void multiply(const job *j, const chunk *x, const pass *now) {
             t.c_row = x->place[i].row_step;
             t.c = x->place[i].at + (row - x->row) * t.c_row;
             t.cols = x->place[i].count;
+            t.b_row = k->nr;
+            t.b_copy = NULL;
+            if (x->place[i].source && row == x->row) {
+                t.b_copy = x->room + i * now->steps * k->nr;
+                t.b = x->place[i].source + now->channel * j->p->source_volume;
+                t.b_row = j->p->source_volume;
+            }
             k->tile(&t);
         }
     }
