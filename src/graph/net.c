@@ -248,10 +248,21 @@ static acn_status take_shapes(acn_node_builder *b) {
     return ACN_OK;
 }
 
-static bool depends_on_constants_only(const acn_node_builder *b) {
+/* Results that are larger are computed when the model runs: an operator on few constants may ask
+ * for any amount of memory. */
+enum { MOST_FOLDED_BYTES = 1 << 30 };
+
+static bool is_small(const acn_tensor *t) {
+    int64_t element = (int64_t)acn_dtype_bytes(t->dtype);
+    return acn_tensor_count(t) <= MOST_FOLDED_BYTES / (element ? element : 1);
+}
+
+static bool can_fold(const acn_node_builder *b) {
     const acn_call *c = &b->node->call;
     for (int i = 0; i < b->value_count; i++)
-        if (b->value[i]->producer != b->node && !acn_net_is_constant(b->value[i])) return false;
+        if (b->value[i]->producer == b->node ? !is_small(&c->tensors[i])
+                                             : !acn_net_is_constant(b->value[i]))
+            return false;
     return c->tensor_count > 0;
 }
 
@@ -304,7 +315,7 @@ static acn_status end(acn_node_builder *b, bool may_fold, acn_net_value **out) {
     if (b->status == ACN_OK) b->status = fill_tensors(b);
     if (b->status == ACN_OK) b->status = acn_call_infer(&b->node->call);
     if (b->status == ACN_OK) b->status = take_shapes(b);
-    bool folds = b->status == ACN_OK && may_fold && depends_on_constants_only(b);
+    bool folds = b->status == ACN_OK && may_fold && can_fold(b);
     for (int i = 0, outputs = 0; b->status == ACN_OK && i < b->value_count; i++)
         if (b->value[i]->producer == b->node) out[outputs++] = b->value[i];
     if (folds) b->status = fold(b);

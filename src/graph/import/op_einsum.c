@@ -176,9 +176,12 @@ static acn_net_value *as_matrices(acn_formula *f, const equation *e, const term 
             }
             shape.dims[shape.rank] = size;
             shape.strides[shape.rank++] = repeats ? 0 : t->value->tensor.strides[from];
-            dims[k] *= size;
         }
-    return acn_f_reshape(f, acn_f_view(f, t->value, &shape), 3, dims);
+    acn_net_value *wide = acn_f_view(f, t->value, &shape); /* sees that they can be counted */
+    for (int k = 0, d = 0; k < 3 && wide; k++)
+        for (int i = 0; i < lists[k]->count; i++)
+            dims[k] *= shape.dims[d++];
+    return acn_f_reshape(f, wide, 3, dims);
 }
 
 /* a and b become one term: labels of both that the rest needs are batches, others of both are

@@ -5,28 +5,6 @@
 
 /* ---- gathering ------------------------------------------------------------------------------- */
 
-/* The places within |rank| dimensions that the last dimension of |indices| names, as one index
- * each: [all but the last dimension, as one]. Negative indices count from the end. */
-static acn_net_value *flat_places(acn_formula *f, acn_net_value *indices, const int64_t *dims,
-                                  int rank) {
-    int last = indices->tensor.rank - 1;
-    acn_net_value *sum = NULL;
-    indices = acn_f_cast(f, indices, ACN_I64);
-    for (int k = 0; k < rank && f->status == ACN_OK; k++) {
-        acn_net_value *place = acn_f_part(f, indices, last, k, 1);
-        place = acn_f_with(f, "FloorMod", place, (double)(dims[k] ? dims[k] : 1));
-        if (sum) sum = acn_f_with(f, "Mul", sum, (double)dims[k]);
-        sum = sum ? acn_f2(f, "Add", sum, place) : place;
-    }
-    if (f->status != ACN_OK) return NULL;
-    if (sum == NULL) { /* indices of no dimension name all of the data */
-        int64_t none[ACN_MAX_DIMS];
-        memcpy(none, indices->tensor.dims, sizeof none);
-        sum = acn_f_broadcast(f, acn_f_number(f, 0, ACN_I64), last, none);
-    }
-    return sum ? acn_f_reshape(f, sum, 1, &(int64_t){acn_tensor_count(&sum->tensor)}) : NULL;
-}
-
 static int64_t product(const int64_t *dims, int count) {
     int64_t n = 1;
     for (int d = 0; d < count; d++)
@@ -34,30 +12,54 @@ static int64_t product(const int64_t *dims, int count) {
     return n;
 }
 
-/* data as [batches, indexed, rest], indices as [batches, n, k]: rows of [batches * indexed, rest]
- * are taken. */
+/* What each number along the last dimension of |indices| says, as index tensors [batches, places],
+ * after one that names the batch. */
+static int index_list(acn_formula *f, acn_net_value *indices, int64_t batches,
+                      acn_net_value **list) {
+    if (f->status != ACN_OK) return 0;
+    int last = indices->tensor.rank - 1, depth = (int)indices->tensor.dims[last];
+    int64_t each = acn_tensor_count(&indices->tensor) / depth / (batches ? batches : 1);
+    int64_t shape[] = {batches, each};
+    list[0] = acn_f_unsqueeze(f, acn_f_count_up(f, batches), 1);
+    for (int k = 0; k < depth; k++)
+        list[1 + k] = acn_f_reshape(f, acn_f_part(f, indices, last, k, 1), 2, shape);
+    return 1 + depth;
+}
+
+/* data as [batches, the dimensions that indices name, rest] */
+static acn_net_value *by_batch(acn_formula *f, acn_net_value *data, int batch, int depth) {
+    int64_t dims[2 + ACN_MAX_DIMS];
+    if (f->status != ACN_OK) return NULL;
+    dims[0] = product(data->tensor.dims, batch);
+    memcpy(dims + 1, data->tensor.dims + batch, (size_t)depth * sizeof *dims);
+    dims[1 + depth] = product(data->tensor.dims + batch + depth, data->tensor.rank - batch - depth);
+    if (2 + depth > ACN_MAX_DIMS) {
+        f->status = acn_onnx_bad(f->c, "its indices name %d dimensions; at most %d work", depth,
+                                 ACN_MAX_DIMS - 2);
+        return NULL;
+    }
+    return acn_f_reshape(f, data, 2 + depth, dims);
+}
+
 static acn_status gather_nd(acn_onnx_call *c) {
     acn_formula f = {c, ACN_OK};
     const acn_tensor data = c->in[0]->tensor, indices = c->in[1]->tensor;
-    int64_t batch_rank = acn_onnx_int(c, "batch_dims", 0);
+    int64_t batch_rank = acn_onnx_int(c, "batch_dims", 0), dims[2 * ACN_MAX_DIMS];
     int last = indices.rank - 1, depth = last < 0 ? 0 : (int)indices.dims[last];
-    if (last < 0 || batch_rank < 0 || batch_rank > last || batch_rank + depth > data.rank)
+    if (depth < 1 || batch_rank < 0 || batch_rank > last || batch_rank + depth > data.rank)
         return acn_onnx_bad(c, "indices of %d dimensions name %d of %d, after batch_dims %lld",
                             indices.rank, depth, data.rank, (long long)batch_rank);
     int batch = (int)batch_rank, rest = data.rank - batch - depth;
-    int64_t batches = product(data.dims, batch), indexed = product(data.dims + batch, depth);
-    int64_t rows[2] = {batches * indexed, product(data.dims + batch + depth, rest)};
-    int64_t places = product(indices.dims, last), dims[2 * ACN_MAX_DIMS];
-    acn_net_value *at = flat_places(&f, c->in[1], data.dims + batch, depth);
-    if (batches > 1) {
-        acn_net_value *base = acn_f_with(&f, "Mul", acn_f_count_up(&f, batches), (double)indexed);
-        base = acn_f_reshape(&f, base, 2, (int64_t[]){batches, 1});
-        at = acn_f_reshape(&f, at, 2, (int64_t[]){batches, places / batches});
-        at = acn_f_reshape(&f, acn_f2(&f, "Add", at, base), 1, &places);
-    }
-    acn_net_value *y = acn_f_reshape(&f, c->in[0], 2, rows);
-    y = acn_f_gather(&f, y, 0, at);
+    acn_net_value *list[1 + ACN_MAX_DIMS], *x = by_batch(&f, c->in[0], batch, depth), *y;
+    int count = index_list(&f, c->in[1], product(data.dims, batch), list);
     if (last + rest > ACN_MAX_DIMS) return acn_onnx_bad(c, "it makes %d dimensions", last + rest);
+    if (f.status != ACN_OK) return f.status;
+    acn_node_builder b;
+    acn_onnx_begin(c, &b, "Index");
+    acn_node_input(&b, "x", x);
+    acn_node_inputs(&b, "indices", list, count);
+    acn_node_output(&b, "y", data.dtype, NULL);
+    ACN_TRY(acn_node_end(&b, &y));
     memcpy(dims, indices.dims, (size_t)last * sizeof *dims);
     memcpy(dims + last, data.dims + batch + depth, (size_t)rest * sizeof *dims);
     return acn_f_end(&f, acn_f_reshape(&f, y, last + rest, dims), c->out);
@@ -99,12 +101,45 @@ static acn_status scatter_elements(acn_onnx_call *c) {
     int64_t reduction;
     ACN_TRY(reduction_of(c, &reduction));
     ACN_TRY(acn_onnx_axis(c, acn_onnx_int(c, "axis", 0), rank, &axis));
-    int64_t size = c->in[0]->tensor.dims[axis];
-    acn_net_value *indices = acn_f_with(&f, "FloorMod", c->in[1], (double)(size ? size : 1));
-    return acn_f_end(&f, scattered(&f, c->in[0], indices, c->in[2], axis, reduction), c->out);
+    return acn_f_end(&f, scattered(&f, c->in[0], c->in[1], c->in[2], axis, reduction), c->out);
 }
 ACN_ONNX(scatter_elements) = {.type = "ScatterElements", .required = 3, .import = scatter_elements};
 ACN_ONNX(scatter) = {.type = "Scatter", .required = 3, .import = scatter_elements};
+
+/* The places within |rank| dimensions that the last dimension of |indices| names, as one index
+ * each: [all but the last dimension, as one]. Negative indices count from the end, and those beyond
+ * a dimension modulo it. */
+static acn_net_value *flat_places(acn_formula *f, acn_net_value *indices, const int64_t *dims,
+                                  int rank) {
+    int last = indices->tensor.rank - 1;
+    acn_net_value *sum = NULL;
+    indices = acn_f_cast(f, indices, ACN_I64);
+    for (int k = 0; k < rank && f->status == ACN_OK; k++) {
+        acn_net_value *place = acn_f_part(f, indices, last, k, 1);
+        place = acn_f_with(f, "FloorMod", place, (double)(dims[k] ? dims[k] : 1));
+        if (sum) sum = acn_f_with(f, "Mul", sum, (double)dims[k]);
+        sum = sum ? acn_f2(f, "Add", sum, place) : place;
+    }
+    if (f->status != ACN_OK) return NULL;
+    return sum ? acn_f_reshape(f, sum, 1, &(int64_t){acn_tensor_count(&sum->tensor)}) : NULL;
+}
+
+/* Setting and adding, by the operator that checks each index. */
+static acn_net_value *put(acn_formula *f, acn_net_value *x, acn_net_value *indices,
+                          acn_net_value *updates, bool adds) {
+    acn_net_value *list[1 + ACN_MAX_DIMS], *y = NULL;
+    int count = index_list(f, indices, 1, list);
+    if (f->status != ACN_OK) return NULL;
+    acn_node_builder b;
+    acn_onnx_begin(f->c, &b, "IndexPutV2");
+    acn_node_input(&b, "x", x);
+    acn_node_input(&b, "value", updates);
+    acn_node_inputs(&b, "indices", list, count);
+    acn_node_int(&b, "accumulate", adds);
+    acn_node_output(&b, "y", x->tensor.dtype, NULL);
+    f->status = acn_node_end(&b, &y);
+    return y;
+}
 
 /* data as [indexed, rest], updates as [n, rest]. */
 static acn_status scatter_nd(acn_onnx_call *c) {
@@ -113,9 +148,16 @@ static acn_status scatter_nd(acn_onnx_call *c) {
     int last = indices.rank - 1, depth = last < 0 ? 0 : (int)indices.dims[last];
     int64_t reduction;
     ACN_TRY(reduction_of(c, &reduction));
-    if (last < 0 || depth > data.rank)
+    if (depth < 1 || depth > data.rank)
         return acn_onnx_bad(c, "its indices name %d of %d dimensions", depth, data.rank);
     int64_t rest = product(data.dims + depth, data.rank - depth);
+    if (reduction < 2) {
+        int64_t parts[3] = {1, product(indices.dims, last), rest};
+        acn_net_value *x = by_batch(&f, c->in[0], 0, depth);
+        acn_net_value *values = acn_f_reshape(&f, c->in[2], 3, parts);
+        x = put(&f, x, c->in[1], values, reduction == 1);
+        return acn_f_end(&f, acn_f_reshape(&f, x, data.rank, data.dims), c->out);
+    }
     int64_t rows[2] = {product(data.dims, depth), rest};
     int64_t places[2] = {product(indices.dims, last), rest};
     acn_net_value *at = flat_places(&f, c->in[1], data.dims, depth);
@@ -164,6 +206,7 @@ static acn_status one_hot(acn_onnx_call *c) {
     double depth;
     ACN_TRY(acn_onnx_constant_float(c, 1, 0, &depth));
     ACN_TRY(acn_onnx_axis(c, acn_onnx_int(c, "axis", -1), x->tensor.rank + 1, &axis));
+    if (!(depth >= 0 && depth <= INT32_MAX)) return acn_onnx_bad(c, "its depth is %g", depth);
     if (acn_tensor_count(&values->tensor) != 2 || values->tensor.rank != 1)
         return acn_onnx_bad(c, "its values are no two numbers, off and on");
     x = acn_f_cast(&f, x, ACN_I64);

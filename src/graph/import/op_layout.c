@@ -60,10 +60,11 @@ static int64_t mirrored(const char *mode, int64_t i, int64_t size) {
 /* The dimension is made of slices of itself. */
 static acn_net_value *framed(acn_formula *f, acn_net_value *x, int axis, const char *mode,
                              int64_t before, int64_t after) {
-    int64_t size = x->tensor.dims[axis], wide = size + before + after;
-    if (size == 0 || wide < 0) {
-        f->status = acn_onnx_bad(f->c, "dimension %d has %lld elements; its frame needs some", axis,
-                                 (long long)size);
+    int64_t size = x->tensor.dims[axis], wide;
+    if (size == 0 || __builtin_add_overflow(size, before, &wide) ||
+        __builtin_add_overflow(wide, after, &wide) || wide < 0 || wide > INT32_MAX) {
+        f->status = acn_onnx_bad(f->c, "%lld and %lld make no frame of dimension %d, %lld",
+                                 (long long)before, (long long)after, axis, (long long)size);
         return NULL;
     }
     int64_t *from = acn_arena_alloc(&f->c->net->arena, (size_t)(wide + 1) * sizeof *from);
@@ -110,6 +111,7 @@ static acn_status center_crop_pad(acn_onnx_call *c) {
     for (int i = 0; i < count; i++) {
         int axis = i;
         if (axes) ACN_TRY(acn_onnx_axis(c, axes[i], x->rank, &axis));
+        if (sizes[i] < 0) return acn_onnx_bad(c, "shape has %lld", (long long)sizes[i]);
         int64_t more = sizes[i] - x->dims[axis];
         p.pairs[2 * axis] = more / 2;
         p.pairs[2 * axis + 1] = more - more / 2;

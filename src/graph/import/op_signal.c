@@ -72,6 +72,8 @@ ACN_ONNX(hamming_window) = {.type = "HammingWindow", .import = hamming};
 
 /* ---- transforms ------------------------------------------------------------------------------ */
 
+enum { MOST_ROOTS = 1 << 26 }; /* of a matrix: 256 MB in f32 */
+
 typedef struct transform {
     int64_t in, out, length;  /* samples used, results, and what divides the circle */
     int in_parts, out_parts;  /* 1: real, 2: real and imaginary */
@@ -96,6 +98,13 @@ static double root_at(const void *context, int64_t index) {
 static acn_net_value *transformed(acn_formula *f, acn_net_value *x, const transform *t) {
     if (f->status != ACN_OK) return NULL;
     int64_t shape[2] = {t->in * t->in_parts, t->out * t->out_parts}, dims[ACN_MAX_DIMS];
+    if (shape[0] * shape[1] > MOST_ROOTS) {
+        f->status = acn_onnx_bad(f->c,
+                                 "%lld samples make %lld numbers; that is too many for a "
+                                 "product with a matrix",
+                                 (long long)t->in, (long long)shape[1]);
+        return NULL;
+    }
     int rank = x->tensor.rank;
     memcpy(dims, x->tensor.dims, sizeof dims);
     dims[rank - 2] = shape[0];
@@ -212,7 +221,7 @@ static acn_status mel_weights(acn_onnx_call *c) {
     ACN_TRY(type_of_output(c, &dtype));
     for (int i = 0; i < 3; i++) {
         ACN_TRY(acn_onnx_constant_ints(c, i, 1, &number[i], &count));
-        if (count != 1 || number[i] < 1 || number[i] > INT32_MAX || number[0] > MOST_BANDS)
+        if (count != 1 || number[i] < 1 || number[i] > 1 << 20 || number[0] > MOST_BANDS)
             return acn_onnx_bad(c, "input %d is %lld", i, (long long)number[i]);
     }
     for (int i = 0; i < 2; i++)
