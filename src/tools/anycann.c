@@ -43,24 +43,45 @@ static const verb verbs[] = {
      acn_verb_doctor},
     {"explain", "[CODE|NAME] [--json]", "what a code of CANN means, and what to do about it",
      acn_verb_explain},
-    {"help", "", "this page", verb_help},
+    {"help", "[VERB]", "this page, or what VERB takes; so does `anycann VERB --help`", verb_help},
     {"--version", "", "version of AnyCANN and of the CANN that it speaks", verb_version},
 };
 
 enum { VERB_COUNT = sizeof verbs / sizeof verbs[0] };
 
+static void print_verb(FILE *out, const char *before, const verb *v) {
+    fprintf(out, "%s%s%s%s\n      %s\n", before, v->name, *v->arguments ? " " : "", v->arguments,
+            v->doc);
+}
+
 static void print_help(FILE *out) {
     fputs("anycann - CANN's published interface on ordinary CPUs\n\nusage: anycann VERB ...\n",
           out);
-    for (int i = 0; i < VERB_COUNT; i++) {
-        const verb *v = &verbs[i];
-        fprintf(out, "  %s%s%s\n      %s\n", v->name, *v->arguments ? " " : "", v->arguments,
-                v->doc);
-    }
+    for (int i = 0; i < VERB_COUNT; i++)
+        print_verb(out, "  ", &verbs[i]);
     fputs("\nexit codes: 0 fine, 1 findings, 2 usage, 3 environment; run, trace: CMD's own\n", out);
 }
 
+static const verb *find_verb(const char *name) {
+    for (int i = 0; i < VERB_COUNT; i++)
+        if (strcmp(name, verbs[i].name) == 0) return &verbs[i];
+    return NULL;
+}
+
+static int no_verb(const char *name) {
+    return acn_say(ACN_EXIT_USAGE, "no verb `%s`; `anycann help` lists them", name);
+}
+
+static int help_of(const verb *v) {
+    print_verb(stdout, "usage: anycann ", v);
+    return ACN_EXIT_FINE;
+}
+
 static int verb_help(int argc, char **argv) {
+    if (argc > 1) {
+        const verb *v = find_verb(argv[1]);
+        return v ? help_of(v) : no_verb(argv[1]);
+    }
     print_help(stdout);
     return ACN_EXIT_FINE;
 }
@@ -88,8 +109,8 @@ int main(int argc, char **argv) {
     }
     const char *name = argv[1];
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) name = "help";
-    for (int i = 0; i < VERB_COUNT; i++) {
-        if (strcmp(name, verbs[i].name) == 0) return verbs[i].run(argc - 1, argv + 1);
-    }
-    return acn_say(ACN_EXIT_USAGE, "no verb `%s`; `anycann help` lists them", name);
+    const verb *v = find_verb(name);
+    if (v == NULL) return no_verb(name);
+    bool wants_help = argc == 3 && (strcmp(argv[2], "--help") == 0 || strcmp(argv[2], "-h") == 0);
+    return wants_help ? help_of(v) : v->run(argc - 1, argv + 1);
 }

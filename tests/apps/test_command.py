@@ -84,6 +84,12 @@ def test_help_and_version(toolkit):
     assert succeeded(toolkit.anycann("home")).strip() == str(toolkit.home)
 
 
+@pytest.mark.parametrize("words", [["trace", "--help"], ["help", "trace"], ["trace", "-h"]])
+def test_help_of_one_verb(toolkit, words):
+    text = succeeded(toolkit.anycann(*words))
+    assert text.startswith("usage: anycann trace [-o FOLDER] CMD...\n")
+
+
 def test_lists_in_json(toolkit):
     env = json.loads(succeeded(toolkit.anycann("env", "--json", ANYCANN_SOC="Ascend910B4")))
     values = {row["variable"]: row["value"] for row in env}
