@@ -50,8 +50,10 @@ static acn_status import(conversion *c, const acn_request *r, const int64_t *gea
      */
     acn_pass_count counts[ACN_MAX_PASSES];
     acn_status status = ACN_OK;
-    if (r->kind != ACN_SET_OPEN) status = acn_passes_run(net, &c->switches, counts);
-    if (r->kind != ACN_SET_OPEN && status == ACN_OK) status = acn_fusion_note(&c->fusion, counts);
+    if (c->request->kind != ACN_SET_OPEN) {
+        status = acn_passes_run(net, &c->switches, counts);
+        if (status == ACN_OK) status = acn_fusion_note(&c->fusion, counts);
+    }
     if (status == ACN_OK) status = acn_compile(net, &c->weights, &c->compiled[c->count]);
     if (status != ACN_OK) {
         acn_net_destroy(net);
