@@ -110,6 +110,46 @@ static int smaller_tasks(void) {
     return code;
 }
 
+static int configured_memory(void) {
+    void *device = NULL, *host = NULL;
+    int code = aclrtMallocWithCfg(&device, 4096, ACL_MEM_MALLOC_HUGE_FIRST, NULL);
+    FIRST(aclrtMallocHostWithCfg(&host, 4096, NULL));
+    if (device && host) {
+        size_t sizes[] = {64, 64}, failed;
+        void *to[] = {device, (char *)device + 64}, *from[] = {host, (char *)host + 64};
+        FIRST(aclrtMemcpyBatch(to, sizes, from, sizes, 2, NULL, NULL, 0, &failed));
+        FIRST(aclrtMemcpyBatchAsync(to, sizes, from, sizes, 2, NULL, NULL, 0, &failed, stream));
+        FIRST(aclrtSynchronizeStream(stream));
+    }
+    if (device) FIRST(aclrtFree(device));
+    if (host) FIRST(aclrtFreeHost(host));
+    return code;
+}
+
+static int exported_memory(void) {
+    const aclrtPhysicalMemProp prop = {.location = {.type = ACL_MEM_LOCATION_TYPE_DEVICE}};
+    aclrtDrvMemHandle handle = NULL;
+    uint64_t number;
+    int32_t self = (int32_t)getpid();
+    int code = aclrtMallocPhysical(&handle, 2 << 20, &prop, 0);
+    if (!handle) return code;
+    int exported = aclrtMemExportToShareableHandle(handle, ACL_MEM_HANDLE_TYPE_NONE, 0, &number);
+    FIRST(exported);
+    if (exported == 0) FIRST(aclrtMemSetPidToShareableHandle(number, &self, 1));
+    FIRST(aclrtFreePhysical(handle));
+    return code;
+}
+
+static void on_failure(aclrtExceptionInfo *info) { (void)info; }
+
+static int settings(void) {
+    int code = aclrtSetExceptionInfoCallback(on_failure);
+    FIRST(aclrtSetExceptionInfoCallback(NULL));
+    FIRST(aclrtUseStreamResInCurrentThread(stream));
+    FIRST(aclrtUnuseStreamResInCurrentThread(stream));
+    return code;
+}
+
 static int lists_and_ranges(void) {
     const char *words[] = {"one", "two"};
     const aclDataType types[] = {ACL_FLOAT, ACL_FLOAT16};
@@ -137,6 +177,9 @@ static const scenario scenarios[] = {
     {"allocators", allocators, false},
     {"built_models", built_models, false},
     {"smaller_tasks", smaller_tasks, false},
+    {"configured_memory", configured_memory, false},
+    {"exported_memory", exported_memory, false},
+    {"settings", settings, false},
     {"lists_and_ranges", lists_and_ranges, false},
 };
 
