@@ -130,6 +130,9 @@ static acn_status end_group(void) {
         if (status == ACN_OK) status = given;
     }
     free(room);
+    free(group.items); /* the thread may end without another group */
+    group.items = NULL;
+    group.room = 0;
     return status;
 }
 
