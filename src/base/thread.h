@@ -28,4 +28,12 @@ static inline void acn_pause(void) {
 #endif
 }
 
+/* Orders plain accesses around an atomic one. The thread sanitizer knows no fences, and its
+ * compiler refuses them. */
+static inline void acn_fence(memory_order order) {
+#ifndef __SANITIZE_THREAD__
+    atomic_thread_fence(order);
+#endif
+}
+
 #endif

@@ -1,6 +1,7 @@
 /* execute.c - runs plans: the one place where steps become waits, copies and reductions. */
 #include "hccl/collective.h"
 
+#include "base/thread.h"
 #include "device/device.h"
 #include <stdio.h>
 #include <string.h>
@@ -54,7 +55,7 @@ static void enter(const acn_collective_run *r) {
     acn_comm *comm = r->comm;
     acn_entry *entry = &comm->board->seats[comm->rank].entries[++comm->sequence % 2];
     atomic_store(&entry->sequence, 0);
-    atomic_thread_fence(memory_order_release); /* who still reads sees that before what follows */
+    acn_fence(memory_order_release); /* who still reads sees that before what follows */
     entry->collective = r->call.collective;
     entry->dtype = (uint32_t)r->call.dtype;
     entry->op = r->call.op;
@@ -119,7 +120,7 @@ static acn_status meet(const acn_collective_run *r, uint32_t rank) {
     peer->buffers[0] = peer->buffers[1] = NULL;
     if (atomic_load(&entry->sequence) != comm->sequence) return ACN_OK;
     memcpy((void *)&copy, (const void *)entry, sizeof copy);
-    atomic_thread_fence(memory_order_acquire);
+    acn_fence(memory_order_acquire);
     if (atomic_load(&entry->sequence) != comm->sequence) return ACN_OK;
     ACN_TRY(check_entry(r, rank, &copy));
     ACN_TRY(acn_comm_reach(comm, rank));
