@@ -1,10 +1,9 @@
 /* conv_pack.c - convolutions with constant filters become convolutions of channels-last images with
  * packed ones, whose epilogue later passes fill. */
 #include "graph/pass/rewrite.h"
+#include "ops/conv/channels_last.h"
 
 #include <string.h>
-
-enum { MOST_STENCIL_TAPS = 512 };
 
 static bool fits(const acn_net_node *n) {
     if (!acn_node_is(n, "Convolution") || !acn_node_has_plain(n, "transposed", 0)) return false;
@@ -57,7 +56,8 @@ static acn_status pack_stencil(acn_net *net, acn_net_node *n, acn_net_value **ou
 static int winograd_tile(const acn_net_node *n, int64_t groups) {
     const acn_tensor *w = &acn_node_in(n, 1)->tensor, *y = &acn_node_out(n, 0)->tensor;
     const double ci = (double)w->dims[1], co = (double)w->dims[0], of_weight = 18;
-    if (groups != 1 || w->dims[2] != 3 || w->dims[3] != 3 || w->dims[0] % 16 || w->dims[1] % 16)
+    if (groups != 1 || w->dims[2] != 3 || w->dims[3] != 3 || w->dims[0] % ACN_PANEL ||
+        w->dims[1] % ACN_PANEL)
         return 0;
     for (int a = 0; a < 2; a++) {
         const char *const names[] = {"strides", "dilations"};
@@ -98,7 +98,7 @@ static acn_status rewrite(acn_net *net, acn_net_node *n) {
     if (groups == 0) groups = acn_node_in(n, 0)->tensor.dims[1];
     acn_node_builder b;
     bool is_stencil = w->tensor.dims[1] == 1 && w->tensor.dims[0] == groups && groups > 1 &&
-                      w->tensor.dims[2] * w->tensor.dims[3] <= MOST_STENCIL_TAPS;
+                      w->tensor.dims[2] * w->tensor.dims[3] <= ACN_CL_MOST_STENCIL_TAPS;
     int tile = winograd_tile(n, groups);
     net->before = n;
     ACN_TRY(is_stencil ? pack_stencil(net, n, &packed)
@@ -125,13 +125,7 @@ static acn_status rewrite(acn_net *net, acn_net_node *n) {
 }
 
 static acn_status run(acn_net *net, acn_pass_count *count) {
-    for (acn_net_node *n = net->nodes; n; n = n->next) {
-        if (!fits(n)) continue;
-        count->matched++;
-        ACN_TRY(rewrite(net, n));
-        count->effective++;
-    }
-    return ACN_OK;
+    return acn_rewrite_each(net, count, fits, rewrite);
 }
 
 ACN_PASS(conv_pack) = {

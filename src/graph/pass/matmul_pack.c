@@ -33,13 +33,7 @@ static acn_status rewrite(acn_net *net, acn_net_node *n) {
 }
 
 static acn_status run(acn_net *net, acn_pass_count *count) {
-    for (acn_net_node *n = net->nodes; n; n = n->next) {
-        if (!fits(n)) continue;
-        count->matched++;
-        ACN_TRY(rewrite(net, n));
-        count->effective++;
-    }
-    return ACN_OK;
+    return acn_rewrite_each(net, count, fits, rewrite);
 }
 
 ACN_PASS(matmul_pack) = {

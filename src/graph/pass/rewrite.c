@@ -134,3 +134,15 @@ void acn_set_text(acn_net_node *node, const char *attr, const char *literal) {
 bool acn_node_is_product(const acn_net_node *node) {
     return acn_node_input_slot(node, "addend") >= 0 && acn_node_attr_slot(node, "activation") >= 0;
 }
+
+acn_status acn_rewrite_each(acn_net *net, acn_pass_count *count,
+                            bool (*fits)(const acn_net_node *node),
+                            acn_status (*rewrite)(acn_net *net, acn_net_node *node)) {
+    for (acn_net_node *n = net->nodes; n; n = n->next) {
+        if (!fits(n)) continue;
+        count->matched++;
+        ACN_TRY(rewrite(net, n));
+        count->effective++;
+    }
+    return ACN_OK;
+}

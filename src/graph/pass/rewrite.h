@@ -34,6 +34,11 @@ acn_status acn_set_input(acn_net *net, acn_net_node *node, int slot, acn_net_val
 void acn_set_float(acn_net_node *node, const char *attr, double value);
 void acn_set_text(acn_net_node *node, const char *attr, const char *literal);
 
+/* Rewrites every node that fits; |count| counts them. */
+acn_status acn_rewrite_each(acn_net *net, acn_pass_count *count,
+                            bool (*fits)(const acn_net_node *node),
+                            acn_status (*rewrite)(acn_net *net, acn_net_node *node));
+
 /* A product whose epilogue takes a bias, an addend, a clamp and an activation. */
 bool acn_node_is_product(const acn_net_node *node);
 

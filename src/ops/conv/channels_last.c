@@ -129,3 +129,31 @@ acn_status acn_cl_naive(acn_call *c, acn_cl_filter_fn filter) {
     }
     return ACN_OK;
 }
+
+acn_status acn_cl_operands_plan(acn_cl_operands *o, const acn_call *c, const int64_t *before,
+                                const int64_t *after, bool is_staged) {
+    const acn_tensor *bias = acn_in(c, ACN_CL_BIAS), *addend = acn_in(c, ACN_CL_ADDEND);
+    uint64_t *bytes = &o->staged_bytes;
+    ACN_TRY(acn_cl_image_plan(&o->x, acn_in(c, ACN_CL_X), before, after, is_staged, false, bytes));
+    ACN_TRY(acn_cl_image_plan(&o->y, acn_out(c, 0), NULL, NULL, false, true, bytes));
+    if (addend) ACN_TRY(acn_cl_image_plan(&o->addend, addend, NULL, NULL, false, false, bytes));
+    ACN_TRY(acn_stage_plan(&o->filter, acn_in(c, ACN_CL_FILTER), ACN_F32, false, bytes));
+    if (bias) ACN_TRY(acn_stage_plan(&o->bias, bias, ACN_F32, false, bytes));
+    return ACN_OK;
+}
+
+acn_cl_numbers acn_cl_operands_in(const acn_cl_operands *o, const acn_call *c) {
+    char *w = c->workspace;
+    const acn_tensor *bias = acn_in(c, ACN_CL_BIAS), *addend = acn_in(c, ACN_CL_ADDEND);
+    return (acn_cl_numbers){
+        .x = acn_cl_image_in(&o->x, acn_in(c, ACN_CL_X), w),
+        .filter = acn_stage_in(&o->filter, acn_in(c, ACN_CL_FILTER), w),
+        .bias = bias ? acn_stage_in(&o->bias, bias, w) : NULL,
+        .addend = addend ? acn_cl_image_in(&o->addend, addend, w) : NULL,
+        .y = acn_cl_image_room(&o->y, acn_out(c, 0), w),
+    };
+}
+
+void acn_cl_operands_out(const acn_cl_operands *o, const acn_call *c) {
+    acn_cl_image_out(&o->y, acn_out(c, 0), c->workspace);
+}

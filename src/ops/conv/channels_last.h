@@ -7,7 +7,10 @@
 #define ACN_OPS_CONV_CHANNELS_LAST_H
 
 #include "ops/conv/conv.h"
+#include "ops/layout/stage.h"
 #include "ops/panels.h"
+
+enum { ACN_CL_MOST_STENCIL_TAPS = 512 }; /* of a depthwise kernel */
 
 /* Slots: those of Convolution, with a packed filter, and what is added to the result. */
 enum { ACN_CL_X, ACN_CL_FILTER, ACN_CL_BIAS, ACN_CL_ADDEND };
@@ -43,6 +46,25 @@ acn_status acn_cl_image_plan(acn_cl_image *image, const acn_tensor *t, const int
 float *acn_cl_image_in(const acn_cl_image *image, const acn_tensor *t, void *workspace);
 float *acn_cl_image_room(const acn_cl_image *image, const acn_tensor *t, void *workspace);
 void acn_cl_image_out(const acn_cl_image *image, const acn_tensor *t, void *workspace);
+
+/* All tensors of such a convolution; the absent ones stay empty. */
+typedef struct acn_cl_operands {
+    acn_cl_image x, y, addend;
+    acn_stage filter, bias;
+    uint64_t staged_bytes; /* in the workspace */
+} acn_cl_operands;
+
+/* |before|, |after|, |is_staged|: of x, as for an image. */
+acn_status acn_cl_operands_plan(acn_cl_operands *operands, const acn_call *c, const int64_t *before,
+                                const int64_t *after, bool is_staged);
+
+typedef struct acn_cl_numbers {
+    const float *x, *filter, *bias, *addend; /* |bias|, |addend|: NULL when absent */
+    float *y;
+} acn_cl_numbers;
+
+acn_cl_numbers acn_cl_operands_in(const acn_cl_operands *operands, const acn_call *c);
+void acn_cl_operands_out(const acn_cl_operands *operands, const acn_call *c);
 
 /* Level 0: |filter|(group, tap, channel, column) is the filter's number. */
 typedef double (*acn_cl_filter_fn)(const acn_call *c, const acn_conv *conv, int64_t group,

@@ -10,11 +10,9 @@ enum { LEAST_STEPS = 16 };
 typedef struct convolution {
     acn_conv conv;
     acn_panels panels;
-    acn_cl_image x, y, addend;
-    acn_stage filter, bias;
+    acn_cl_operands of;
     bool is_joined;
     float *zeros; /* a pixel outside the image */
-    uint64_t staged_bytes;
 } convolution;
 
 static acn_status infer(acn_call *c) {
@@ -30,9 +28,8 @@ static acn_status infer(acn_call *c) {
     return ACN_OK;
 }
 
-static acn_status plan_images(acn_call *c, convolution *p) {
+static acn_status plan_operands(acn_call *c, convolution *p) {
     const acn_conv *v = &p->conv;
-    const acn_tensor *addend = acn_in(c, ACN_CL_ADDEND);
     int64_t before[2], after[2];
     for (int d = 0; d < 2; d++) {
         int64_t end = (v->out[1 + d] - 1) * v->stride[1 + d] + v->kernel[1 + d] - v->before[1 + d];
@@ -42,23 +39,15 @@ static acn_status plan_images(acn_call *c, convolution *p) {
     p->is_joined = v->groups == 1 && v->ci < LEAST_STEPS && v->kernel[2] > 1 &&
                    v->dilation[1] == 1 && v->dilation[2] == 1;
     /* Without a copy, pixels of a row must be neighbours, and rows that are not there are. */
-    ACN_TRY(acn_cl_image_plan(&p->x, acn_in(c, ACN_CL_X), p->is_joined ? before : NULL, after,
-                              p->is_joined, false, &p->staged_bytes));
-    ACN_TRY(acn_cl_image_plan(&p->y, acn_out(c, 0), NULL, NULL, false, true, &p->staged_bytes));
-    if (addend)
-        ACN_TRY(acn_cl_image_plan(&p->addend, addend, NULL, NULL, false, false, &p->staged_bytes));
-    return ACN_OK;
+    return acn_cl_operands_plan(&p->of, c, p->is_joined ? before : NULL, after, p->is_joined);
 }
 
 static acn_status plan(acn_call *c) {
     convolution *p = acn_plan_alloc(c, sizeof *p);
     if (!p) return acn_fail(ACN_BAD_ALLOC, "no memory for a convolution's plan");
-    const acn_tensor *bias = acn_in(c, ACN_CL_BIAS);
     const acn_conv *v = &p->conv;
     ACN_TRY(acn_cl_read(c, &p->conv));
-    ACN_TRY(plan_images(c, p));
-    ACN_TRY(acn_stage_plan(&p->filter, acn_in(c, ACN_CL_FILTER), ACN_F32, false, &p->staged_bytes));
-    if (bias) ACN_TRY(acn_stage_plan(&p->bias, bias, ACN_F32, false, &p->staged_bytes));
+    ACN_TRY(plan_operands(c, p));
     p->zeros = acn_plan_alloc(c, sizeof(float) * (size_t)(v->ci + 1));
     if (!p->zeros) return acn_fail(ACN_BAD_ALLOC, "no memory for a convolution's plan");
     p->panels = (acn_panels){.groups = v->groups,
@@ -67,7 +56,7 @@ static acn_status plan(acn_call *c) {
                              .segments = v->kernel[1] * (p->is_joined ? 1 : v->kernel[2]),
                              .steps = v->ci * (p->is_joined ? v->kernel[2] : 1)};
     acn_panels_plan(&p->panels);
-    c->plan->workspace_bytes = p->staged_bytes + acn_panels_workspace_bytes(&p->panels);
+    c->plan->workspace_bytes = p->of.staged_bytes + acn_panels_workspace_bytes(&p->panels);
     c->plan->cost_us = acn_panels_cost_us(&p->panels);
     c->plan->data = p;
     return ACN_OK;
@@ -84,10 +73,10 @@ static void point_joined(const void *context, int64_t group, int64_t first, int 
     const acn_conv *v = &s->p->conv;
     for (int i = 0; i < count; i++) {
         int64_t at = first + i, x = at % v->out[2], y = at / v->out[2] % v->out[1];
-        const float *from = s->x + at / v->out[2] / v->out[1] * s->p->x.image +
-                            y * v->stride[1] * s->p->x.row + x * v->stride[2] * s->p->x.pixel;
+        const float *from = s->x + at / v->out[2] / v->out[1] * s->p->of.x.image +
+                            y * v->stride[1] * s->p->of.x.row + x * v->stride[2] * s->p->of.x.pixel;
         for (int64_t ky = 0; ky < v->kernel[1]; ky++)
-            rows[ky * most + i] = from + ky * s->p->x.row;
+            rows[ky * most + i] = from + ky * s->p->of.x.row;
     }
 }
 
@@ -97,7 +86,7 @@ static void point(const void *context, int64_t group, int64_t first, int count, 
     const acn_conv *v = &s->p->conv;
     for (int i = 0; i < count; i++) {
         int64_t at = first + i, x = at % v->out[2], y = at / v->out[2] % v->out[1];
-        const float *image = s->x + at / v->out[2] / v->out[1] * s->p->x.image + group * v->ci;
+        const float *image = s->x + at / v->out[2] / v->out[1] * s->p->of.x.image + group * v->ci;
         const float **to = rows + i;
         for (int64_t ky = 0; ky < v->kernel[1]; ky++) {
             int64_t sy = y * v->stride[1] + ky * v->dilation[1] - v->before[1];
@@ -105,7 +94,7 @@ static void point(const void *context, int64_t group, int64_t first, int count, 
             for (int64_t kx = 0; kx < v->kernel[2]; kx++, to += most) {
                 int64_t sx = x * v->stride[2] + kx * v->dilation[2] - v->before[2];
                 bool is_inside = has_row && sx >= 0 && sx < v->in[2];
-                *to = is_inside ? image + sy * s->p->x.row + sx * s->p->x.pixel : s->p->zeros;
+                *to = is_inside ? image + sy * s->p->of.x.row + sx * s->p->of.x.pixel : s->p->zeros;
             }
         }
     }
@@ -113,22 +102,21 @@ static void point(const void *context, int64_t group, int64_t first, int count, 
 
 static acn_status run(acn_call *c) {
     const convolution *p = c->plan->data;
-    char *w = c->workspace;
-    const acn_tensor *bias = acn_in(c, ACN_CL_BIAS), *addend = acn_in(c, ACN_CL_ADDEND);
-    const source s = {p, acn_cl_image_in(&p->x, acn_in(c, ACN_CL_X), w)};
+    const acn_cl_numbers at = acn_cl_operands_in(&p->of, c);
+    const source s = {p, at.x};
     acn_panels_operands o = {
         .point = p->is_joined ? point_joined : point,
         .context = &s,
-        .b = acn_stage_in(&p->filter, acn_in(c, ACN_CL_FILTER), w),
-        .bias = bias ? acn_stage_in(&p->bias, bias, w) : NULL,
-        .addend = addend ? acn_cl_image_in(&p->addend, addend, w) : NULL,
-        .c = acn_cl_image_room(&p->y, acn_out(c, 0), w),
-        .c_row = p->y.pixel,
-        .addend_row = p->addend.pixel,
+        .b = at.filter,
+        .bias = at.bias,
+        .addend = at.addend,
+        .c = at.y,
+        .c_row = p->of.y.pixel,
+        .addend_row = p->of.addend.pixel,
     };
     ACN_TRY(acn_panels_read_finish(c, ACN_CL_FINISH, &o.finish));
-    acn_panels_run(&p->panels, &o, w + p->staged_bytes);
-    acn_cl_image_out(&p->y, acn_out(c, 0), w);
+    acn_panels_run(&p->panels, &o, (char *)c->workspace + p->of.staged_bytes);
+    acn_cl_operands_out(&p->of, c);
     return ACN_OK;
 }
 

@@ -3,13 +3,11 @@
 #include "base/pool.h"
 #include "ops/conv/channels_last.h"
 
-enum { MOST_TAPS = 512, CHUNK_WORK = 1 << 16 };
+enum { CHUNK_WORK = 1 << 16 };
 
 typedef struct convolution {
     acn_conv conv;
-    acn_cl_image x, y, addend;
-    acn_stage filter, bias;
-    uint64_t staged_bytes;
+    acn_cl_operands of;
     int64_t rows_a_chunk;
 } convolution;
 
@@ -17,10 +15,10 @@ static acn_status infer(acn_call *c) {
     acn_conv v;
     ACN_TRY(acn_cl_infer(c, &v));
     int64_t taps = acn_conv_volume(v.kernel);
-    if (v.ci != 1 || v.co != 1 || taps > MOST_TAPS)
+    if (v.ci != 1 || v.co != 1 || taps > ACN_CL_MOST_STENCIL_TAPS)
         return acn_bad_attr(c, ACN_CONV_GROUPS,
                             "is %lld; expected as many as channels, and a kernel of at most %d",
-                            (long long)v.groups, MOST_TAPS);
+                            (long long)v.groups, ACN_CL_MOST_STENCIL_TAPS);
     if (acn_tensor_count(acn_in(c, ACN_CL_FILTER)) != taps * v.groups)
         return acn_bad_input(c, ACN_CL_FILTER, "expected %lld numbers",
                              (long long)(taps * v.groups));
@@ -30,17 +28,11 @@ static acn_status infer(acn_call *c) {
 static acn_status plan(acn_call *c) {
     convolution *p = acn_plan_alloc(c, sizeof *p);
     if (!p) return acn_fail(ACN_BAD_ALLOC, "no memory for a convolution's plan");
-    const acn_tensor *bias = acn_in(c, ACN_CL_BIAS), *addend = acn_in(c, ACN_CL_ADDEND);
-    uint64_t *bytes = &p->staged_bytes;
     ACN_TRY(acn_cl_read(c, &p->conv));
-    ACN_TRY(acn_cl_image_plan(&p->x, acn_in(c, ACN_CL_X), NULL, NULL, false, false, bytes));
-    ACN_TRY(acn_cl_image_plan(&p->y, acn_out(c, 0), NULL, NULL, false, true, bytes));
-    if (addend) ACN_TRY(acn_cl_image_plan(&p->addend, addend, NULL, NULL, false, false, bytes));
-    ACN_TRY(acn_stage_plan(&p->filter, acn_in(c, ACN_CL_FILTER), ACN_F32, false, bytes));
-    if (bias) ACN_TRY(acn_stage_plan(&p->bias, bias, ACN_F32, false, bytes));
+    ACN_TRY(acn_cl_operands_plan(&p->of, c, NULL, NULL, false));
     int64_t work = p->conv.out[2] * p->conv.groups * acn_conv_volume(p->conv.kernel);
     p->rows_a_chunk = CHUNK_WORK / (work + 1) + 1;
-    c->plan->workspace_bytes = *bytes;
+    c->plan->workspace_bytes = p->of.staged_bytes;
     c->plan->cost_us = acn_conv_cost_us(&p->conv);
     c->plan->data = p;
     return ACN_OK;
@@ -56,16 +48,16 @@ typedef struct job {
 static void run_pixels(const job *j, int64_t image, int64_t y, int64_t x, int pixels) {
     const convolution *p = j->p;
     const acn_conv *v = &p->conv;
-    const float *from[MOST_TAPS], *weight[MOST_TAPS];
+    const float *from[ACN_CL_MOST_STENCIL_TAPS], *weight[ACN_CL_MOST_STENCIL_TAPS];
     acn_panel_stencil t = j->stencil;
     for (int64_t ky = 0; ky < v->kernel[1]; ky++) {
         int64_t sy = y * v->stride[1] + ky * v->dilation[1] - v->before[1];
         if (sy < 0 || sy >= v->in[1]) continue;
-        const float *row = j->x + image * p->x.image + sy * p->x.row;
+        const float *row = j->x + image * p->of.x.image + sy * p->of.x.row;
         for (int64_t kx = 0; kx < v->kernel[2]; kx++) {
             int64_t sx = x * v->stride[2] + kx * v->dilation[2] - v->before[2];
             if (sx < 0 || sx >= v->in[2]) continue;
-            from[t.taps] = row + sx * p->x.pixel;
+            from[t.taps] = row + sx * p->of.x.pixel;
             weight[t.taps++] = j->w + (ky * v->kernel[2] + kx) * v->groups;
         }
     }
@@ -101,35 +93,33 @@ static void run_chunk(void *context, int64_t chunk, int worker) {
 
 static void activate(const convolution *p, float *y, acn_micro_fn activation) {
     int64_t pixels = p->conv.n * p->conv.out[1] * p->conv.out[2], channels = p->conv.groups;
-    if (p->y.pixel == channels) activation(y, y, NULL, NULL, pixels * channels);
-    for (int64_t i = 0; p->y.pixel != channels && i < pixels; i++)
-        activation(y + i * p->y.pixel, y + i * p->y.pixel, NULL, NULL, channels);
+    if (p->of.y.pixel == channels) activation(y, y, NULL, NULL, pixels * channels);
+    for (int64_t i = 0; p->of.y.pixel != channels && i < pixels; i++)
+        activation(y + i * p->of.y.pixel, y + i * p->of.y.pixel, NULL, NULL, channels);
 }
 
 static acn_status run(acn_call *c) {
     const convolution *p = c->plan->data;
-    char *w = c->workspace;
-    const acn_tensor *bias = acn_in(c, ACN_CL_BIAS), *addend = acn_in(c, ACN_CL_ADDEND);
     acn_panels_finish finish;
     ACN_TRY(acn_panels_read_finish(c, ACN_CL_FINISH, &finish));
-    float *y = acn_cl_image_room(&p->y, acn_out(c, 0), w);
+    const acn_cl_numbers at = acn_cl_operands_in(&p->of, c);
     job j = {.p = p,
-             .x = acn_cl_image_in(&p->x, acn_in(c, ACN_CL_X), w),
-             .w = acn_stage_in(&p->filter, acn_in(c, ACN_CL_FILTER), w),
+             .x = at.x,
+             .w = at.filter,
              .stencil = {.channels = p->conv.groups,
-                         .pixel_step = p->conv.stride[2] * p->x.pixel,
-                         .bias = bias ? acn_stage_in(&p->bias, bias, w) : NULL,
-                         .addend = addend ? acn_cl_image_in(&p->addend, addend, w) : NULL,
-                         .c = y,
-                         .c_row = p->y.pixel,
-                         .addend_row = p->addend.pixel,
+                         .pixel_step = p->conv.stride[2] * p->of.x.pixel,
+                         .bias = at.bias,
+                         .addend = at.addend,
+                         .c = at.y,
+                         .c_row = p->of.y.pixel,
+                         .addend_row = p->of.addend.pixel,
                          .clamps = finish.clamps,
                          .low = finish.low,
                          .high = finish.high}};
     int64_t rows = p->conv.n * p->conv.out[1];
     acn_pool_run((rows + p->rows_a_chunk - 1) / p->rows_a_chunk, run_chunk, &j);
-    if (finish.activation) activate(p, y, finish.activation);
-    acn_cl_image_out(&p->y, acn_out(c, 0), w);
+    if (finish.activation) activate(p, at.y, finish.activation);
+    acn_cl_operands_out(&p->of, c);
     return ACN_OK;
 }
 

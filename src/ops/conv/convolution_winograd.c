@@ -35,9 +35,7 @@ const double acn_winograd_out_6[4][6] = {
 
 typedef struct convolution {
     acn_conv conv;
-    acn_cl_image x, y, addend;
-    acn_stage filter, bias;
-    uint64_t staged_bytes;
+    acn_cl_operands of;
     float *zeros;
     int size, made, numbers;
     int64_t across, down, squares; /* squares in a row, rows of them in an image, all of them */
@@ -94,14 +92,8 @@ static void cut(convolution *p) {
 static acn_status plan(acn_call *c) {
     convolution *p = acn_plan_alloc(c, sizeof *p);
     if (!p) return acn_fail(ACN_BAD_ALLOC, "no memory for a convolution's plan");
-    const acn_tensor *bias = acn_in(c, ACN_CL_BIAS), *addend = acn_in(c, ACN_CL_ADDEND);
-    uint64_t *bytes = &p->staged_bytes;
     ACN_TRY(acn_cl_read(c, &p->conv));
-    ACN_TRY(acn_cl_image_plan(&p->x, acn_in(c, ACN_CL_X), NULL, NULL, false, false, bytes));
-    ACN_TRY(acn_cl_image_plan(&p->y, acn_out(c, 0), NULL, NULL, false, true, bytes));
-    if (addend) ACN_TRY(acn_cl_image_plan(&p->addend, addend, NULL, NULL, false, false, bytes));
-    ACN_TRY(acn_stage_plan(&p->filter, acn_in(c, ACN_CL_FILTER), ACN_F32, false, bytes));
-    if (bias) ACN_TRY(acn_stage_plan(&p->bias, bias, ACN_F32, false, bytes));
+    ACN_TRY(acn_cl_operands_plan(&p->of, c, NULL, NULL, false));
     p->zeros = acn_plan_alloc(c, sizeof(float) * (size_t)p->conv.ci);
     if (!p->zeros) return acn_fail(ACN_BAD_ALLOC, "no memory for a convolution's plan");
     p->workers = acn_pool_size();
@@ -113,7 +105,7 @@ static acn_status plan(acn_call *c) {
     p->squares = p->conv.n * p->down * p->across;
     p->panels = p->conv.co / ACN_PANEL;
     cut(p);
-    c->plan->workspace_bytes = *bytes + p->worker_bytes * (uint64_t)p->workers;
+    c->plan->workspace_bytes = p->of.staged_bytes + p->worker_bytes * (uint64_t)p->workers;
     c->plan->cost_us = acn_conv_cost_us(&p->conv) / 2;
     c->plan->data = p;
     return ACN_OK;
@@ -123,8 +115,7 @@ static acn_status plan(acn_call *c) {
 
 typedef struct job {
     const convolution *p;
-    const float *x, *filter, *bias, *addend;
-    float *y;
+    acn_cl_numbers of;
     acn_panels_finish finish;
     char *workers;
 } job;
@@ -152,7 +143,8 @@ static void transform(const job *j, const chunk *k) {
             int64_t sy = y + at / p->size - v->before[1], sx = x + at % p->size - v->before[2];
             bool is_inside = sy >= 0 && sy < v->in[1] && sx >= 0 && sx < v->in[2];
             pixels[at] =
-                is_inside ? j->x + image * p->x.image + sy * p->x.row + sx * p->x.pixel : p->zeros;
+                is_inside ? j->of.x + image * p->of.x.image + sy * p->of.x.row + sx * p->of.x.pixel
+                          : p->zeros;
         }
         acn_kernels_get()->panel->square_in(k->numbers + i * p->pitch, k->squares * p->pitch,
                                             pixels, p->size, v->ci);
@@ -172,7 +164,7 @@ static void multiply(const job *j, const chunk *k, int64_t panel, int64_t panels
                         .c_row = p->sums_pitch};
     for (int64_t number = 0; number < p->numbers; number++)
         for (int64_t i = 0; i < panels; i += kernels->most_panels) {
-            t.b = j->filter + (number * p->panels + panel + i) * depth;
+            t.b = j->of.filter + (number * p->panels + panel + i) * depth;
             t.cols = (int)min(kernels->most_panels, panels - i) * ACN_PANEL;
             for (int64_t tile = 0; tile < tiles; tile++) {
                 int64_t first = k->squares * tile / tiles;
@@ -194,8 +186,8 @@ static void finish(const job *j, const chunk *k, int64_t panel, int64_t panels) 
     acn_panel_square t = {.size = p->size,
                           .step = k->squares * p->sums_pitch,
                           .channels = panels * ACN_PANEL,
-                          .bias = j->bias ? j->bias + channel : NULL,
-                          .addend = j->addend ? from : NULL,
+                          .bias = j->of.bias ? j->of.bias + channel : NULL,
+                          .addend = j->of.addend ? from : NULL,
                           .c = to,
                           .clamps = j->finish.clamps,
                           .low = j->finish.low,
@@ -206,12 +198,12 @@ static void finish(const job *j, const chunk *k, int64_t panel, int64_t panels) 
         for (int at = 0; at < p->made * p->made; at++) {
             int64_t oy = y + at / p->made, ox = x + at % p->made;
             bool is_inside = oy < v->out[1] && ox < v->out[2];
-            to[at] = is_inside
-                         ? j->y + image * p->y.image + oy * p->y.row + ox * p->y.pixel + channel
-                         : NULL;
-            if (is_inside && j->addend)
-                from[at] = j->addend + image * p->addend.image + oy * p->addend.row +
-                           ox * p->addend.pixel + channel;
+            to[at] = is_inside ? j->of.y + image * p->of.y.image + oy * p->of.y.row +
+                                     ox * p->of.y.pixel + channel
+                               : NULL;
+            if (is_inside && j->of.addend)
+                from[at] = j->of.addend + image * p->of.addend.image + oy * p->of.addend.row +
+                           ox * p->of.addend.pixel + channel;
         }
         t.sums = k->sums + i * p->sums_pitch;
         acn_kernels_get()->panel->square_out(&t);
@@ -241,18 +233,12 @@ static void run_chunk(void *context, int64_t index, int worker) {
 
 static acn_status run(acn_call *c) {
     const convolution *p = c->plan->data;
-    char *w = c->workspace;
-    const acn_tensor *bias = acn_in(c, ACN_CL_BIAS), *addend = acn_in(c, ACN_CL_ADDEND);
     job j = {.p = p,
-             .x = acn_cl_image_in(&p->x, acn_in(c, ACN_CL_X), w),
-             .filter = acn_stage_in(&p->filter, acn_in(c, ACN_CL_FILTER), w),
-             .bias = bias ? acn_stage_in(&p->bias, bias, w) : NULL,
-             .addend = addend ? acn_cl_image_in(&p->addend, addend, w) : NULL,
-             .y = acn_cl_image_room(&p->y, acn_out(c, 0), w),
-             .workers = w + p->staged_bytes};
+             .of = acn_cl_operands_in(&p->of, c),
+             .workers = (char *)c->workspace + p->of.staged_bytes};
     ACN_TRY(acn_panels_read_finish(c, ACN_CL_FINISH, &j.finish));
     acn_pool_run(p->blocks * p->parts, run_chunk, &j);
-    acn_cl_image_out(&p->y, acn_out(c, 0), w);
+    acn_cl_operands_out(&p->of, c);
     return ACN_OK;
 }
 
