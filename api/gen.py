@@ -8,13 +8,14 @@ gen.py doors --out DIR --objects FILE ...    libraries of CANN's names, from wha
 gen.py ge --out DIR --objects FILE ...       the same for the graph engine's C++ names
 gen.py coverage --done FILE ...              who needs what, and what of it is done
 gen.py codes --table FILE --page FILE        what each code means
+gen.py pyacl --module FILE                   what Python's module acl calls
 """
 
 import argparse
 import sys
 from pathlib import Path
 
-from generator import aclnn, codes, coverage, doors, ge, headers, signatures, tables, trace
+from generator import aclnn, codes, coverage, doors, ge, headers, pyacl, signatures, tables, trace
 
 
 def parser():
@@ -43,6 +44,8 @@ def parser():
     verb = verbs.add_parser("codes", help="table and page of what codes mean")
     verb.add_argument("--table", type=Path, required=True)
     verb.add_argument("--page", type=Path, required=True)
+    verb = verbs.add_parser("pyacl", help="table of Python's module acl")
+    verb.add_argument("--module", type=Path, required=True)
     return top
 
 
@@ -65,6 +68,8 @@ def main():
             ge.generate(options.out, defined, options.processor)
         elif options.verb == "codes":
             codes.generate(options.table, options.page)
+        elif options.verb == "pyacl":
+            pyacl.generate(options.module)
         else:
             coverage.generate(options.done, options.table, options.page)
     except tables.TableError as error:

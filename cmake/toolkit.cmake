@@ -38,6 +38,16 @@ configure_file(packaging/toolkit/completion.bash
 foreach(module IN ITEMS anycann_autoload anycann_probe anycann_selftest)
     configure_file(python/${module}.py "${ACN_TOOLKIT}/python/site-packages/${module}.py" COPYONLY)
 endforeach()
+# pyACL: what it calls is a table from api/.
+set(ACN_PYACL "${ACN_TOOLKIT}/python/site-packages/acl")
+foreach(module IN ITEMS __init__ binding util)
+    configure_file(python/acl/${module}.py "${ACN_PYACL}/${module}.py" COPYONLY)
+endforeach()
+add_custom_command(OUTPUT "${ACN_PYACL}/functions.py"
+    COMMAND ${ACN_GEN_PY} pyacl --module "${ACN_PYACL}/functions.py"
+    DEPENDS ${ACN_API_FILES}
+    COMMENT "Table of Python's module acl" VERBATIM)
+add_custom_target(acn_pyacl ALL DEPENDS "${ACN_PYACL}/functions.py")
 configure_file(LICENSE "${ACN_TOOLKIT}/LICENSE" COPYONLY)
 
 # torch_npu takes the text after "=" of the first line with "version" in it.

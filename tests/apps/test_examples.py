@@ -1,7 +1,8 @@
-"""The C examples as a user builds them: one line of gcc, and CMake; and models by `anycann`."""
+"""The examples as a user builds them: one line of gcc, and CMake; and models by `anycann`."""
 
 import json
 import re
+import sys
 
 import numpy as np
 import onnxruntime
@@ -56,17 +57,20 @@ def write_picture(path, picture):
     return path
 
 
-def test_classes_of_a_picture(toolkit, repository, tmp_path):
+@pytest.mark.parametrize("language", ["c", "python"])
+def test_classes_of_a_picture(toolkit, repository, tmp_path, language):
     """Which way up a line of text is, by rapidocr's network, beside ONNX Runtime."""
     source = rapidocr("ch_ppocr_mobile_v2.0_cls_infer.onnx")
     folder = repository / "examples" / "onnx_to_om"
     words = [source, "-s", "x:1,3,48,192", "--aipp", folder / "pictures.cfg"]
     told = succeeded(toolkit.anycann("convert", *words, "-o", tmp_path / "direction.om"))
     assert told.startswith(f"{tmp_path}/direction.om: ")
-    flags = [f"-I{toolkit.home}/include", f"-L{toolkit.home}/lib64", "-lascendcl"]
-    program = tmp_path / "classify"
-    words = ["-Wall", "-Wextra", "-Werror", folder / "classify.c", *flags, "-o", program]
-    succeeded(toolkit.execute("gcc", *words))
+    program = [sys.executable, folder / "classify.py"]
+    if language == "c":
+        program = [tmp_path / "classify"]
+        flags = [f"-I{toolkit.home}/include", f"-L{toolkit.home}/lib64", "-lascendcl"]
+        words = ["-Wall", "-Wextra", "-Werror", folder / "classify.c", *flags, "-o", *program]
+        succeeded(toolkit.execute("gcc", *words))
     page = np.full((48, 192, 3), 255, np.uint8)
     text = strokes("HELL")
     page[:, : text.shape[2]] = np.where(text.transpose(1, 2, 0) < 0, 0, 255)
@@ -74,7 +78,7 @@ def test_classes_of_a_picture(toolkit, repository, tmp_path):
     for picture in (page, page[::-1, ::-1]):
         large = np.ascontiguousarray(picture.repeat(2, 0).repeat(3, 1))  # brought back to 48 x 192
         path = write_picture(tmp_path / "page.ppm", large)
-        lines = succeeded(toolkit.anycann("run", program, tmp_path / "direction.om", path))
+        lines = succeeded(toolkit.anycann("run", *program, tmp_path / "direction.om", path))
         got = {int(n): float(p) for n, p in re.findall(r"class (\d): (\S+)", lines)}
         scaled = (picture.transpose(2, 0, 1)[None].astype(np.float32) - 127.5) / 127.5
         (want,) = session.run(None, {"x": scaled})
