@@ -18,7 +18,8 @@ enum {
 
 /* Kinds: "op" (operators that ran), "api" (public functions worth counting), "unsupported"
  * (functions that are not done yet), "deviation" (results that may differ from the SoC's),
- * "check" (mistakes of the program that ANYCANN_CHECK found). */
+ * "ignored" (settings that change nothing here), "check" (mistakes of the program that
+ * ANYCANN_CHECK found). */
 typedef struct acn_report_slot {
     char name[48];
     char kind[16];

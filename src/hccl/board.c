@@ -13,7 +13,8 @@
 #error "acn_low_half takes the first half of a word for the low one"
 #endif
 
-static const uint64_t magic = 0x6c6363686e6361; /* "acnhccl" */
+/* "acnhccl" and the version of what lies there: all ranks must have the same. */
+static const uint64_t magic = 0x6c6363686e6361 | (uint64_t)2 << 56;
 
 /* Those of this process that can be opened. */
 typedef struct open_board {
@@ -29,7 +30,7 @@ static open_board *boards;
 static acn_status make_file(int *out_file) {
     static atomic_uint count;
     acn_board *board;
-    int file = memfd_create("anycann-hccl", MFD_CLOEXEC);
+    int file = memfd_create(ACN_BOARD_FILE, MFD_CLOEXEC);
     if (file < 0 || ftruncate(file, sizeof(acn_board)) != 0) {
         int cause = errno;
         if (file >= 0) close(file);
@@ -89,7 +90,29 @@ void acn_board_close(const char *key) {
     free(found);
 }
 
-acn_status acn_board_map(const char *key, acn_board **out) {
+bool acn_board_is_one(const acn_board *board) { return board->magic == magic; }
+
+static acn_status wrong_version(void) {
+    return acn_fail(ACN_PARAM_INVALID, "the root information is of another version of AnyCANN; all "
+                                       "ranks must run the same");
+}
+
+static acn_status map(int file, acn_board **out) {
+    acn_board *board =
+        mmap(NULL, sizeof *board, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, file, 0);
+    if (board == MAP_FAILED)
+        return acn_fail(ACN_BAD_ALLOC, "a communicator's memory cannot be mapped (%s)",
+                        strerror(errno));
+    if (!acn_board_is_one(board)) {
+        munmap(board, sizeof *board);
+        return wrong_version();
+    }
+    madvise(board, sizeof *board, MADV_DONTFORK);
+    *out = board;
+    return ACN_OK;
+}
+
+acn_status acn_board_map(const char *key, acn_board **out, int *out_file) {
     acn_share_view view;
     int file;
     ACN_TRY(acn_share_open(key, ACN_SHARE_MEMORY, &view));
@@ -97,24 +120,15 @@ acn_status acn_board_map(const char *key, acn_board **out) {
     acn_status status = acn_share_open_file(&view, &file);
     acn_share_close(&view);
     ACN_TRY(status);
-    acn_board *board = MAP_FAILED;
-    if (is_board)
-        board =
-            mmap(NULL, sizeof *board, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, file, 0);
-    close(file);
-    if (!is_board)
-        return acn_fail(ACN_PARAM_INVALID, "the root information is of another version of AnyCANN; "
-                                           "all ranks must run the same");
-    if (board == MAP_FAILED)
-        return acn_fail(ACN_BAD_ALLOC, "a communicator's memory cannot be mapped (%s)",
-                        strerror(errno));
-    if (board->magic != magic) {
-        munmap(board, sizeof *board);
-        return acn_fail(ACN_PARAM_INVALID, "the root information is not of HcclGetRootInfo");
-    }
-    madvise(board, sizeof *board, MADV_DONTFORK);
-    *out = board;
-    return ACN_OK;
+    status = is_board ? map(file, out) : wrong_version();
+    if (status == ACN_OK)
+        *out_file = file;
+    else
+        close(file);
+    return status;
 }
 
-void acn_board_unmap(acn_board *board) { munmap(board, sizeof *board); }
+void acn_board_unmap(acn_board *board, int file) {
+    munmap(board, sizeof *board);
+    close(file);
+}

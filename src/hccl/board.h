@@ -11,6 +11,8 @@
 enum {
     ACN_BOARD_TEXT = 512,
     ACN_BOARD_NAME = 128,
+    ACN_BOARD_HOST = 64,
+    ACN_BOARD_OFFERS = 8,          /* sub-communicators that a rank may be opening at once */
     ACN_SCRATCH_BYTES = 256 << 10, /* of each rank; its pages come with their first use */
 };
 #define ACN_NO_OFFSET UINT64_MAX
@@ -24,6 +26,20 @@ typedef struct acn_entry {
     uint64_t in, out;   /* offsets in the device's memory, or ACN_NO_OFFSET */
 } acn_entry;
 
+/* What a rank is waiting for, for those who ask why nothing goes on (why.h). Nobody decides by it.
+ */
+typedef struct acn_wait_note {
+    _Atomic int64_t since_ns; /* CLOCK_MONOTONIC; 0: it does not wait, or not for long */
+    uint32_t rank;
+    char what[24];
+} acn_wait_note;
+
+/* A new board for some of the ranks, by its key. */
+typedef struct acn_offer {
+    _Atomic uint64_t group; /* a number for which ranks, and which of their groups; 0: free */
+    char key[ACN_SHARE_KEY_BYTES];
+} acn_offer;
+
 typedef enum acn_seat_state { ACN_SEAT_FREE, ACN_SEAT_TAKEN, ACN_SEAT_LEFT } acn_seat_state;
 
 typedef struct acn_seat {
@@ -35,8 +51,14 @@ typedef struct acn_seat {
     _Atomic uint32_t bell_sleepers;
     acn_entry entries[2]; /* by sequence modulo 2 */
     _Atomic uint32_t state;
-    int32_t pid, device; /* the machine's number of it */
+    int32_t pid;    /* who sits there or, while it is free, who is expected; 0: unknown */
+    int32_t device; /* the machine's number of it */
+    char host[ACN_BOARD_HOST];
     char memory_key[ACN_SHARE_KEY_BYTES];
+    _Atomic uint32_t collectives, exchanges; /* how many run now */
+    acn_wait_note notes[2];                  /* of a collective, of messages */
+    acn_offer offers[ACN_BOARD_OFFERS];
+    _Atomic uint32_t offered; /* a futex word: changes with them */
 } acn_seat;
 
 /* Messages from one rank to another: one lies there at a time. */
@@ -51,7 +73,8 @@ typedef struct acn_board {
     char name[ACN_BOARD_NAME];
     _Atomic uint32_t ranks;  /* 0 until the first joins */
     _Atomic uint32_t joined; /* how many have; a futex word */
-    _Atomic uint32_t failed; /* 0; 1 while the text is written; 2 */
+    /* 0, or twice the era (comm.h) in which it failed, plus 1 once the text is written. */
+    _Atomic uint32_t failed;
     uint32_t failed_rank;
     uint32_t failed_status;
     char failed_text[ACN_BOARD_TEXT];
@@ -64,8 +87,11 @@ typedef struct acn_board {
 acn_status acn_board_create(char key[ACN_SHARE_KEY_BYTES]);
 /* Nobody can open it any more; those who have it keep it. Does nothing to another process's. */
 void acn_board_close(const char *key);
-acn_status acn_board_map(const char *key, acn_board **out);
-void acn_board_unmap(acn_board *board);
+/* |*out_file| stays open, so that `anycann hccl-why` finds the board. */
+acn_status acn_board_map(const char *key, acn_board **out, int *out_file);
+void acn_board_unmap(acn_board *board, int file);
+bool acn_board_is_one(const acn_board *board);
+#define ACN_BOARD_FILE "anycann-hccl"
 
 static inline uint64_t acn_progress(uint64_t sequence, uint32_t phase) {
     return sequence << 16 | phase;

@@ -5,6 +5,7 @@
 
 #include "hccl/combine.h"
 #include "hccl/comm.h"
+#include "hccl/stage.h"
 
 typedef struct acn_collective_call {
     acn_collective collective;
@@ -26,6 +27,7 @@ typedef struct acn_collective_run {
     const acn_plan *plan;
     acn_collective_call call;
     uint64_t offsets[2]; /* of in and out in the device's memory */
+    acn_stage stages[2]; /* their copies, if they need any; |call| then has those */
 } acn_collective_run;
 acn_status acn_collective_execute(acn_collective_run *run);
 

@@ -39,6 +39,7 @@ static acn_status take_seat(acn_comm *comm) {
                         "rank %u is taken already, by process %d; ranks must differ", comm->rank,
                         seat->pid);
     seat->pid = (int32_t)getpid();
+    gethostname(seat->host, sizeof seat->host - 1);
     seat->device = acn_device_physical(comm->device);
     memcpy(seat->memory_key, memory_key, sizeof memory_key);
     atomic_fetch_add(&comm->board->joined, 1);
@@ -56,7 +57,7 @@ static acn_status make(const char *key, uint32_t ranks, uint32_t rank, int devic
     comm->peers = calloc(ranks, sizeof *comm->peers);
     status =
         comm->peers != NULL ? ACN_OK : acn_fail(ACN_BAD_ALLOC, "no memory for %u ranks", ranks);
-    if (status == ACN_OK) status = acn_board_map(key, &comm->board);
+    if (status == ACN_OK) status = acn_board_map(key, &comm->board, &comm->board_file);
     if (status != ACN_OK) {
         free(comm->peers);
         acn_slab_free(&slab, comm);
@@ -68,6 +69,7 @@ static acn_status make(const char *key, uint32_t ranks, uint32_t rank, int devic
     pthread_mutex_init(&comm->mutex, NULL);
     pthread_mutex_init(&comm->plan_mutex, NULL);
     atomic_store(&comm->users, 1);
+    atomic_store(&comm->era, 1);
     *out = comm;
     return ACN_OK;
 }
@@ -82,7 +84,7 @@ static void unmake(acn_comm *comm) {
         acn_plan_free(&plan->plan);
         free(plan);
     }
-    acn_board_unmap(comm->board);
+    acn_board_unmap(comm->board, comm->board_file);
     pthread_mutex_destroy(&comm->mutex);
     pthread_mutex_destroy(&comm->plan_mutex);
     free(comm->peers);
@@ -94,10 +96,12 @@ static int64_t seconds_to_ms(int64_t seconds) { return seconds <= 0 ? -1 : secon
 
 /* Of HCCL_ALGO, such as "level0:NA;level1:ring": what ranks of different servers do, which all of
  * ours may be. Those that we do not have are obeyed by none. */
-static const char *wanted_algorithm(void) {
+static const char *wanted_algorithm(const acn_comm_options *options) {
     static const char level[] = "level1:";
     char name[32];
-    const char *at = strstr(acn_env_text(ACN_ENV_HCCL_ALGO), level);
+    const char *text = options->algorithm;
+    if (text == NULL || *text == '\0') text = acn_env_text(ACN_ENV_HCCL_ALGO);
+    const char *at = strstr(text, level);
     if (at == NULL) return NULL;
     at += strlen(level);
     snprintf(name, sizeof name, "%.*s", (int)strcspn(at, ";/"), at);
@@ -123,7 +127,7 @@ acn_status acn_comm_join(const char *key, uint32_t ranks, uint32_t rank, int dev
     comm->timeout_ms = options->timeout_ms != INT64_MIN
                            ? options->timeout_ms
                            : seconds_to_ms(acn_env_int(ACN_ENV_HCCL_EXEC_TIMEOUT));
-    comm->wanted = wanted_algorithm();
+    comm->wanted = wanted_algorithm(options);
     acn_status status = take_seat(comm);
     if (status != ACN_OK) {
         unmake(comm);
@@ -134,13 +138,17 @@ acn_status acn_comm_join(const char *key, uint32_t ranks, uint32_t rank, int dev
     return ACN_OK;
 }
 
-/* "1, 3": the ranks that are not there. */
+/* "1, 3 (process 17)": the ranks that are not there. */
 static void list_missing(const acn_comm *comm, char *text, size_t room) {
     size_t used = 0;
     text[0] = '\0';
-    for (uint32_t i = 0; i < comm->ranks && used + 8 < room; i++)
-        if (atomic_load(&comm->board->seats[i].state) == ACN_SEAT_FREE)
-            used += (size_t)snprintf(text + used, room - used, used == 0 ? "%u" : ", %u", i);
+    for (uint32_t i = 0; i < comm->ranks && used + 32 < room; i++) {
+        const acn_seat *seat = &comm->board->seats[i];
+        if (atomic_load(&seat->state) != ACN_SEAT_FREE) continue;
+        used += (size_t)snprintf(text + used, room - used, used == 0 ? "%u" : ", %u", i);
+        if (seat->pid != 0)
+            used += (size_t)snprintf(text + used, room - used, " (process %d)", seat->pid);
+    }
 }
 
 static acn_status check_devices(const acn_comm *comm) {
@@ -154,23 +162,65 @@ static acn_status check_devices(const acn_comm *comm) {
     return ACN_OK;
 }
 
-acn_status acn_comm_meet(acn_comm *comm) {
+/* One who will not come, or came and is gone: of those who are known. |ranks|: none. */
+static uint32_t find_gone(acn_comm *comm) {
+    for (uint32_t i = 0; i < comm->ranks; i++) {
+        const acn_seat *seat = &comm->board->seats[i];
+        if (atomic_load(&seat->state) == ACN_SEAT_LEFT ||
+            (seat->pid != 0 && acn_comm_is_dead(comm, i)))
+            return i;
+    }
+    return comm->ranks;
+}
+
+static acn_status is_gone(const acn_comm *comm, uint32_t rank) {
+    const acn_seat *seat = &comm->board->seats[rank];
+    bool has_left = atomic_load(&seat->state) == ACN_SEAT_LEFT;
+    return acn_fail(ACN_REMOTE,
+                    "process %d, which is rank %u of %s, has %s before all ranks had come; look at "
+                    "its log first",
+                    seat->pid, rank, comm->name, has_left ? "given up" : "ended");
+}
+
+static acn_status meet(acn_comm *comm) {
+    enum { LOOK_UP_NS = 50000000 };
     int64_t seconds = acn_env_int(ACN_ENV_HCCL_CONNECT_TIMEOUT);
     int64_t deadline_ns = acn_clock_ns() + seconds * 1000000000;
     for (;;) {
         uint32_t joined = atomic_load(&comm->board->joined);
-        if (joined >= comm->ranks) break;
-        if (!acn_futex_wait_shared(&comm->board->joined, joined, deadline_ns)) {
-            char missing[128];
+        int64_t now_ns = acn_clock_ns();
+        if (joined >= comm->ranks) return ACN_OK;
+        uint32_t gone = find_gone(comm);
+        /* When all had come meanwhile, it may have done its work already. */
+        if (atomic_load(&comm->board->joined) != joined) continue;
+        if (gone < comm->ranks) return is_gone(comm, gone);
+        if (now_ns > deadline_ns) {
+            char missing[256];
             list_missing(comm, missing, sizeof missing);
             return acn_fail(ACN_COLLECTIVE_TIMEOUT,
                             "%u of %u ranks of %s have come within %lld s; missing: %s; look "
                             "whether they live, or raise HCCL_CONNECT_TIMEOUT",
                             joined, comm->ranks, comm->name, (long long)seconds, missing);
         }
+        acn_futex_wait_shared(&comm->board->joined, joined, now_ns + LOOK_UP_NS);
     }
+}
+
+acn_status acn_comm_meet(acn_comm *comm) {
+    acn_status status = meet(comm);
     acn_board_close(comm->key); /* of the process that made it: nobody else is to come */
-    return check_devices(comm);
+    if (status == ACN_OK) status = check_devices(comm);
+    if (status != ACN_OK) acn_comm_destroy(comm);
+    return status;
+}
+
+acn_status acn_comm_open(const char *key, uint32_t ranks, uint32_t rank, int device,
+                         const acn_comm_options *options, acn_comm **out) {
+    acn_comm *comm;
+    ACN_TRY(acn_comm_join(key, ranks, rank, device, options, &comm));
+    ACN_TRY(acn_comm_meet(comm));
+    *out = comm;
+    return ACN_OK;
 }
 
 /* Handles. */
@@ -222,6 +272,54 @@ acn_status acn_comm_find(const char *name, acn_comm **out) {
         return acn_fail(ACN_NAME_NOT_FOUND, "no communicator of this process has the name \"%s\"",
                         name);
     *out = search.found;
+    return ACN_OK;
+}
+
+/* Suspending. */
+
+acn_status acn_comm_check_open(const acn_comm *comm) {
+    if (atomic_load(&comm->is_suspended))
+        return acn_fail(ACN_COMM_SUSPENDED,
+                        "communicator %s is suspended; call HcclCommResume on all ranks first",
+                        comm->name);
+    return acn_comm_state(comm);
+}
+
+acn_status acn_comm_suspend(acn_comm *comm) {
+    if (atomic_exchange(&comm->is_suspended, true))
+        return acn_fail(ACN_COMM_SUSPENDED, "communicator %s is suspended already", comm->name);
+    return ACN_OK;
+}
+
+/* With the mutex held. What lies in mailboxes is forgotten; each end of one writes its own side. */
+static void begin_era(acn_comm *comm) {
+    acn_board *board = comm->board;
+    uint64_t base = (uint64_t)atomic_fetch_add(&comm->era, 1) << 32;
+    comm->sequence = base;
+    for (uint32_t i = 0; i < comm->ranks; i++) {
+        comm->peers[i].sent = comm->peers[i].got = base;
+        atomic_store(&board->mail[comm->rank * comm->ranks + i].posted, base);
+        atomic_store(&board->mail[i * comm->ranks + comm->rank].taken, base);
+    }
+    for (uint32_t i = 0; i < comm->ranks; i++) { /* some may wait for us already */
+        atomic_fetch_add(&board->seats[i].bell, 1);
+        acn_comm_wake(&board->seats[i].bell, &board->seats[i].bell_sleepers);
+    }
+}
+
+acn_status acn_comm_resume(acn_comm *comm) {
+    const acn_seat *seat = &comm->board->seats[comm->rank];
+    if (!atomic_load(&comm->is_suspended))
+        return acn_fail(ACN_PARAM_INVALID, "communicator %s is not suspended", comm->name);
+    if (atomic_load(&seat->collectives) + atomic_load(&seat->exchanges) > 0)
+        return acn_fail(ACN_COMM_BUSY,
+                        "an operation of communicator %s still runs; call aclrtDeviceTaskAbort "
+                        "first",
+                        comm->name);
+    pthread_mutex_lock(&comm->mutex);
+    begin_era(comm);
+    pthread_mutex_unlock(&comm->mutex);
+    atomic_store(&comm->is_suspended, false);
     return ACN_OK;
 }
 

@@ -22,9 +22,14 @@ typedef struct acn_cached_plan {
 } acn_cached_plan;
 
 typedef struct acn_comm {
-    atomic_bool is_alive; /* its handle is valid */
-    atomic_int users;     /* the handle and queued tasks */
+    atomic_bool is_alive;     /* its handle is valid */
+    atomic_bool is_suspended; /* takes no calls */
+    atomic_int users;         /* the handle and queued tasks */
+    /* Begins with 1 and grows with each resumption: what failed in an earlier one is forgotten, and
+     * all numbers of collectives and messages are larger than before. */
+    atomic_uint era;
     acn_board *board;
+    int board_file;
     char key[ACN_SHARE_KEY_BYTES];
     char name[ACN_BOARD_NAME];
     uint32_t rank, ranks;
@@ -39,15 +44,24 @@ typedef struct acn_comm {
 } acn_comm;
 
 typedef struct acn_comm_options {
-    const char *name;   /* NULL or "": the board's */
-    int64_t timeout_ms; /* INT64_MIN: HCCL_EXEC_TIMEOUT */
+    const char *name;      /* NULL or "": the board's */
+    const char *algorithm; /* as HCCL_ALGO; NULL or "": that */
+    int64_t timeout_ms;    /* INT64_MIN: HCCL_EXEC_TIMEOUT */
 } acn_comm_options;
 
 /* Takes the seat of |rank| at the board behind |key|, for |device|. */
 acn_status acn_comm_join(const char *key, uint32_t ranks, uint32_t rank, int device,
                          const acn_comm_options *options, acn_comm **out);
-/* Waits until all ranks have taken theirs: HCCL_CONNECT_TIMEOUT. */
+/* Waits until all ranks have taken theirs: HCCL_CONNECT_TIMEOUT. When it fails, |comm| is
+ * destroyed. */
 acn_status acn_comm_meet(acn_comm *comm);
+/* join and meet. */
+acn_status acn_comm_open(const char *key, uint32_t ranks, uint32_t rank, int device,
+                         const acn_comm_options *options, acn_comm **out);
+/* A communicator of the ranks |members| of |parent|, which may have failed; this one is |rank|-th
+ * of them. |id| tells groups that are opened at the same time from one another. */
+acn_status acn_comm_split(acn_comm *parent, const uint32_t *members, uint32_t count, uint64_t id,
+                          uint32_t rank, const acn_comm_options *options, acn_comm **out);
 /* |handle| is a client's. */
 acn_status acn_comm_resolve(const void *handle, acn_comm **out);
 /* The handle ends; tasks that are queued still run. */
@@ -58,13 +72,29 @@ void acn_comm_release(acn_comm *comm);
 acn_status acn_comm_find(const char *name, acn_comm **out);
 /* ACN_OK, or what ended it, with the text. */
 acn_status acn_comm_state(const acn_comm *comm);
+/* The same, and looks whether all ranks live. */
+acn_status acn_comm_look(acn_comm *comm);
+/* Whether it takes a call now. */
+acn_status acn_comm_check_open(const acn_comm *comm);
+/* New calls are refused. */
+acn_status acn_comm_suspend(acn_comm *comm);
+/* ... and taken again, also after a failure. All ranks must do so, and none of their tasks may run.
+ */
+acn_status acn_comm_resume(acn_comm *comm);
 /* The plan for a collective of |bytes|; made once. */
 acn_status acn_comm_plan(acn_comm *comm, acn_collective collective, uint32_t root, uint64_t bytes,
                          const acn_plan **out);
 
-/* For running tasks. Ends the communicator for all its ranks, and returns |status|. */
+/* For running tasks. */
+
+/* Ends the communicator for all its ranks, and returns |status|. */
 acn_status acn_comm_fail(acn_comm *comm, acn_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4), cold));
+static inline bool acn_comm_has_failed(const acn_comm *comm) {
+    return atomic_load(&comm->board->failed) >> 1 >= atomic_load(&comm->era);
+}
+/* Whether the process of |rank| has ended. */
+bool acn_comm_is_dead(acn_comm *comm, uint32_t rank);
 /* Maps the memory of |rank|, if that was not done yet. */
 acn_status acn_comm_reach(acn_comm *comm, uint32_t rank);
 
@@ -81,5 +111,11 @@ acn_status acn_comm_pause(acn_comm *comm, acn_patience *patience, _Atomic uint32
                           const char *what);
 /* Wakes those who pause on |word|, which has been changed. */
 void acn_comm_wake(_Atomic uint32_t *word, _Atomic uint32_t *sleepers);
+/* The waits of a task are over. */
+static inline void acn_comm_end_waits(acn_comm *comm, bool is_of_messages) {
+    acn_wait_note *note = &comm->board->seats[comm->rank].notes[is_of_messages];
+    if (atomic_load_explicit(&note->since_ns, memory_order_relaxed) != 0)
+        atomic_store(&note->since_ns, 0);
+}
 
 #endif

@@ -4,7 +4,7 @@
 
 #include "base/thread.h"
 #include "device/device.h"
-#include "hccl/peer.h"
+#include "hccl/stage.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,8 +12,9 @@ typedef enum message_state { WAITING, POSTED, DONE } message_state;
 
 typedef struct part {
     acn_message message;
+    acn_stage stage;
     uint64_t offset, number; /* of the message among those of its pair */
-    uint32_t before;         /* the part of the same pair and direction that must be done first */
+    uint32_t before;         /* the part that must be done first: of the same pair and direction */
     message_state state;
 } part;
 
@@ -59,15 +60,23 @@ static acn_status check_message(const exchange *e, const part *p, const acn_mail
                          acn_dtype_name((acn_dtype)box->dtype));
 }
 
+static void move(const part *p, const char *from) {
+    const acn_message *m = &p->message;
+    char *to = acn_window_view(acn_stage_address(&p->stage, m->buffer));
+    if (m->is_combined)
+        acn_combine(m->op, m->dtype, to, to, from, m->count);
+    else
+        memcpy(to, from, m->count * acn_dtype_bytes(m->dtype));
+}
+
 static acn_status take(const exchange *e, part *p) {
     acn_comm *comm = e->comm;
     const acn_message *m = &p->message;
     acn_mailbox *box = mailbox(comm, m->rank, comm->rank);
     ACN_TRY(check_message(e, p, box));
     ACN_TRY(acn_comm_reach(comm, m->rank));
-    if (m->count > 0)
-        memcpy(acn_window_view(m->buffer), comm->peers[m->rank].base + box->offset,
-               m->count * acn_dtype_bytes(m->dtype));
+    bool is_in_place = m->rank == comm->rank && box->offset == p->offset;
+    if (m->count > 0 && !is_in_place) move(p, comm->peers[m->rank].base + box->offset);
     p->state = DONE;
     atomic_store(&box->taken, ++comm->peers[m->rank].got);
     ring(comm, m->rank);
@@ -110,14 +119,15 @@ static acn_status pass(exchange *e, uint32_t *first, bool *moved) {
 
 /* The communicator is not locked while this waits: what one stream sends may answer what another
  * one gets. */
-static acn_status run(void *data) {
-    exchange *e = data;
+static acn_status follow(exchange *e) {
     acn_comm *comm = e->comm;
     acn_seat *seat = &comm->board->seats[comm->rank];
     acn_patience patience = {0};
     ACN_TRY(acn_comm_state(comm));
-    for (uint32_t i = 0; i < e->count; i++)
+    for (uint32_t i = 0; i < e->count; i++) {
         e->parts[i].state = WAITING;
+        acn_stage_fill(&e->parts[i].stage);
+    }
     for (;;) {
         uint32_t heard = atomic_load(&seat->bell), first;
         bool moved;
@@ -134,10 +144,29 @@ static acn_status run(void *data) {
     }
 }
 
+static acn_status run(void *data) {
+    exchange *e = data;
+    acn_seat *seat = &e->comm->board->seats[e->comm->rank];
+    atomic_fetch_add(&seat->exchanges, 1);
+    acn_status status = follow(e);
+    for (uint32_t i = 0; status == ACN_OK && i < e->count; i++)
+        if (!e->parts[i].message.is_send) acn_stage_return(&e->parts[i].stage);
+    acn_comm_end_waits(e->comm, true);
+    atomic_fetch_sub(&seat->exchanges, 1);
+    return status;
+}
+
+static void unmake(exchange *e) {
+    for (uint32_t i = 0; i < e->count; i++)
+        acn_stage_end(&e->parts[i].stage);
+    free(e);
+}
+
 static void drop(void *data) {
     exchange *e = data;
-    acn_comm_release(e->comm);
-    free(e);
+    acn_comm *comm = e->comm;
+    unmake(e);
+    acn_comm_release(comm);
 }
 
 static void tell_touches(const void *data, acn_touch_fn touch, void *context) {
@@ -160,12 +189,13 @@ static acn_status prepare(const acn_comm *comm, exchange *e, uint32_t i) {
                         (unsigned long long)m->count);
     p->before = none;
     for (uint32_t j = 0; j < i; j++)
-        if (e->parts[j].message.rank == m->rank && e->parts[j].message.is_send == m->is_send)
+        if (e->parts[j].message.is_send == m->is_send &&
+            (e->parts[j].message.rank == m->rank || m->is_combined))
             p->before = j;
     if (m->count == 0) return ACN_OK;
     if (m->buffer == NULL) return acn_fail(ACN_NULL_POINTER, "the buffer of message %u is NULL", i);
-    return acn_peer_locate(comm->device, m->is_send ? "sendBuf" : "recvBuf", m->buffer,
-                           m->count * acn_dtype_bytes(m->dtype), &p->offset);
+    return acn_stage_locate(&p->stage, comm->device, m->is_send ? "sendBuf" : "recvBuf", m->buffer,
+                            m->count * acn_dtype_bytes(m->dtype), &p->offset);
 }
 
 acn_status acn_exchange_submit(acn_comm *comm, const char *name, const acn_message *messages,
@@ -174,7 +204,7 @@ acn_status acn_exchange_submit(acn_comm *comm, const char *name, const acn_messa
     if (acn_stream_device(stream) != comm->device)
         return acn_fail(ACN_PARAM_INVALID, "the stream is of device %d, the communicator of %d",
                         acn_stream_device(stream), comm->device);
-    ACN_TRY(acn_comm_state(comm));
+    ACN_TRY(acn_comm_check_open(comm));
     exchange *e = calloc(1, sizeof *e + count * sizeof e->parts[0]);
     if (e == NULL) return acn_fail(ACN_BAD_ALLOC, "no memory for %u messages", count);
     *e = (exchange){.comm = comm, .name = name, .count = count};
@@ -190,6 +220,6 @@ acn_status acn_exchange_submit(acn_comm *comm, const char *name, const acn_messa
                                                  .name = name,
                                                  .touches = tell_touches});
 free_exchange:
-    free(e);
+    unmake(e);
     return status;
 }

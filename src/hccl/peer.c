@@ -3,6 +3,7 @@
 
 #include "device/device.h"
 #include "runtime/memory.h"
+#include "runtime/virtual.h"
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -126,26 +127,38 @@ void acn_peer_release(const char *key) {
     pthread_mutex_unlock(&mutex);
 }
 
+static acn_status is_of_another(const char *what, const void *address, int found, int device) {
+    return acn_fail(ACN_PARAM_INVALID,
+                    "%s is %p on device %d; expected memory of the communicator's device %d", what,
+                    address, found, device);
+}
+
+static acn_status locate_mapped(int device, const char *what, const void *address, uint64_t bytes,
+                                uint64_t *out_offset, bool *out_is_scattered) {
+    int found = acn_virtual_locate(address, bytes, out_offset);
+    *out_is_scattered = *out_offset == ACN_VIRTUAL_SCATTERED;
+    if (found == device) return ACN_OK;
+    if (found >= 0) return is_of_another(what, address, found, device);
+    return acn_fail(ACN_PARAM_INVALID,
+                    "%s is %p with %llu bytes, not all of which aclrtMapMem has put memory behind",
+                    what, address, (unsigned long long)bytes);
+}
+
 acn_status acn_peer_locate(int device, const char *what, const void *address, uint64_t bytes,
-                           uint64_t *out_offset) {
+                           uint64_t *out_offset, bool *out_is_scattered) {
     void *base;
     size_t block_bytes;
     const acn_span *span;
     int found = acn_window_find(address);
+    *out_is_scattered = false;
+    const char *at = acn_window_client(address);
     if (found == ACN_SPAN_RESERVED)
-        return acn_fail(ACN_FEATURE_NOT_SUPPORTED,
-                        "%s is %p, memory of aclrtMapMem, which collectives cannot reach yet; use "
-                        "aclrtMalloc (PyTorch: PYTORCH_NPU_ALLOC_CONF without expandable_segments)",
-                        what, address);
+        return locate_mapped(device, what, at, bytes, out_offset, out_is_scattered);
     if (found < 0)
         return acn_fail(ACN_PARAM_INVALID,
                         "%s is %p, which is host memory; expected memory of device %d", what,
                         address, device);
-    if (found != device)
-        return acn_fail(ACN_PARAM_INVALID,
-                        "%s is %p on device %d; expected memory of the communicator's device %d",
-                        what, address, found, device);
-    const char *at = acn_window_client(address);
+    if (found != device) return is_of_another(what, address, found, device);
     if (!acn_memory_find(at, &base, &block_bytes) ||
         bytes > block_bytes - (size_t)(at - (const char *)base))
         return acn_fail(ACN_PARAM_INVALID,

@@ -39,12 +39,15 @@ acn_status acn_comm_fail(acn_comm *comm, acn_status status, const char *format, 
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
     acn_board *board = comm->board;
-    uint32_t none = 0;
-    if (atomic_compare_exchange_strong(&board->failed, &none, 1)) {
+    uint32_t seen = atomic_load(&board->failed), era = atomic_load(&comm->era);
+    bool is_first = false;
+    while (seen >> 1 < era && !is_first)
+        is_first = atomic_compare_exchange_strong(&board->failed, &seen, era << 1);
+    if (is_first) {
         board->failed_rank = comm->rank;
         board->failed_status = status;
         memcpy(board->failed_text, text, sizeof text);
-        atomic_store(&board->failed, 2);
+        atomic_store(&board->failed, era << 1 | 1);
         wake_all(board, comm->ranks);
     }
     return acn_fail(status, "rank %u of %s: %s", comm->rank, comm->name, text);
@@ -52,15 +55,19 @@ acn_status acn_comm_fail(acn_comm *comm, acn_status status, const char *format, 
 
 acn_status acn_comm_state(const acn_comm *comm) {
     const acn_board *board = comm->board;
-    if (atomic_load(&board->failed) != 2) return ACN_OK;
+    if (!acn_comm_has_failed(comm)) return ACN_OK;
     const acn_seat *seat = &board->seats[board->failed_rank];
+    while (atomic_load(&board->failed) % 2 == 0) /* the text is being written */
+        sched_yield();
     return acn_fail(ACN_REMOTE,
-                    "communicator %s has failed: rank %u (process %d, device %d) reported: %s",
-                    comm->name, board->failed_rank, seat->pid, seat->device, board->failed_text);
+                    "communicator %s has failed: rank %u (process %d on %s, device %d) reported: "
+                    "%s",
+                    comm->name, board->failed_rank, seat->pid, seat->host, seat->device,
+                    board->failed_text);
 }
 
-/* Whether its process has ended; one that is a zombie has. */
-static bool is_dead(acn_comm *comm, uint32_t rank) {
+/* One that is a zombie has ended. */
+bool acn_comm_is_dead(acn_comm *comm, uint32_t rank) {
     acn_peer *peer = &comm->peers[rank];
     pid_t pid = comm->board->seats[rank].pid;
     if (pid == getpid()) return false;
@@ -86,9 +93,18 @@ static acn_status gone(acn_comm *comm, uint32_t rank, bool has_left, const char 
             "for it in %s; all ranks must make the same calls",
             rank, seat->pid, what);
     return acn_comm_fail(comm, ACN_REMOTE,
-                         "process %d, which is rank %u on device %d, has ended, while this rank "
-                         "waits for it in %s; look at its log first",
-                         seat->pid, rank, seat->device, what);
+                         "process %d on %s, which is rank %u on device %d, has ended, while this "
+                         "rank waits for it in %s; look at its log first",
+                         seat->pid, seat->host, rank, seat->device, what);
+}
+
+acn_status acn_comm_look(acn_comm *comm) {
+    ACN_TRY(acn_comm_state(comm));
+    for (uint32_t i = 0; i < comm->ranks; i++)
+        if (atomic_load(&comm->board->seats[i].state) == ACN_SEAT_TAKEN &&
+            acn_comm_is_dead(comm, i))
+            return gone(comm, i, false, "no operation");
+    return ACN_OK;
 }
 
 static acn_status look_up(acn_comm *comm, const acn_patience *patience, uint32_t rank,
@@ -101,6 +117,15 @@ static acn_status look_up(acn_comm *comm, const acn_patience *patience, uint32_t
                          "waited %lld s for rank %u (process %d, device %d) in %s; look what it "
                          "does instead, or raise HCCL_EXEC_TIMEOUT",
                          (long long)comm->timeout_ms / 1000, rank, seat->pid, seat->device, what);
+}
+
+static void note(acn_comm *comm, const void *word, uint32_t rank, const char *what,
+                 int64_t now_ns) {
+    acn_seat *seat = &comm->board->seats[comm->rank];
+    acn_wait_note *n = &seat->notes[word == (const void *)&seat->bell];
+    n->rank = rank;
+    snprintf(n->what, sizeof n->what, "%s", what);
+    atomic_store(&n->since_ns, now_ns);
 }
 
 acn_status acn_comm_pause(acn_comm *comm, acn_patience *patience, _Atomic uint32_t *word,
@@ -116,17 +141,19 @@ acn_status acn_comm_pause(acn_comm *comm, acn_patience *patience, _Atomic uint32
         return ACN_OK;
     }
     int64_t now_ns = acn_clock_ns();
-    if (patience->deadline_ns == 0)
+    if (patience->deadline_ns == 0) {
         patience->deadline_ns = comm->timeout_ms < 0 ? -1 : now_ns + comm->timeout_ms * 1000000;
+        note(comm, word, rank, what, now_ns);
+    }
     bool has_left = atomic_load(&comm->board->seats[rank].state) == ACN_SEAT_LEFT;
-    bool is_gone = has_left || is_dead(comm, rank);
+    bool is_gone = has_left || acn_comm_is_dead(comm, rank);
     /* Maybe it has just done what is waited for, and left: look once more. */
     if (atomic_load(word) != seen) return ACN_OK;
     ACN_TRY(acn_comm_state(comm));
     if (is_gone) return gone(comm, rank, has_left, what);
     ACN_TRY(look_up(comm, patience, rank, what));
     atomic_fetch_add(sleepers, 1);
-    if (atomic_load(word) == seen && atomic_load(&comm->board->failed) == 0)
+    if (atomic_load(word) == seen && !acn_comm_has_failed(comm))
         acn_futex_wait_shared(word, seen, now_ns + LOOK_UP_NS);
     atomic_fetch_sub(sleepers, 1);
     return ACN_OK;

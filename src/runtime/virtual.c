@@ -62,6 +62,39 @@ int acn_virtual_device(const void *address) {
     return device != 0 ? device - 1 : ACN_SPAN_OUTSIDE;
 }
 
+/* With the mutex held: the offset of the byte at |address|. */
+static uint64_t offset_of(const char *address) {
+    size_t unit = unit_of(address), first = unit;
+    acn_physical *physical;
+    while ((physical = atomic_load(&behind[first])) == NULL && first > 0)
+        first--;
+    if (physical == NULL || physical->memory == NULL) return ACN_VIRTUAL_SCATTERED;
+    return (uint64_t)physical->offset + (uint64_t)(address - span->base) -
+           first * ACN_VIRTUAL_UNIT_BYTES;
+}
+
+/* With the mutex held. */
+static int locate(const char *address, size_t bytes, uint64_t *out_offset) {
+    int device = acn_virtual_device(address);
+    if (device < 0) return ACN_SPAN_OUTSIDE;
+    *out_offset = offset_of(address);
+    size_t into = (size_t)(address - span->base) % ACN_VIRTUAL_UNIT_BYTES;
+    for (size_t at = ACN_VIRTUAL_UNIT_BYTES - into; at < bytes; at += ACN_VIRTUAL_UNIT_BYTES) {
+        if (address + at >= span->base + span->bytes || acn_virtual_device(address + at) != device)
+            return ACN_SPAN_OUTSIDE;
+        if (*out_offset == ACN_VIRTUAL_SCATTERED || offset_of(address + at) != *out_offset + at)
+            *out_offset = ACN_VIRTUAL_SCATTERED;
+    }
+    return device;
+}
+
+int acn_virtual_locate(const void *address, size_t bytes, uint64_t *out_offset) {
+    pthread_mutex_lock(&mutex);
+    int device = locate(address, bytes, out_offset);
+    pthread_mutex_unlock(&mutex);
+    return device;
+}
+
 bool acn_virtual_is_usable(const void *address) {
     return acn_virtual_device(address) != ACN_SPAN_OUTSIDE &&
            atomic_load_explicit(&access_at[unit_of(address)], memory_order_relaxed) !=

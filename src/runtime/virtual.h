@@ -41,5 +41,9 @@ acn_status acn_virtual_get_access(const void *address, acn_virtual_access *out);
 bool acn_virtual_is_usable(const void *address);
 /* Device whose memory is behind |address|, or ACN_SPAN_OUTSIDE. */
 int acn_virtual_device(const void *address);
+/* The same for |bytes|, all of one device, and their offset in that device's own memory:
+ * ACN_VIRTUAL_SCATTERED when there is not one for all of them. */
+#define ACN_VIRTUAL_SCATTERED UINT64_MAX
+int acn_virtual_locate(const void *address, size_t bytes, uint64_t *out_offset);
 
 #endif

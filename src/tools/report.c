@@ -19,6 +19,7 @@ static const section sections[] = {
     {"unsupported", "function", "not supported: these calls failed", true},
     {"abandoned", "function", "prepared in vain: their second phase never came", true},
     {"check", "finding", "mistakes that ANYCANN_CHECK found", true},
+    {"ignored", "setting", "settings that change nothing here", false},
     {"deviation", "deviation", "results may differ from the SoC's", true},
 };
 enum { SECTION_COUNT = sizeof sections / sizeof sections[0] };

@@ -1,11 +1,8 @@
 /* Collectives through the public functions: ranks are threads here, and processes where one of them
  * has to die. Results are compared with sums in double precision. */
-#include "client.h"
+#include "ranks.h"
 
 #include "base/half.h"
-#include "hccl/hccl.h"
-#include "hccl/hccl_comm.h"
-#include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
 #include <sys/wait.h>
@@ -13,54 +10,6 @@
 #include <unistd.h>
 
 extern char **environ;
-
-enum { RANKS = 4 };
-
-typedef struct rank {
-    uint32_t id, count; /* |count| ranks take part */
-    HcclComm comm;
-    aclrtStream stream;
-    pthread_t thread;
-    void (*body)(struct rank *rank);
-    int argument;
-} rank;
-
-static void *rank_main(void *data) {
-    rank *r = data;
-    OK(aclrtSetDevice((int32_t)r->id));
-    OK(aclrtCreateStream(&r->stream));
-    r->body(r);
-    OK(aclrtDestroyStream(r->stream));
-    OK(aclrtResetDevice((int32_t)r->id));
-    return NULL;
-}
-
-/* One thread a rank, on communicators of HcclCommInitAll. */
-static void on_ranks(uint32_t count, void (*body)(rank *), int argument) {
-    rank ranks[RANKS];
-    HcclComm comms[RANKS];
-    int32_t devices[RANKS] = {0, 1, 2, 3};
-    OK(aclrtSetDevice(0));
-    OK((int)HcclCommInitAll(count, devices, comms));
-    for (uint32_t i = 0; i < count; i++) {
-        ranks[i] =
-            (rank){.id = i, .count = count, .comm = comms[i], .body = body, .argument = argument};
-        assert_int_equal(pthread_create(&ranks[i].thread, NULL, rank_main, &ranks[i]), 0);
-    }
-    for (uint32_t i = 0; i < count; i++)
-        pthread_join(ranks[i].thread, NULL);
-    for (uint32_t i = 0; i < count; i++)
-        OK((int)HcclCommDestroy(comms[i]));
-    OK(aclrtResetDevice(0));
-}
-
-static void *device_memory(size_t bytes) {
-    void *memory;
-    OK(aclrtMalloc(&memory, bytes + 64, ACL_MEM_MALLOC_HUGE_FIRST));
-    return memory;
-}
-
-static void wait_for(rank *r) { OK(aclrtSynchronizeStream(r->stream)); }
 
 /* Numbers. */
 
@@ -461,15 +410,8 @@ static void a_killed_rank_ends_the_others(void **state) {
     unlink(path);
 }
 
-static void nothing_is_left(void **state) {
-    assert_int_equal(acn_slab_live_count_of("communicator"), 0);
-    assert_int_equal(acn_slab_live_count_of("collective"), 0);
-}
-
 int main(int argc, char **argv) {
-    setenv("ANYCANN_DEVICES", "4", 1);
-    setenv("ANYCANN_MEMORY", "256M", 1);
-    OK(aclInit(NULL));
+    ranks_begin();
     if (argc > 1) as_child(1, argv[1]);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_reduce_of_all_types),

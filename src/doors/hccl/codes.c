@@ -19,6 +19,12 @@ static HcclResult code_of(acn_status status) {
         return HCCL_E_NOT_FOUND;
     case ACN_COLLECTIVE_TIMEOUT:
         return HCCL_E_TIMEOUT;
+    case ACN_COMM_SUSPENDED:
+        return HCCL_E_SUSPENDING;
+    case ACN_COMM_BUSY:
+        return HCCL_E_AGAIN;
+    case ACN_INVALID_FILE:
+        return HCCL_E_OPEN_FILE_FAILURE;
     case ACN_REMOTE:
         return HCCL_E_REMOTE;
     case ACN_CONTEXT_NULL:

@@ -17,6 +17,19 @@ HcclResult acn_hccl_code(const char *api, acn_status status);
                 acn_fail(ACN_NULL_POINTER, "%s is NULL; expected a valid pointer", #pointer));     \
     } while (0)
 
+/* The communicator |name| behind |handle|. */
+#define ACN_HCCL_RESOLVE(handle, name)                                                             \
+    acn_comm *name;                                                                                \
+    ACN_HCCL_REQUIRE(handle);                                                                      \
+    do {                                                                                           \
+        acn_status resolved_ = acn_comm_resolve(handle, &name);                                    \
+        if (resolved_ != ACN_OK) return ACN_HCCL(resolved_);                                       \
+    } while (0)
+
+/* |given| may be NULL, which sets nothing. |*out| points into |*room|. */
+acn_status acn_hccl_read_config(const HcclCommConfig *given, HcclCommConfig *room,
+                                acn_comm_options *out);
+
 acn_status acn_hccl_dtype(HcclDataType type, acn_dtype *out);
 acn_status acn_hccl_op(HcclReduceOp op, acn_combine_op *out);
 

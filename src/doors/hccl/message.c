@@ -45,7 +45,7 @@ static acn_status exchange(const char *name, HcclComm handle, aclrtStream stream
 static acn_status exchange_one(const char *name, bool is_send, const void *buffer, uint64_t count,
                                HcclDataType type, uint32_t rank, HcclComm comm,
                                aclrtStream stream) {
-    acn_message message = {is_send, rank, buffer, count, ACN_F32};
+    acn_message message = {.is_send = is_send, .rank = rank, .buffer = buffer, .count = count};
     if (comm == NULL) return acn_fail(ACN_NULL_POINTER, "comm is NULL; expected a communicator");
     if (buffer == NULL && count > 0)
         return acn_fail(ACN_NULL_POINTER, "%s is NULL", is_send ? "sendBuf" : "recvBuf");
@@ -68,8 +68,10 @@ static acn_status read_item(const HcclSendRecvItem *item, uint32_t i, acn_messag
         return acn_fail(ACN_PARAM_INVALID,
                         "sendRecvType of item %u is %d; expected HCCL_SEND (0) or HCCL_RECV (1)", i,
                         (int)item->sendRecvType);
-    *out = (acn_message){item->sendRecvType == HCCL_SEND, item->remoteRank, item->buf, item->count,
-                         ACN_F32};
+    *out = (acn_message){.is_send = item->sendRecvType == HCCL_SEND,
+                         .rank = item->remoteRank,
+                         .buffer = item->buf,
+                         .count = item->count};
     return acn_hccl_dtype(item->dataType, &out->dtype);
 }
 
