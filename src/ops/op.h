@@ -122,6 +122,7 @@ typedef struct acn_plan {
     uint32_t cost_us;
     void *data; /* operator's own, from |arena| */
     acn_arena arena;
+    void (*release)(struct acn_plan *plan); /* of what |data| holds beside memory; may be NULL */
     /* private to call.c: key, references, hash chain */
     uint64_t hash;
     uint32_t references;

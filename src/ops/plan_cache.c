@@ -33,6 +33,7 @@ void acn_plan_retain(acn_plan *plan) { __atomic_add_fetch(&plan->references, 1, 
 
 void acn_plan_release(acn_plan *plan) {
     if (__atomic_sub_fetch(&plan->references, 1, __ATOMIC_ACQ_REL) != 0) return;
+    if (plan->release) plan->release(plan);
     acn_arena_release(&plan->arena);
     free(plan->key);
     free(plan);
