@@ -245,6 +245,10 @@ void acn_step_attr(acn_steps *s, const char *name, int slot) {
     step *last = s->step[s->count - 1];
     int at = (int)(v - last->call.attr);
     give_attr(&last->call, at, s->call, slot);
+    if (own == ACN_ATTR_STRING && v->is_present) { /* keys hold texts and lists: no call differs */
+        v->text = acn_arena_copy(&s->call->plan->arena, v->text, strlen(v->text) + 1);
+        if (!v->text) s->status = acn_fail(ACN_BAD_ALLOC, "no host memory for a text");
+    }
     if (own == ACN_ATTR_INTS && v->is_present) set_list(s, name, v->items, v->count, 8);
     if (own == ACN_ATTR_BOOLS && v->is_present) set_list(s, name, v->items, v->count, 1);
     if (own != ACN_ATTR_SCALAR && !s->call->op->attr[slot].is_value) return;
