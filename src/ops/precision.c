@@ -1,4 +1,5 @@
-/* precision.c - reads ANYCANN_PRECISION once. ANYCANN_ISA=scalar means exact, too: level 0. */
+/* precision.c - see precision.h; reads ANYCANN_PRECISION once. ANYCANN_ISA=scalar means exact, too:
+ * level 0. */
 #include "ops/precision.h"
 #include "base/env.h"
 #include <string.h>
@@ -24,4 +25,16 @@ acn_precision acn_precision_get(void) {
 
 void acn_precision_set(acn_precision precision) {
     __atomic_store_n(&current, (int)precision, __ATOMIC_RELAXED);
+}
+
+acn_status acn_precision_check_cube(const acn_call *c, int slot, int input) {
+    int64_t mode = acn_attr_int(c, slot);
+    if (mode < ACN_CUBE_FP16_TO_FP32 || mode > ACN_CUBE_USE_FP32_ADD)
+        return acn_bad_attr(c, slot,
+                            "is %lld; expected 0 (keep types), 1 (allow less than f32), 2 (f16), 3 "
+                            "(HF32) or 4 (f32 sums)",
+                            (long long)mode);
+    if (mode == ACN_CUBE_USE_FP16 && acn_in(c, input)->dtype == ACN_BF16)
+        return acn_bad_attr(c, slot, "is 2, f16, which does not hold what bf16 does; use 0 or 1");
+    return ACN_OK;
 }

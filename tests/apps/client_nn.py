@@ -55,6 +55,36 @@ def add_rms_norm(a, b, w):
     return F.rms_norm(a + b, w.shape, w, 1e-6), a + b
 
 
+def add_layer_norm(a, b, w, bias):
+    if a.is_npu:
+        y, _, _, total = torch_npu.npu_add_layer_norm(a, b, w, bias, 1e-5, True)
+        return y, total
+    return F.layer_norm(a + b, w.shape, w, bias), a + b
+
+
+def deep_norm(x, gx, w, bias):
+    if x.is_npu:
+        return torch_npu.npu_deep_norm(x, gx, bias, w, 0.3, 1e-6)[2]
+    return F.layer_norm(0.3 * x + gx, w.shape, w, bias, 1e-6)
+
+
+def cross_entropy(x, weight, reduction="mean", smoothing=0.0, ignore=-100):
+    classes = torch.arange(x.shape[0], device=x.device) * 7 % x.shape[1]
+    if x.is_npu:
+        return torch_npu.npu_cross_entropy_loss(
+            x, classes, weight.detach(), reduction, ignore, smoothing
+        )[0]
+    loss = F.cross_entropy(
+        x,
+        classes,
+        weight.detach(),
+        reduction=reduction,
+        ignore_index=ignore,
+        label_smoothing=smoothing,
+    )
+    return loss if reduction == "none" else loss.reshape(1)
+
+
 def gelu_tanh(x):
     if x.is_npu:
         return torch_npu.npu_gelu(x, approximate="tanh")
@@ -122,6 +152,8 @@ def batch_norms():
         (24,),
         units=SUMS,
     )
+    Case("add_layer_norm", add_layer_norm, (4, 24), (4, 24), (24,), (24,), units=SUMS)
+    Case("deep_norm", deep_norm, (4, 24), (4, 24), (24,), (24,), units=SUMS)
     Case("instance_norm", lambda x: F.instance_norm(x), (4, 5, 6, 7), units=SUMS)
     # A mean that is large beside the deviation must not cost digits.
     Case(
@@ -167,6 +199,13 @@ def losses():
                 return getattr(F, name)(x, t.detach().sign(), reduction=how)
 
             Case(f"{name}_{how}", function, *pair, units=SUMS)
+    for how in ("none", "mean", "sum"):
+        for smoothing, ignore in ((0.0, -100), (0.2, 3)):
+
+            def function(x, w, how=how, smoothing=smoothing, ignore=ignore):
+                return cross_entropy(x, w.abs(), how, smoothing, ignore)
+
+            Case(f"cross_entropy_{how}_{smoothing}", function, (6, 9), (9,), units=SUMS)
     Case("kl_div", lambda x, t: F.kl_div(x, t, reduction="sum"), *pair, units=SUMS, draw=positive)
     Case(
         "kl_div_log",

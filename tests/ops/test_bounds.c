@@ -30,6 +30,9 @@ static const wrong_index wrong[] = {
      "indices holds index 4, its element 0; expected 0 to 3", false},
     {"EmbeddingDenseGrad", "[4,5],i32[4]@-1..-1|num_weights=4", "indices holds index -1", false},
     {"NLLLoss", "[6,5],i64[6]@5..5", "target holds index 5, its element 0; expected 0 to 4", false},
+    {"CrossEntropyLoss", "[6,5],i64[6]@5..5|reduction=mean",
+     "target holds index 5, its element 0; expected 0 to 4", false},
+    {"CrossEntropyLossGrad", "[],[6,5],i64[6]@5..5|reduction=mean", "target holds index 5", false},
     {"NLLLossGrad", "[6,5],[],i64[6]@5..5,-,[]@1..9", "target holds index 5", false},
 };
 

@@ -39,6 +39,8 @@ enum {
     {"strides", ACN_ATTR_INTS}, {"pads", ACN_ATTR_INTS}, {"dilations", ACN_ATTR_INTS},             \
     {"transposed", ACN_ATTR_BOOL}, {"output_padding", ACN_ATTR_INTS},                              \
     {"groups", ACN_ATTR_INT, .fallback = 1}
+/* What a client allows (precision.h); behind an operator's other attributes. */
+#define ACN_CONV_CUBE {"cube_math_type", ACN_ATTR_INT}
 /* clang-format on */
 #define ACN_CONV_TYPES (ACN_T(ACN_F32) | ACN_T(ACN_F16) | ACN_T(ACN_BF16))
 

@@ -1,5 +1,8 @@
 /* convolution.c - Convolution: plain and transposed, 1 to 3 dimensions, any groups and dilation. */
 #include "ops/conv/conv.h"
+#include "ops/precision.h"
+
+enum { CUBE = ACN_CONV_GROUPS + 1 }; /* attribute */
 
 typedef struct convolution {
     acn_conv conv;
@@ -13,6 +16,7 @@ static bool is_transposed(const acn_call *c) { return acn_attr_int(c, ACN_CONV_T
 static acn_status infer(acn_call *c) {
     acn_conv conv;
     int64_t dims[ACN_MAX_DIMS];
+    ACN_TRY(acn_precision_check_cube(c, CUBE, 0));
     ACN_TRY(acn_conv_read(c, 0, 1, &conv));
     acn_conv_result_dims(&conv, is_transposed(c), dims);
     const acn_tensor *bias = acn_in(c, 2);
@@ -69,7 +73,7 @@ ACN_OP(Convolution) = {
            {"filter", ACN_CONV_TYPES, ACN_UNALIASED},
            {"bias", ACN_CONV_TYPES, ACN_OPTIONAL | ACN_UNALIASED}},
     .out = {{"y", ACN_CONV_TYPES}},
-    .attr = {ACN_CONV_ATTRS},
+    .attr = {ACN_CONV_ATTRS, ACN_CONV_CUBE},
     .infer = infer,
     .plan = plan,
     .run = run,

@@ -2,11 +2,12 @@
  * asks for. Each is one of the products of conv.h; those of a transposed convolution are the plain
  * one's with input and output gradient in each other's place. */
 #include "ops/conv/conv.h"
+#include "ops/precision.h"
 #include "ops/reduce/reduce.h"
 
-enum { DY, X, FILTER };              /* inputs */
-enum { DX, DFILTER, DBIAS };         /* outputs, and places in the mask */
-enum { MASK = ACN_CONV_GROUPS + 1 }; /* attribute */
+enum { DY, X, FILTER };                    /* inputs */
+enum { DX, DFILTER, DBIAS };               /* outputs, and places in the mask */
+enum { MASK = ACN_CONV_GROUPS + 1, CUBE }; /* attributes */
 
 typedef struct gradient {
     acn_conv conv;
@@ -30,6 +31,7 @@ static bool wants(const acn_call *c, int output) {
 static acn_status infer(acn_call *c) {
     acn_conv conv;
     int64_t dims[ACN_MAX_DIMS];
+    ACN_TRY(acn_precision_check_cube(c, CUBE, X));
     ACN_TRY(acn_conv_read(c, X, FILTER, &conv));
     acn_conv_result_dims(&conv, is_transposed(c), dims);
     acn_tensor expected;
@@ -146,7 +148,7 @@ ACN_OP(ConvolutionBackward) = {
     .out = {{"grad_input", ACN_CONV_TYPES, ACN_OPTIONAL},
             {"grad_weight", ACN_CONV_TYPES, ACN_OPTIONAL},
             {"grad_bias", ACN_CONV_TYPES, ACN_OPTIONAL}},
-    .attr = {ACN_CONV_ATTRS, {"output_mask", ACN_ATTR_BOOLS}},
+    .attr = {ACN_CONV_ATTRS, {"output_mask", ACN_ATTR_BOOLS}, ACN_CONV_CUBE},
     .infer = infer,
     .plan = plan,
     .run = run,

@@ -5,8 +5,11 @@
  * f32, and is copied to C first otherwise. Operands of different types go to plain.c. */
 #include "ops/matmul/matmul.h"
 #include "ops/kernels/gemm.h"
+#include "ops/precision.h"
 #include "ops/tile.h"
 #include <string.h>
+
+enum { CUBE_SLOT = 2 }; /* attribute */
 
 /* How D gets into C = alpha * A * B + beta * D. */
 typedef enum addition { NO_ADDEND, BY_EPILOGUE, BY_COPY } addition;
@@ -25,6 +28,7 @@ static acn_status infer(acn_call *call) {
     int rank;
     int64_t dims[ACN_MAX_DIMS];
     ACN_TRY(acn_matmul_shape(call, form_of(call), &rank, dims));
+    if (call->op->attr[CUBE_SLOT].name) ACN_TRY(acn_precision_check_cube(call, CUBE_SLOT, 0));
     acn_out_is(call, 0, ACN_UNDEFINED, rank, dims);
     return ACN_OK;
 }
@@ -216,8 +220,7 @@ static acn_status run0(acn_call *call) {
 
 #define SCALAR_TYPES (ACN_ALL | ACN_T(ACN_C128))
 #define SHARED       .infer = infer, .plan = plan, .run = run, .run0 = run0
-/* cubeMathType lets a client ask for lower precision. It allows, it never demands: f32 stays f32.
- */
+/* What a client allows (precision.h). */
 #define CUBE_MATH_TYPE                                                                             \
     { "cube_math_type", ACN_ATTR_INT }
 
