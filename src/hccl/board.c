@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,6 +52,25 @@ static acn_status make_file(int *out_file) {
     return ACN_OK;
 }
 
+/* Those that all ranks have come to, none of which is of this process: only then it does not hear
+ * that nobody else is to come. With the mutex held. */
+static void close_full(void) {
+    for (open_board **at = &boards, *b; (b = *at) != NULL;) {
+        uint32_t counts[2];
+        _Static_assert(offsetof(acn_board, joined) == offsetof(acn_board, ranks) + 4, "in a row");
+        bool is_read =
+            pread(b->file, counts, sizeof counts, offsetof(acn_board, ranks)) == sizeof counts;
+        if (!is_read || counts[0] == 0 || counts[1] < counts[0]) {
+            at = &b->next;
+            continue;
+        }
+        *at = b->next;
+        acn_share_destroy(b->cell);
+        close(b->file);
+        free(b);
+    }
+}
+
 acn_status acn_board_create(char key[ACN_SHARE_KEY_BYTES]) {
     int file = -1;
     acn_status status;
@@ -65,6 +85,7 @@ acn_status acn_board_create(char key[ACN_SHARE_KEY_BYTES]) {
     acn_share_key(made->cell, made->key);
     memcpy(key, made->key, ACN_SHARE_KEY_BYTES);
     pthread_mutex_lock(&mutex);
+    close_full();
     made->next = boards;
     boards = made;
     pthread_mutex_unlock(&mutex);

@@ -87,6 +87,7 @@ static void unmake(acn_comm *comm) {
     acn_board_unmap(comm->board, comm->board_file);
     pthread_mutex_destroy(&comm->mutex);
     pthread_mutex_destroy(&comm->plan_mutex);
+    free(comm->fault);
     free(comm->peers);
     acn_slab_free(&slab, comm);
 }
@@ -128,7 +129,8 @@ acn_status acn_comm_join(const char *key, uint32_t ranks, uint32_t rank, int dev
                            ? options->timeout_ms
                            : seconds_to_ms(acn_env_int(ACN_ENV_HCCL_EXEC_TIMEOUT));
     comm->wanted = wanted_algorithm(options);
-    acn_status status = take_seat(comm);
+    acn_status status = options->is_group ? ACN_OK : acn_fault_make(rank, &comm->fault);
+    if (status == ACN_OK) status = take_seat(comm);
     if (status != ACN_OK) {
         unmake(comm);
         return status;

@@ -4,6 +4,7 @@
 #define ACN_HCCL_COMM_H
 
 #include "hccl/board.h"
+#include "hccl/fault.h"
 #include "ops/dtype.h"
 #include "runtime/stream.h"
 #include <pthread.h>
@@ -39,6 +40,7 @@ typedef struct acn_comm {
     pthread_mutex_t mutex; /* of the running task: peers, sequence */
     acn_peer *peers;
     uint64_t sequence;
+    acn_fault *fault; /* mostly NULL */
     pthread_mutex_t plan_mutex;
     acn_cached_plan *plans;
 } acn_comm;
@@ -47,6 +49,7 @@ typedef struct acn_comm_options {
     const char *name;      /* NULL or "": the board's */
     const char *algorithm; /* as HCCL_ALGO; NULL or "": that */
     int64_t timeout_ms;    /* INT64_MIN: HCCL_EXEC_TIMEOUT */
+    bool is_group;         /* of a larger one, whose ranks ANYCANN_HCCL_FAULT means */
 } acn_comm_options;
 
 /* Takes the seat of |rank| at the board behind |key|, for |device|. */
@@ -111,6 +114,13 @@ acn_status acn_comm_pause(acn_comm *comm, acn_patience *patience, _Atomic uint32
                           const char *what);
 /* Wakes those who pause on |word|, which has been changed. */
 void acn_comm_wake(_Atomic uint32_t *word, _Atomic uint32_t *sleepers);
+/* Mistakes on purpose: before each step, and whether others do not hear of it. */
+static inline void acn_comm_step(acn_comm *comm) {
+    if (__builtin_expect(comm->fault != NULL, 0)) acn_fault_step(comm->fault);
+}
+static inline bool acn_comm_is_mute(const acn_comm *comm) {
+    return __builtin_expect(comm->fault != NULL, 0) && acn_fault_is_mute(comm->fault);
+}
 /* The waits of a task are over. */
 static inline void acn_comm_end_waits(acn_comm *comm, bool is_of_messages) {
     acn_wait_note *note = &comm->board->seats[comm->rank].notes[is_of_messages];

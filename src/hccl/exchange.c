@@ -45,6 +45,8 @@ static void post(const exchange *e, part *p) {
     box->count = p->message.count;
     box->dtype = (uint32_t)p->message.dtype;
     p->state = POSTED;
+    acn_comm_step(comm);
+    if (acn_comm_is_mute(comm)) return;
     atomic_store(&box->posted, p->number);
     ring(comm, p->message.rank);
 }
@@ -78,6 +80,8 @@ static acn_status take(const exchange *e, part *p) {
     bool is_in_place = m->rank == comm->rank && box->offset == p->offset;
     if (m->count > 0 && !is_in_place) move(p, comm->peers[m->rank].base + box->offset);
     p->state = DONE;
+    acn_comm_step(comm);
+    if (acn_comm_is_mute(comm)) return ACN_OK;
     atomic_store(&box->taken, ++comm->peers[m->rank].got);
     ring(comm, m->rank);
     return ACN_OK;

@@ -47,6 +47,7 @@ static uint64_t number_of(const char *name) {
 
 static void signal_phase(acn_comm *comm, uint32_t phase) {
     acn_seat *seat = &comm->board->seats[comm->rank];
+    if (acn_comm_is_mute(comm)) return;
     atomic_store(&seat->progress, acn_progress(comm->sequence, phase));
     acn_comm_wake(acn_low_half(&seat->progress), &seat->sleepers);
 }
@@ -224,6 +225,7 @@ static acn_status run_steps(const acn_collective_run *r, const geometry *g) {
     for (uint32_t i = 0; i < plan->count;) {
         const acn_step *step = &plan->steps[i];
         uint32_t done = 1;
+        acn_comm_step(r->comm);
         if (step->kind == ACN_STEP_COPY || step->kind == ACN_STEP_REDUCE)
             ACN_TRY(check_sources(r, step));
         if (step->kind == ACN_STEP_WAIT) ACN_TRY(wait_for(r, step));

@@ -144,6 +144,7 @@ acn_status acn_comm_split(acn_comm *parent, const uint32_t *members, uint32_t co
         snprintf(name, sizeof name, "%.100s_sub_%llu", parent->name, (unsigned long long)id);
         named.name = name;
     }
+    named.is_group = true;
     if (rank == 0) return open_first(parent, members, count, group, &named, out);
     ACN_TRY(await_offer(parent, members[0], group, key));
     return acn_comm_open(key, count, rank, parent->device, &named, out);

@@ -3,6 +3,7 @@
 
 #include "base/thread.h"
 #include "hccl/peer.h"
+#include "hccl/why.h"
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
@@ -113,10 +114,12 @@ static acn_status look_up(acn_comm *comm, const acn_patience *patience, uint32_t
     if (acn_task_shall_give_up())
         return acn_comm_fail(comm, ACN_STREAM_ABORT, "its stream was aborted in %s", what);
     if (patience->deadline_ns < 0 || acn_clock_ns() < patience->deadline_ns) return ACN_OK;
+    acn_why_tell(comm->board, stderr);
     return acn_comm_fail(comm, ACN_COLLECTIVE_TIMEOUT,
-                         "waited %lld s for rank %u (process %d, device %d) in %s; look what it "
-                         "does instead, or raise HCCL_EXEC_TIMEOUT",
-                         (long long)comm->timeout_ms / 1000, rank, seat->pid, seat->device, what);
+                         "waited %lld s for rank %u (process %d on %s, device %d) in %s; look what "
+                         "it does instead (`anycann hccl-why PID`), or raise HCCL_EXEC_TIMEOUT",
+                         (long long)comm->timeout_ms / 1000, rank, seat->pid, seat->host,
+                         seat->device, what);
 }
 
 static void note(acn_comm *comm, const void *word, uint32_t rank, const char *what,

@@ -41,6 +41,8 @@ static const verb verbs[] = {
      "what is wrong with this machine or environment, and how "
      "to mend it",
      acn_verb_doctor},
+    {"hccl-why", "PID", "why collectives of a process do not go on: who waits for whom",
+     acn_verb_hccl_why},
     {"explain", "[CODE|NAME] [--json]", "what a code of CANN means, and what to do about it",
      acn_verb_explain},
     {"help", "[VERB]", "this page, or what VERB takes; so does `anycann VERB --help`", verb_help},
