@@ -1,11 +1,12 @@
 /* test_fuzz.c - damaged and hostile models: bytes of good ones are changed, and whatever comes out
- * is read, imported, planned and, where it still is a model, run. Nothing may crash, hang or take
- * memory without bound; that there are errors is fine. The same on every run: the numbers come
- * from a fixed seed. Under sanitizers it also finds what does not crash. */
+ * is read (dumps of graphs, too), imported, planned and, where it still is a model, run. Nothing
+ * may crash, hang or take memory without bound; that there are errors is fine. The same on every
+ * run: the numbers come from a fixed seed. Under sanitizers it also finds what does not crash. */
 #include "unit.h"
 
 #include "graph/compile.h"
 #include "graph/import/onnx.h"
+#include "graph/json/proto_json.h"
 #include "graph/om/om.h"
 #include "small_onnx.h"
 #include <stdlib.h>
@@ -169,6 +170,48 @@ static void test_onnx(void **unused) {
     check_memory();
 }
 
+/* A message as text, or as JSON. */
+static void print(const void *message, size_t size, bool is_json, bytes *out) {
+    FILE *file = fmemopen(out->data, MOST_BYTES, "w");
+    acn_wire wire = acn_wire_open(message, size);
+    acn_status status = is_json ? acn_proto_print_json(file, acn_proto_onnx, wire)
+                                : acn_proto_print_text(file, acn_proto_onnx, wire);
+    assert_true(is_json || status == ACN_OK);
+    out->size = (size_t)ftell(file);
+    fclose(file);
+}
+
+static bool use_text(const bytes *text, bytes *again) {
+    acn_wire_out message = {0};
+    acn_status status = acn_proto_parse_text("text", (const char *)text->data, text->size,
+                                             acn_proto_onnx, &message);
+    if (status == ACN_OK) {
+        print(message.bytes, message.size, true, again);
+        print(message.bytes, message.size, false, again);
+    }
+    acn_wire_release(&message);
+    return status == ACN_OK;
+}
+
+static void test_text(void **unused) {
+    static bytes onnx, good, bad, again;
+    int worked = 0;
+    onnx.size = make_small_onnx(onnx.data, MOST_BYTES / 2);
+    print(onnx.data, onnx.size, false, &good);
+    assert_true(use_text(&good, &again));
+    assert_int_equal(again.size, good.size);
+    assert_memory_equal(again.data, good.data, good.size);
+    for (int round = 0; round < ROUNDS; round++) {
+        bad = good;
+        for (uint64_t i = draw(4); i < 4; i++)
+            change(&bad, 0, bad.size);
+        if (draw(4) == 0) move(&bad);
+        worked += use_text(&bad, &again);
+    }
+    assert_true(worked > 0 && worked < ROUNDS);
+    check_memory();
+}
+
 static void make_om(const bytes *onnx, bytes *out) {
     acn_onnx_model *source;
     acn_net *net;
@@ -244,6 +287,7 @@ static void test_om(void **unused) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_onnx), cmocka_unit_test(test_om)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_onnx), cmocka_unit_test(test_om),
+                                       cmocka_unit_test(test_text)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

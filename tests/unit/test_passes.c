@@ -262,7 +262,7 @@ static const row table[] = {
 static float *run_with(const row *r, const acn_pass_switches *switches, acn_pass_count *counts,
                        int64_t *count) {
     build(r->network);
-    OK(acn_passes_run(net, switches, counts));
+    OK(acn_passes_run(net, switches, NULL, counts));
     float *results = run_net(count);
     acn_net_destroy(net);
     return results;
@@ -302,7 +302,7 @@ static void what_is_left_is_what_was_meant(void **state) {
         char left[256] = "";
         if (!table[i].left) continue;
         build(table[i].network);
-        OK(acn_passes_run(net, NULL, NULL));
+        OK(acn_passes_run(net, NULL, NULL, NULL));
         for (const acn_net_node *n = net->nodes; n; n = n->next) {
             if (left[0]) strcat(left, " ");
             strcat(left, n->call.op->name);

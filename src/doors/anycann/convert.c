@@ -6,6 +6,7 @@
 #include "doors/anycann/fusion.h"
 #include "doors/anycann/ge_error.h"
 #include "doors/anycann/request.h"
+#include "graph/dump/dump.h"
 #include "graph/import/onnx.h"
 #include "graph/om/om.h"
 #include <stdio.h>
@@ -32,6 +33,13 @@ typedef struct conversion {
     acn_fusion_result *fusion;
 } conversion;
 
+static void show_pass(void *context, const acn_net *net, const char *pass) {
+    const int *graph = context;
+    char stage[128];
+    snprintf(stage, sizeof stage, "After_%s", pass);
+    acn_graph_dump(net, *graph, ACN_DUMP_PASS, stage);
+}
+
 static acn_status import(conversion *c, const acn_request *r, const int64_t *gear) {
     char folder[4096];
     const char *slash = strrchr(r->model, '/');
@@ -46,15 +54,19 @@ static acn_status import(conversion *c, const acn_request *r, const int64_t *gea
     };
     acn_net *net;
     ACN_TRY(acn_onnx_import(c->model, &options, &net));
+    acn_graph_dump(net, c->count, ACN_DUMP_FIRST, "PreRunBegin");
     /* Networks of open sizes are made again for each size that comes, when packing would not pay.
      */
     acn_pass_count counts[ACN_MAX_PASSES];
     acn_status status = ACN_OK;
     if (c->request->kind != ACN_SET_OPEN) {
-        status = acn_passes_run(net, &c->switches, counts);
+        const acn_pass_watcher watcher = {show_pass, &c->count};
+        status = acn_passes_run(net, &c->switches, &watcher, counts);
         if (status == ACN_OK) status = acn_fusion_note(&c->fusion, counts);
+        acn_graph_dump(net, c->count, ACN_DUMP_STAGE, "RunCustomPassAfterBuiltinFusionPass");
     }
     if (status == ACN_OK) status = acn_compile(net, &c->weights, &c->compiled[c->count]);
+    if (status == ACN_OK) acn_graph_dump(net, c->count, ACN_DUMP_LAST, "PreRunAfterBuild");
     if (status != ACN_OK) {
         acn_net_destroy(net);
         return status;

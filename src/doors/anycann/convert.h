@@ -31,8 +31,10 @@ typedef const char *acn_tool_error_fn(void);
 typedef int acn_tool_model_ops_fn(const char *path, acn_tool_row row, void *context);
 /* What a .om says of itself; rows of 2: key, value. */
 typedef int acn_tool_om_info_fn(const char *path, acn_tool_row row, void *context);
-/* A .om's description of its graph, or an ONNX model, as JSON in file |json|. */
-typedef int acn_tool_json_fn(const char *path, int is_onnx, const char *json);
+typedef enum acn_tool_source { ACN_TOOL_OM, ACN_TOOL_ONNX, ACN_TOOL_DUMP } acn_tool_source;
+/* A .om's description of its graph, an ONNX model, or a graph that DUMP_GE_GRAPH wrote as ge_proto,
+ * as JSON in file |json|. */
+typedef int acn_tool_json_fn(const char *path, acn_tool_source source, const char *json);
 /* Which of an ONNX model's nodes can be converted, as JSON in file |report|. */
 typedef int acn_tool_check_fn(const char *path, const char *report);
 

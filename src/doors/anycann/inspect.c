@@ -1,5 +1,7 @@
 /* inspect.c - what models say of themselves: operators, sizes, JSON, a report. */
 #include "doors/anycann/convert.h"
+
+#include "base/file.h"
 #include "doors/anycann/ge_error.h"
 #include "graph/import/onnx.h"
 #include "graph/json/proto_json.h"
@@ -8,7 +10,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
+
 /* ---- looking at files --------------------------------------------------------------------------
  */
 
@@ -155,9 +159,23 @@ static acn_status onnx_json(const char *path, const char *json) {
     return status;
 }
 
-int acn_tool_json(const char *path, int is_onnx, const char *json) {
+static acn_status dump_json(const char *path, const char *json) {
+    void *text;
+    size_t size;
+    acn_wire_out def = {0};
+    ACN_TRY(acn_file_map(path, "a graph that DUMP_GE_GRAPH wrote", &text, &size));
+    acn_status status = acn_proto_parse_text(path, text, size, acn_proto_model_def, &def);
+    munmap(text, size);
+    if (status == ACN_OK) status = write_json(json, acn_proto_model_def, def.bytes, def.size);
+    acn_wire_release(&def);
+    return status;
+}
+
+int acn_tool_json(const char *path, acn_tool_source source, const char *json) {
+    static acn_status (*const write[])(const char *, const char *) = {
+        [ACN_TOOL_OM] = om_json, [ACN_TOOL_ONNX] = onnx_json, [ACN_TOOL_DUMP] = dump_json};
     acn_ge_begin();
-    return acn_ge_finish(is_onnx ? onnx_json(path, json) : om_json(path, json));
+    return acn_ge_finish(write[source](path, json));
 }
 
 /* ---- the report of mode 3 ----------------------------------------------------------------------

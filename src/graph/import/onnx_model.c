@@ -2,15 +2,12 @@
  * add fields. */
 #include "graph/import/onnx_model.h"
 
+#include "base/file.h"
 #include "base/wire.h"
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 enum { MAX_NESTING = 32 }; /* graphs in attributes of nodes of graphs ... */
 
@@ -424,20 +421,9 @@ acn_status acn_onnx_read(const char *name, const void *bytes, size_t size, acn_o
 }
 
 acn_status acn_onnx_open(const char *path, acn_onnx_model **out) {
-    struct stat about;
-    int file = open(path, O_RDONLY | O_CLOEXEC);
-    if (file < 0 || fstat(file, &about) != 0 || !S_ISREG(about.st_mode)) {
-        int cause = file < 0 ? errno : EINVAL;
-        if (file >= 0) close(file);
-        return acn_fail(ACN_INVALID_FILE, "%s cannot be opened (%s); give a readable .onnx file",
-                        path, strerror(cause));
-    }
-    size_t size = (size_t)about.st_size;
-    void *bytes = size ? mmap(NULL, size, PROT_READ, MAP_PRIVATE, file, 0) : MAP_FAILED;
-    close(file);
-    if (bytes == MAP_FAILED)
-        return acn_fail(ACN_INVALID_FILE, "%s is empty or cannot be mapped; give a .onnx file",
-                        path);
+    void *bytes;
+    size_t size;
+    ACN_TRY(acn_file_map(path, "a readable .onnx file", &bytes, &size));
     acn_status status = acn_onnx_read(path, bytes, size, out);
     if (status != ACN_OK) {
         munmap(bytes, size);

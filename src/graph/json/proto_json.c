@@ -146,7 +146,7 @@ static void print_message(printer *p, const acn_proto_field *schema, acn_wire me
     fputc('{', p->out);
     p->depth++;
     for (const acn_proto_field *field = schema; field->name && !p->is_bad; field++) {
-        if (acn_wire_count(message, field->number) == 0) continue;
+        if (field->is_hidden || acn_wire_count(message, field->number) == 0) continue;
         fputs(count++ ? "," : "", p->out);
         new_line(p);
         fprintf(p->out, "\"%s\": ", field->name);

@@ -1,6 +1,8 @@
-/* proto_json.h - protobuf messages as JSON, as `atc --mode=1` prints them: fields in the order in
- * which the schema declares them, enums by name, maps as lists of {"key", "value"}. What a schema
- * leaves out is not printed: the data of weights, and where they lie. */
+/* proto_json.h - protobuf messages as text, driven by schemas.
+ *
+ * As JSON, as `atc --mode=1` prints them: fields in the order in which the schema declares them,
+ * enums by name, maps as lists of {"key", "value"}, without what a schema hides: the data of
+ * weights, and where they lie. And in protobuf's own text format, with everything, both ways. */
 #ifndef ACN_GRAPH_JSON_PROTO_JSON_H
 #define ACN_GRAPH_JSON_PROTO_JSON_H
 
@@ -25,6 +27,7 @@ typedef struct acn_proto_field {
     bool is_repeated;
     const struct acn_proto_field *message; /* of a message or a map's values */
     const char *const *names;              /* of an enum, by number; NULL ends it */
+    bool is_hidden;                        /* from JSON */
 } acn_proto_field;
 
 extern const acn_proto_field acn_proto_model_def[]; /* ge.proto.ModelDef */
@@ -32,5 +35,10 @@ extern const acn_proto_field acn_proto_onnx[];      /* onnx.ModelProto */
 
 /* ACN_PARSE_FILE when the bytes are no such message. */
 acn_status acn_proto_print_json(FILE *out, const acn_proto_field *schema, acn_wire message);
+/* Fields without a place in the schema are left out. */
+acn_status acn_proto_print_text(FILE *out, const acn_proto_field *schema, acn_wire message);
+/* The message that |text| is; |name| is for error texts, which say the line. */
+acn_status acn_proto_parse_text(const char *name, const char *text, size_t size,
+                                const acn_proto_field *schema, acn_wire_out *out);
 
 #endif

@@ -1,33 +1,35 @@
-/* schemas.c - the messages of ge.proto.ModelDef and onnx.ModelProto, without the fields that hold
- * data or say where they lie. */
+/* schemas.c - the messages of ge.proto.ModelDef and onnx.ModelProto. */
 #include "graph/json/proto_json.h"
 
 #define TEXT(name, number)                                                                         \
-    { #name, number, ACN_PROTO_TEXT, false, NULL, NULL }
+    { #name, number, ACN_PROTO_TEXT, false, NULL, NULL, false }
 #define TEXTS(name, number)                                                                        \
-    { #name, number, ACN_PROTO_TEXT, true, NULL, NULL }
+    { #name, number, ACN_PROTO_TEXT, true, NULL, NULL, false }
 #define INT(name, number)                                                                          \
-    { #name, number, ACN_PROTO_INT, false, NULL, NULL }
+    { #name, number, ACN_PROTO_INT, false, NULL, NULL, false }
 #define INTS(name, number)                                                                         \
-    { #name, number, ACN_PROTO_INT, true, NULL, NULL }
+    { #name, number, ACN_PROTO_INT, true, NULL, NULL, false }
 #define BOOL(name, number)                                                                         \
-    { #name, number, ACN_PROTO_BOOL, false, NULL, NULL }
+    { #name, number, ACN_PROTO_BOOL, false, NULL, NULL, false }
 #define BOOLS(name, number)                                                                        \
-    { #name, number, ACN_PROTO_BOOL, true, NULL, NULL }
+    { #name, number, ACN_PROTO_BOOL, true, NULL, NULL, false }
 #define FLOAT(name, number)                                                                        \
-    { #name, number, ACN_PROTO_FLOAT, false, NULL, NULL }
+    { #name, number, ACN_PROTO_FLOAT, false, NULL, NULL, false }
 #define FLOATS(name, number)                                                                       \
-    { #name, number, ACN_PROTO_FLOAT, true, NULL, NULL }
+    { #name, number, ACN_PROTO_FLOAT, true, NULL, NULL, false }
 #define ENUM(name, number, names)                                                                  \
-    { #name, number, ACN_PROTO_ENUM, false, NULL, names }
+    { #name, number, ACN_PROTO_ENUM, false, NULL, names, false }
 #define MESSAGE(name, number, type)                                                                \
-    { #name, number, ACN_PROTO_MESSAGE, false, type, NULL }
+    { #name, number, ACN_PROTO_MESSAGE, false, type, NULL, false }
 #define MESSAGES(name, number, type)                                                               \
-    { #name, number, ACN_PROTO_MESSAGE, true, type, NULL }
+    { #name, number, ACN_PROTO_MESSAGE, true, type, NULL, false }
 #define MAP(name, number, type)                                                                    \
-    { #name, number, ACN_PROTO_MAP, true, type, NULL }
+    { #name, number, ACN_PROTO_MAP, true, type, NULL, false }
+/* Data and where it lies. */
+#define HIDDEN(name, number, kind)                                                                 \
+    { #name, number, ACN_PROTO_##kind, false, NULL, NULL, true }
 #define END                                                                                        \
-    { NULL, 0, ACN_PROTO_INT, false, NULL, NULL }
+    { NULL, 0, ACN_PROTO_INT, false, NULL, NULL, false }
 
 /* ---- ge.proto ----------------------------------------------------------------------------------
  */
@@ -87,7 +89,11 @@ static const char *const list_types[] = {
 };
 
 static const acn_proto_field shape_def[] = {INTS(dim, 1), END};
-static const acn_proto_field tensor_def[] = {MESSAGE(desc, 1, tensor_descriptor), END};
+static const acn_proto_field tensor_def[] = {
+    MESSAGE(desc, 1, tensor_descriptor),
+    HIDDEN(data, 2, TEXT),
+    END,
+};
 static const acn_proto_field named_attrs[] = {TEXT(name, 1), MAP(attr, 2, attr_def), END};
 static const acn_proto_field int_list[] = {INTS(list_i, 1), END};
 static const acn_proto_field int_lists[] = {MESSAGES(list_list_i, 1, int_list), END};
@@ -100,12 +106,15 @@ static const acn_proto_field tensor_descriptor[] = {
     MESSAGE(shape, 3, shape_def),
     TEXT(layout, 4),
     BOOL(has_out_attr, 9),
+    HIDDEN(size, 10, INT),
+    HIDDEN(weight_size, 11, INT),
     BOOL(reuse_input, 12),
     BOOL(output_tensor, 13),
     TEXT(device_type, 14),
     BOOL(input_tensor, 15),
     INT(real_dim_cnt, 16),
     INT(reuse_input_index, 17),
+    HIDDEN(data_offset, 18, INT),
     INT(cmps_size, 19),
     TEXT(cmps_tab, 20),
     INT(cmps_tab_offset, 21),
@@ -167,7 +176,12 @@ static const acn_proto_field op_def[] = {
 };
 
 static const acn_proto_field graph_def[] = {
-    TEXT(name, 1), TEXTS(input, 4), MESSAGES(op, 6, op_def), MAP(attr, 11, attr_def), END,
+    TEXT(name, 1),
+    TEXTS(input, 4),
+    {"output", 5, ACN_PROTO_TEXT, true, NULL, NULL, true},
+    MESSAGES(op, 6, op_def),
+    MAP(attr, 11, attr_def),
+    END,
 };
 
 const acn_proto_field acn_proto_model_def[] = {
@@ -190,13 +204,10 @@ static const char *const attribute_types[] = {
 static const acn_proto_field entry_proto[] = {TEXT(key, 1), TEXT(value, 2), END};
 
 static const acn_proto_field tensor_proto[] = {
-    INTS(dims, 1),
-    INT(data_type, 2),
-    TEXT(name, 8),
-    TEXT(doc_string, 12),
-    MESSAGES(external_data, 13, entry_proto),
-    INT(data_location, 14),
-    END,
+    INTS(dims, 1),          INT(data_type, 2),
+    TEXT(name, 8),          HIDDEN(raw_data, 9, TEXT),
+    TEXT(doc_string, 12),   MESSAGES(external_data, 13, entry_proto),
+    INT(data_location, 14), END,
 };
 
 static const acn_proto_field sparse_tensor_proto[] = {

@@ -1,13 +1,12 @@
 /* container.c - header, partition table and partitions of a .om. */
 #include "graph/om/om.h"
 
+#include "base/file.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum { HEADER_BYTES = 256, TABLE_HEAD_BYTES = 8, TABLE_ROW_BYTES = 24, ALIGNMENT = 64 };
@@ -219,23 +218,15 @@ acn_status acn_om_read(const char *name, const void *bytes, size_t size, acn_om 
 }
 
 acn_status acn_om_open(const char *path, acn_om *out) {
-    struct stat about;
-    int file = open(path, O_RDONLY | O_CLOEXEC);
-    bool is_file = file >= 0 && fstat(file, &about) == 0 && S_ISREG(about.st_mode);
-    size_t size = is_file ? (size_t)about.st_size : 0;
-    void *bytes = size ? mmap(NULL, size, PROT_READ, MAP_PRIVATE, file, 0) : MAP_FAILED;
-    int cause = file < 0 ? errno : EINVAL;
-    if (file >= 0) close(file);
-    if (bytes == MAP_FAILED)
-        return acn_fail(ACN_INVALID_FILE, "%s cannot be opened (%s); give a readable .om file",
-                        path, strerror(cause));
+    void *bytes;
+    size_t size;
+    ACN_TRY(acn_file_map(path, "a readable .om file", &bytes, &size));
     acn_status status = acn_om_read(path, bytes, size, out);
-    if (status != ACN_OK) {
+    if (status != ACN_OK)
         munmap(bytes, size);
-        return status;
-    }
-    out->mapping = bytes;
-    return ACN_OK;
+    else
+        out->mapping = bytes;
+    return status;
 }
 
 acn_status acn_om_read_copy(const char *name, const void *bytes, size_t size, acn_om *out) {

@@ -1,11 +1,9 @@
-/* definition.c - the parts of a .om that others read: the graph as ge.proto.ModelDef, and the list
- * of inputs and outputs. */
+/* definition.c - a network as others read it: ge.proto.ModelDef, in a .om and in dumps. */
 #include "graph/om/om.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-
-enum { FORMAT_ND = 2 };
 
 /* Fields of ge_ir.proto. */
 enum {
@@ -36,6 +34,7 @@ enum {
     DESC_DATA_OFFSET = 18,
     SHAPE_DIM = 1,
     TENSOR_DESC = 1,
+    TENSOR_DATA = 2,
     KEY = 1,
     VALUE = 2,
     ATTR_LIST = 1,
@@ -151,9 +150,14 @@ static int source_index(const acn_net_value *v) {
     return index;
 }
 
+void acn_om_edge(const acn_net_value *v, char *out, size_t bytes) {
+    char room[512];
+    snprintf(out, bytes, "%s:%d", source_name(v, room, sizeof room), source_index(v));
+}
+
 static void put_edge(acn_wire_out *out, uint32_t field, const acn_net_value *v) {
-    char room[512], edge[600];
-    snprintf(edge, sizeof edge, "%s:%d", source_name(v, room, sizeof room), source_index(v));
+    char edge[ACN_OM_EDGE_BYTES];
+    acn_om_edge(v, edge, sizeof edge);
     acn_wire_put_text(out, field, edge);
 }
 
@@ -168,9 +172,9 @@ static void put_data(acn_wire_out *out, const acn_net_value *v, int index, int64
     acn_wire_end(out, op);
 }
 
-/* The data stays in the weights' partition. */
-static void put_constant(acn_wire_out *out, const acn_compiled *compiled, const acn_net_value *v,
-                         int64_t id) {
+/* With |data| it lies here, else in the weights' partition, at |place|, or nowhere. */
+static void put_constant(acn_wire_out *out, const acn_net_value *v, const acn_place *place,
+                         bool with_data, int64_t id) {
     char room[512];
     uint64_t bytes = (uint64_t)acn_tensor_count(&v->tensor) * acn_dtype_bytes(v->tensor.dtype);
     size_t op = acn_wire_begin(out, GRAPH_OP);
@@ -180,8 +184,9 @@ static void put_constant(acn_wire_out *out, const acn_compiled *compiled, const 
     size_t tensor = acn_wire_begin(out, ATTR_TENSOR), desc = acn_wire_begin(out, TENSOR_DESC);
     put_desc_fields(out, v->name, &v->tensor);
     acn_wire_put_number(out, DESC_WEIGHT_SIZE, bytes);
-    acn_wire_put_number(out, DESC_DATA_OFFSET, (uint64_t)compiled->place[v->id].offset_bytes);
+    if (place) acn_wire_put_number(out, DESC_DATA_OFFSET, (uint64_t)place->offset_bytes);
     acn_wire_end(out, desc);
+    if (with_data) acn_wire_put_bytes(out, TENSOR_DATA, v->tensor.data, bytes);
     acn_wire_end(out, tensor);
     end_attr(out, e);
     acn_wire_put_number(out, OP_ID, (uint64_t)id);
@@ -189,7 +194,7 @@ static void put_constant(acn_wire_out *out, const acn_compiled *compiled, const 
     acn_wire_end(out, op);
 }
 
-static const char *slot_name(const acn_net_node *n, int tensor) {
+const char *acn_om_slot_name(const acn_net_node *n, int tensor) {
     const acn_call *c = &n->call;
     for (int s = 0; s < ACN_MAX_INPUTS && c->op->in[s].name; s++)
         if (tensor >= c->in_first[s] && tensor < c->in_first[s] + c->in_count[s])
@@ -200,7 +205,7 @@ static const char *slot_name(const acn_net_node *n, int tensor) {
     return "";
 }
 
-static bool is_output(const acn_net_node *n, int tensor) {
+bool acn_om_is_output(const acn_net_node *n, int tensor) {
     return n->value[tensor]->producer == n && n->value[tensor]->base == n->value[tensor];
 }
 
@@ -210,15 +215,15 @@ static void put_node(acn_wire_out *out, const acn_net_node *n, int64_t id) {
     acn_wire_put_text(out, OP_NAME, n->name);
     acn_wire_put_text(out, OP_TYPE, c->op->name);
     for (int i = 0; i < c->tensor_count; i++)
-        if (!is_output(n, i)) put_edge(out, OP_INPUT, n->value[i]);
+        if (!acn_om_is_output(n, i)) put_edge(out, OP_INPUT, n->value[i]);
     for (int s = 0; s < ACN_MAX_ATTRS && c->op->attr[s].name; s++)
         if (c->attr[s].is_present) put_attr(out, &c->op->attr[s], &c->attr[s]);
     acn_wire_put_number(out, OP_ID, (uint64_t)id);
     for (int i = 0; i < c->tensor_count; i++)
-        if (!is_output(n, i)) acn_wire_put_text(out, OP_INPUT_NAME, slot_name(n, i));
+        if (!acn_om_is_output(n, i)) acn_wire_put_text(out, OP_INPUT_NAME, acn_om_slot_name(n, i));
     for (int i = 0; i < c->tensor_count; i++)
-        put_desc(out, is_output(n, i) ? OP_OUTPUT_DESC : OP_INPUT_DESC, slot_name(n, i),
-                 &n->value[i]->tensor);
+        put_desc(out, acn_om_is_output(n, i) ? OP_OUTPUT_DESC : OP_INPUT_DESC,
+                 acn_om_slot_name(n, i), &n->value[i]->tensor);
     acn_wire_end(out, op);
 }
 
@@ -239,16 +244,22 @@ static void put_outputs(acn_wire_out *out, const acn_net *net, int64_t id) {
     acn_wire_end(out, op);
 }
 
-/* Viewers show the first graph only, so it is the network itself, at its largest, and not CANN's
- * choice between gears. */
-void acn_om_put_model_def(acn_wire_out *out, const acn_om_contents *contents) {
-    const acn_om_facts *facts = &contents->facts;
-    const acn_compiled *compiled = &contents->compiled[0];
-    for (int i = 1; i < contents->count; i++)
-        if (compiled->work_bytes < contents->compiled[i].work_bytes)
-            compiled = &contents->compiled[i];
-    const acn_net *net = compiled->net;
+bool *acn_om_read_constants(const acn_net *net) {
+    bool *is_read = calloc((size_t)net->value_count + 1, sizeof *is_read);
+    for (const acn_net_node *n = net->nodes; n && is_read; n = n->next)
+        for (int i = 0; i < n->call.tensor_count; i++)
+            is_read[n->value[i]->base->id] = acn_net_is_constant(n->value[i]->base);
+    for (int i = 0; i < net->output_count && is_read; i++)
+        is_read[net->outputs[i]->base->id] |= acn_net_is_constant(net->outputs[i]->base);
+    return is_read;
+}
+
+static void put_graph(acn_wire_out *out, const acn_net *net, const acn_place *places,
+                      bool with_data) {
     int64_t id = 0;
+    bool *is_read = acn_om_read_constants(net);
+    out->has_failed |= is_read == NULL;
+    if (is_read == NULL) return;
     acn_wire_put_text(out, MODEL_NAME, net->name);
     acn_wire_put_number(out, MODEL_VERSION, 1);
     size_t graph = acn_wire_begin(out, MODEL_GRAPH);
@@ -260,12 +271,28 @@ void acn_om_put_model_def(acn_wire_out *out, const acn_om_contents *contents) {
     for (int i = 0; i < net->input_count; i++)
         put_data(out, net->inputs[i], i, id++);
     for (const acn_net_value *v = net->values; v; v = v->next)
-        if (v->base == v && acn_net_is_constant(v) && compiled->place[v->id].kind == ACN_IN_WEIGHTS)
-            put_constant(out, compiled, v, id++);
+        if (v->base == v && is_read[v->id])
+            put_constant(out, v, places ? &places[v->id] : NULL, with_data, id++);
     for (const acn_net_node *n = net->nodes; n; n = n->next)
         put_node(out, n, id++);
     put_outputs(out, net, id);
     acn_wire_end(out, graph);
+    free(is_read);
+}
+
+void acn_om_put_net_def(acn_wire_out *out, const acn_net *net, bool with_data) {
+    put_graph(out, net, NULL, with_data);
+}
+
+/* Viewers show the first graph only, so it is the network itself, at its largest, and not CANN's
+ * choice between gears. */
+void acn_om_put_model_def(acn_wire_out *out, const acn_om_contents *contents) {
+    const acn_om_facts *facts = &contents->facts;
+    const acn_compiled *compiled = &contents->compiled[0];
+    for (int i = 1; i < contents->count; i++)
+        if (compiled->work_bytes < contents->compiled[i].work_bytes)
+            compiled = &contents->compiled[i];
+    put_graph(out, compiled->net, compiled->place, false);
     put_text_attr(out, MODEL_ATTR, "atc_version", facts->cann_version);
     put_text_attr(out, MODEL_ATTR, "opp_version", facts->cann_version);
     put_text_attr(out, MODEL_ATTR, "atc_cmdline", facts->command);
@@ -275,74 +302,4 @@ void acn_om_put_model_def(acn_wire_out *out, const acn_om_contents *contents) {
     put_int_attr(out, MODEL_ATTR, "weight_size", (int64_t)compiled->weights->bytes);
     put_int_attr(out, MODEL_ATTR, "stream_num", 1);
     put_int_attr(out, MODEL_ATTR, "event_num", 0);
-}
-
-/* ---- inputs and outputs: {type, length, value} -------------------------------------------------
- */
-
-static void put_little(acn_wire_out *out, uint64_t value, int bytes) {
-    uint8_t raw[8];
-    for (int i = 0; i < bytes; i++)
-        raw[i] = (uint8_t)(value >> (8 * i));
-    acn_wire_put_raw(out, raw, (size_t)bytes);
-}
-
-static void put_port(acn_wire_out *out, const acn_model_port *p) {
-    bool is_open = false;
-    for (int d = 0; d < p->rank; d++)
-        is_open |= p->dims[d] < 0;
-    put_little(out, p->bytes, 8);
-    put_little(out, FORMAT_ND, 4);
-    put_little(out, (uint64_t)p->dtype, 4);
-    put_little(out, strlen(p->name), 4);
-    put_little(out, (uint64_t)p->rank * 8, 4);
-    put_little(out, (uint64_t)p->rank * 8, 4);
-    put_little(out, is_open ? (uint64_t)p->rank * 16 : 0, 4);
-    acn_wire_put_raw(out, p->name, strlen(p->name));
-    for (int twice = 0; twice < 2; twice++)
-        for (int d = 0; d < p->rank; d++)
-            put_little(out, (uint64_t)p->dims[d], 8);
-    for (int d = 0; d < p->rank && is_open; d++) {
-        put_little(out, (uint64_t)p->range[d][0], 8);
-        put_little(out, (uint64_t)p->range[d][1], 8);
-    }
-}
-
-static void put_block(acn_wire_out *out, uint32_t type, const acn_wire_out *value) {
-    put_little(out, type, 4);
-    put_little(out, value->size, 4);
-    acn_wire_put_raw(out, value->bytes, value->size);
-    out->has_failed |= value->has_failed;
-}
-
-enum { BLOCK_INPUTS, BLOCK_OUTPUTS, BLOCK_BATCH, BLOCK_IMAGE, BLOCK_DIMS };
-
-/* Batch sizes are a plain list; the other kinds are rows, their lengths first. */
-static void put_gears(acn_wire_out *out, const acn_model_set *set, int count) {
-    static const uint32_t types[ACN_SET_KINDS] = {
-        [ACN_SET_BATCH] = BLOCK_BATCH, [ACN_SET_IMAGE] = BLOCK_IMAGE, [ACN_SET_DIMS] = BLOCK_DIMS};
-    acn_wire_out block = {0};
-    put_little(&block, (uint64_t)count, 4);
-    for (int i = 0; i < count && set->kind != ACN_SET_BATCH; i++)
-        put_little(&block, (uint64_t)set->gear_length, 4);
-    for (int i = 0; i < count * set->gear_length; i++)
-        put_little(&block, (uint64_t)set->gears[i], 8);
-    put_block(out, types[set->kind], &block);
-    acn_wire_release(&block);
-}
-
-void acn_om_put_ports(acn_wire_out *out, const acn_om_contents *contents) {
-    const acn_model_set *set = contents->set;
-    acn_wire_out inputs = {0}, outputs = {0};
-    put_little(&inputs, (uint64_t)set->input_count, 4);
-    for (int i = 0; i < set->input_count; i++)
-        put_port(&inputs, &set->inputs[i]);
-    put_little(&outputs, (uint64_t)set->output_count, 4);
-    for (int i = 0; i < set->output_count; i++)
-        put_port(&outputs, &set->outputs[i]);
-    put_block(out, BLOCK_INPUTS, &inputs);
-    put_block(out, BLOCK_OUTPUTS, &outputs);
-    if (acn_set_has_gears(set)) put_gears(out, set, contents->count);
-    acn_wire_release(&inputs);
-    acn_wire_release(&outputs);
 }

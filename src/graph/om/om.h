@@ -65,6 +65,20 @@ void acn_om_close(acn_om *om);
  * Checks the checksums. */
 acn_status acn_om_set(const acn_om *om, acn_model_set **out);
 
+/* A network as ge.proto.ModelDef, for dumps; |with_data|: also what constants hold. */
+void acn_om_put_net_def(acn_wire_out *out, const acn_net *net, bool with_data);
+
+/* What descriptions of a network call its parts. */
+enum { ACN_OM_EDGE_BYTES = 600 };
+/* Where a value comes from, as "operator:output". */
+void acn_om_edge(const acn_net_value *v, char *out, size_t bytes);
+/* The slot of a node's tensor, and whether the node makes it. */
+const char *acn_om_slot_name(const acn_net_node *n, int tensor);
+bool acn_om_is_output(const acn_net_node *n, int tensor);
+/* Marks the constants that are read, by the ids of values; NULL without memory, else to be freed.
+ */
+bool *acn_om_read_constants(const acn_net *net);
+
 /* ---- private to this folder ------------------------------------------------------------------ */
 
 void acn_om_put_model_def(acn_wire_out *out, const acn_om_contents *contents);

@@ -86,13 +86,15 @@ acn_status acn_pass_read_switches(const char *name, const char *text, size_t siz
 
 /* ---- running --------------------------------------------------------------------------------- */
 
-acn_status acn_passes_run(acn_net *net, const acn_pass_switches *switches, acn_pass_count *counts) {
+acn_status acn_passes_run(acn_net *net, const acn_pass_switches *switches,
+                          const acn_pass_watcher *watcher, acn_pass_count *counts) {
     for (int i = 0; i < acn_pass_count_all(); i++) {
         acn_pass_count count = {0};
         if (!switches || !switches->is_off[i]) {
             ACN_TRY(sorted[i]->run(net, &count));
             net->before = NULL;
             if (count.effective) acn_net_prune(net);
+            if (count.effective && watcher) watcher->saw(watcher->context, net, sorted[i]->name);
         }
         if (counts) counts[i] = count;
     }

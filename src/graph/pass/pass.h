@@ -52,8 +52,15 @@ const acn_pass *acn_pass_at(int index); /* in the order in which they run */
 acn_status acn_pass_read_switches(const char *name, const char *text, size_t size,
                                   acn_pass_switches *out);
 
-/* Runs all passes that are not off (|switches| may be NULL). |counts|: one for each pass, may be
- * NULL. */
-acn_status acn_passes_run(acn_net *net, const acn_pass_switches *switches, acn_pass_count *counts);
+/* Sees the net after each pass that changed it. */
+typedef struct acn_pass_watcher {
+    void (*saw)(void *context, const acn_net *net, const char *pass);
+    void *context;
+} acn_pass_watcher;
+
+/* Runs all passes that are not off (|switches| may be NULL). |watcher| and |counts|, one for each
+ * pass, may be NULL. */
+acn_status acn_passes_run(acn_net *net, const acn_pass_switches *switches,
+                          const acn_pass_watcher *watcher, acn_pass_count *counts);
 
 #endif

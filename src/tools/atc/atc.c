@@ -157,7 +157,8 @@ static int convert(const acn_atc *atc) {
     return mistake ? mistake : succeeded();
 }
 
-/* ---- modes 1 and 3 ------------------------------------------------------------------------------
+/* ---- modes 1, 5 and 3
+ * ------------------------------------------------------------------------------
  */
 
 /* Without a framework |om| is a .om; with one it is a source model. */
@@ -171,7 +172,22 @@ static int write_json(const acn_atc *atc) {
                             "Value [%s] of parameter [--framework] is not supported; it "
                             "must be 5 (ONNX).",
                             framework);
-    int code = run(om, framework != NULL, json);
+    int code = run(om, framework ? ACN_TOOL_ONNX : ACN_TOOL_OM, json);
+    puts("...");
+    return code ? acn_atc_fail_core() : succeeded();
+}
+
+static int write_dump_json(const acn_atc *atc) {
+    acn_tool_json_fn *run = (acn_tool_json_fn *)acn_core_function("acn_tool_json");
+    const char *om = acn_atc_option(atc, "om"), *json = acn_atc_option(atc, "json");
+    if (!om || !json) return missing_option(om ? "json" : "om");
+    size_t size = strlen(om);
+    if (size < 4 || strcmp(om + size - 4, ".txt") != 0)
+        return acn_atc_fail("E10001",
+                            "Value [%s] for parameter [--om] is invalid. Reason: with --mode=5 it "
+                            "is a graph that DUMP_GE_GRAPH wrote, and its name must end in .txt.",
+                            om);
+    int code = run(om, ACN_TOOL_DUMP, json);
     puts("...");
     return code ? acn_atc_fail_core() : succeeded();
 }
@@ -212,9 +228,10 @@ int main(int argc, char **argv) {
     if (!mode || strcmp(mode, "0") == 0) return convert(&atc);
     if (strcmp(mode, "1") == 0) return write_json(&atc);
     if (strcmp(mode, "3") == 0) return check_only(&atc);
+    if (strcmp(mode, "5") == 0) return write_dump_json(&atc);
     if (strcmp(mode, "6") == 0) return show_only(&atc);
     return acn_atc_fail("E10001",
-                        "Value [%s] for parameter [--mode] is invalid. Reason: 0, 1, 3 and 6 "
+                        "Value [%s] for parameter [--mode] is invalid. Reason: 0, 1, 3, 5 and 6 "
                         "are supported on this device.",
                         mode);
 }
