@@ -1,4 +1,4 @@
-"""Graphs that DUMP_GE_GRAPH writes while a model is converted, and `atc --mode=5`, which reads them."""
+"""Graphs that DUMP_GE_GRAPH writes while a model is converted; `atc --mode=5` reads them back."""
 
 import json
 import re
@@ -62,8 +62,11 @@ def test_nothing_unless_asked(toolkit, source):
 
 def test_the_main_stages_in_the_usual_formats(toolkit, source):
     files = dumps(toolkit, source, DUMP_GE_GRAPH="2")
-    names = [f"ge_{kind}_graph_0_{stage}.{end}"
-             for kind, end in (("onnx", "pbtxt"), ("proto", "txt")) for stage in STAGES]  # fmt: skip
+    names = [
+        f"ge_{kind}_graph_0_{stage}.{end}"
+        for kind, end in (("onnx", "pbtxt"), ("proto", "txt"))
+        for stage in STAGES
+    ]
     assert list(files) == names
     model = text_format.Parse(files[names[0]].read_text(), onnx.ModelProto())
     nodes = {n.name: n for n in model.graph.node}
@@ -79,29 +82,38 @@ def test_the_main_stages_in_the_usual_formats(toolkit, source):
 def test_data_of_constants_and_passes(toolkit, source):
     files = dumps(toolkit, source, DUMP_GE_GRAPH="1", DUMP_GRAPH_LEVEL="1")
     assert any("_After_" in name for name in files)
-    model = text_format.Parse(files["ge_onnx_graph_0_PreRunBegin.pbtxt"].read_text(),
-                              onnx.ModelProto())  # fmt: skip
+    model = text_format.Parse(
+        files["ge_onnx_graph_0_PreRunBegin.pbtxt"].read_text(), onnx.ModelProto()
+    )
     (weights,) = [n for n in model.graph.node if n.name.startswith("w_const")]
     np.testing.assert_array_equal(numpy_helper.to_array(weights.attribute[0].t), WEIGHTS)
 
 
-@pytest.mark.parametrize("level, stages", [("3", STAGES[2:]), ("4", STAGES[:1]),
-                                           ("Begin|AfterBuild", STAGES[::2])])  # fmt: skip
+@pytest.mark.parametrize(
+    "level, stages", [("3", STAGES[2:]), ("4", STAGES[:1]), ("Begin|AfterBuild", STAGES[::2])]
+)
 def test_which_stages(toolkit, source, level, stages):
-    files = dumps(toolkit, source, DUMP_GE_GRAPH="3", DUMP_GRAPH_LEVEL=level,
-                  DUMP_GRAPH_FORMAT="readable")  # fmt: skip
+    files = dumps(
+        toolkit, source, DUMP_GE_GRAPH="3", DUMP_GRAPH_LEVEL=level, DUMP_GRAPH_FORMAT="readable"
+    )
     assert list(files) == [f"ge_readable_graph_0_{stage}.txt" for stage in stages]
 
 
 def test_readable(toolkit, source):
-    files = dumps(toolkit, source, DUMP_GE_GRAPH="1", DUMP_GRAPH_LEVEL="4",
-                  DUMP_GRAPH_FORMAT="readable")  # fmt: skip
+    files = dumps(
+        toolkit, source, DUMP_GE_GRAPH="1", DUMP_GRAPH_LEVEL="4", DUMP_GRAPH_FORMAT="readable"
+    )
     lines = files["ge_readable_graph_0_PreRunBegin.txt"].read_text().splitlines()
     assert re.fullmatch(r'graph\("\w+"\):', lines[0])
     assert "  %x : [#users=1] = Node[type=Data] (inputs = (), attrs = {index: 0})" in lines
-    assert any(re.fullmatch(r"  %b_const_\d+ : \[#users=1\] = Node\[type=Const\] "
-                            r"\(inputs = \(\), attrs = \{value: \[0.5, 0.25, -3\]\}\)", line)
-               for line in lines)  # fmt: skip
+    assert any(
+        re.fullmatch(
+            r"  %b_const_\d+ : \[#users=1\] = Node\[type=Const\] "
+            r"\(inputs = \(\), attrs = \{value: \[0.5, 0.25, -3\]\}\)",
+            line,
+        )
+        for line in lines
+    )
     assert "  %order_1 : [#users=1] = get_element[node=%order](1)" in lines
     assert lines[-2:] == ["", "  return (order:0:best=%order_0, order:1:where=%order_1)"]
 
@@ -111,16 +123,24 @@ def test_mode_5_says_what_mode_1_says(toolkit, source):
     text = files["ge_proto_graph_0_PreRunAfterBuild.txt"]
     atc = toolkit.home / "bin" / "atc"
     for mode, given in ((1, source.parent / "m.om"), (5, text)):
-        out = toolkit.execute(atc, f"--mode={mode}", f"--om={given}",
-                              f"--json={source.parent}/{mode}.json")  # fmt: skip
+        out = toolkit.execute(
+            atc, f"--mode={mode}", f"--om={given}", f"--json={source.parent}/{mode}.json"
+        )
         succeeded(out)
     of_model, of_dump = (json.loads((source.parent / f"{n}.json").read_text()) for n in (1, 5))
     assert of_dump["graph"] == of_model["graph"]
 
 
-@pytest.mark.parametrize("text, told", [("graph {", "the end of a message"), ("name: 3", "quoted"),
-                                        ('name "x"', '":"'), ("version: x", "whole number"),
-                                        ('graph {\n op { name: "a\n" } }', ":2: expected the end")])  # fmt: skip
+@pytest.mark.parametrize(
+    "text, told",
+    [
+        ("graph {", "the end of a message"),
+        ("name: 3", "quoted"),
+        ('name "x"', '":"'),
+        ("version: x", "whole number"),
+        ('graph {\n op { name: "a\n" } }', ":2: expected the end"),
+    ],
+)
 def test_broken_dumps(toolkit, tmp_path, text, told):
     (tmp_path / "d.txt").write_text(text)
     atc = toolkit.home / "bin" / "atc"
