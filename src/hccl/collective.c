@@ -1,7 +1,7 @@
 /* collective.c - see collective.h. */
 #include "hccl/collective.h"
 
-#include "base/report.h"
+#include "base/log.h"
 #include "base/slab.h"
 #include "hccl/peer.h"
 
@@ -124,6 +124,17 @@ static acn_status prepare(acn_comm *comm, const acn_collective_call *call,
     return acn_comm_plan(comm, call->collective, call->root, bytes, &out->plan);
 }
 
+static void log_call(const acn_comm *comm, const acn_collective_call *call,
+                     const acn_stream *stream) {
+    ACN_LOG("HCCL", ACN_LOG_EVENT,
+            "entry %s: group %s, rank %u of %u, device %d, stream %u, sendBuf %p, recvBuf %p, "
+            "count %llu, type %s, op %s, root %u",
+            acn_collective_name(call->collective), comm->name, comm->rank, comm->ranks,
+            comm->device, acn_stream_id(stream), call->in, call->out,
+            (unsigned long long)call->count, acn_dtype_name(call->dtype),
+            acn_combine_name(call->op), call->root);
+}
+
 acn_status acn_collective_submit(acn_comm *comm, const acn_collective_call *call,
                                  acn_stream *stream) {
     acn_collective_run prepared = {0}, *r = NULL;
@@ -139,6 +150,7 @@ acn_status acn_collective_submit(acn_comm *comm, const acn_collective_call *call
         return status;
     }
     *r = prepared;
+    if (comm->logs_calls) log_call(comm, call, stream);
     acn_comm_retain(comm);
     return acn_stream_submit(stream, &(acn_task){.run = run,
                                                  .drop = drop,

@@ -6,7 +6,9 @@
 #include "base/slab.h"
 #include "base/thread.h"
 #include "device/device.h"
+#include "hccl/claim.h"
 #include "hccl/peer.h"
+#include "hccl/settings.h"
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -116,6 +118,7 @@ static const char *wanted_algorithm(const acn_comm_options *options) {
 acn_status acn_comm_join(const char *key, uint32_t ranks, uint32_t rank, int device,
                          const acn_comm_options *options, acn_comm **out) {
     acn_comm *comm = NULL;
+    ACN_TRY(acn_hccl_settings_check());
     if (ranks == 0 || ranks > ACN_MAX_RANKS)
         return acn_fail(ACN_PARAM_INVALID, "nRanks is %u; expected 1 to %d", ranks, ACN_MAX_RANKS);
     if (rank >= ranks)
@@ -125,10 +128,13 @@ acn_status acn_comm_join(const char *key, uint32_t ranks, uint32_t rank, int dev
     const char *name =
         options->name != NULL && *options->name != '\0' ? options->name : comm->board->name;
     snprintf(comm->name, sizeof comm->name, "%s", name);
+    if (rank == 0 && name != comm->board->name) /* for those who look at the board */
+        snprintf(comm->board->name, sizeof comm->board->name, "%s", name);
     comm->timeout_ms = options->timeout_ms != INT64_MIN
                            ? options->timeout_ms
                            : seconds_to_ms(acn_env_int(ACN_ENV_HCCL_EXEC_TIMEOUT));
     comm->wanted = wanted_algorithm(options);
+    comm->logs_calls = strcmp(acn_env_text(ACN_ENV_HCCL_ENTRY_LOG_ENABLE), "1") == 0;
     acn_status status = options->is_group ? ACN_OK : acn_fault_make(rank, &comm->fault);
     if (status == ACN_OK) status = take_seat(comm);
     if (status != ACN_OK) {
@@ -252,6 +258,7 @@ acn_status acn_comm_destroy(acn_comm *comm) {
     bool alive = true;
     if (!atomic_compare_exchange_strong(&comm->is_alive, &alive, false))
         return acn_fail(ACN_INVALID_HANDLE, "communicator %p is destroyed already", (void *)comm);
+    acn_claims_end(comm);
     acn_comm_release(comm);
     return ACN_OK;
 }

@@ -35,6 +35,7 @@ typedef struct acn_comm {
     char name[ACN_BOARD_NAME];
     uint32_t rank, ranks;
     int device;
+    bool logs_calls;       /* HCCL_ENTRY_LOG_ENABLE */
     const char *wanted;    /* algorithm of HCCL_ALGO, or NULL */
     int64_t timeout_ms;    /* of waiting inside of a collective; -1 none */
     pthread_mutex_t mutex; /* of the running task: peers, sequence */

@@ -2,6 +2,7 @@
  * that it has; each rings the other's bell. */
 #include "hccl/exchange.h"
 
+#include "base/log.h"
 #include "base/thread.h"
 #include "device/device.h"
 #include "hccl/stage.h"
@@ -216,6 +217,10 @@ acn_status acn_exchange_submit(acn_comm *comm, const char *name, const acn_messa
         e->parts[i].message = messages[i];
         ACN_TRY_OR(free_exchange, prepare(comm, e, i));
     }
+    if (comm->logs_calls)
+        ACN_LOG("HCCL", ACN_LOG_EVENT,
+                "entry %s: group %s, rank %u of %u, device %d, stream %u, %u messages", name,
+                comm->name, comm->rank, comm->ranks, comm->device, acn_stream_id(stream), count);
     acn_comm_retain(comm);
     return acn_stream_submit(stream, &(acn_task){.run = run,
                                                  .drop = drop,

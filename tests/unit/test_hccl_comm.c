@@ -4,6 +4,7 @@
 #include "ranks.h"
 
 #include "base/report.h"
+#include "hccl/hccl_ex.h"
 #include <unistd.h>
 
 static const HcclDataType f32 = HCCL_DATA_TYPE_FP32;
@@ -161,6 +162,77 @@ static void memory_of_map_mem(void **state) {
     assert_int_equal(copies->count, 3 * 5);
     on_ranks(3, use_mapped, 0);
     assert_int_equal(copies->count, 3 * 5);
+}
+
+/* Memory that a communicator is told about. */
+
+static void register_memory(rank *r) {
+    char *x = device_memory(1 << 20), host[64];
+    void *handle, *again, *other;
+    size_t offset;
+    uint32_t peers[] = {0, 1, 7};
+    OK((int)HcclCommRegister(r->comm, x, 4096, &handle, 0));
+    FAILS(HCCL_E_PARA, "HcclCommRegister", "already",
+          (int)HcclCommRegister(r->comm, x + 100, 8, &again, 0));
+    FAILS(HCCL_E_PARA, "HcclCommRegister", "host memory",
+          (int)HcclCommRegister(r->comm, host, 64, &again, 0));
+    FAILS(HCCL_E_PARA, "HcclCommRegister", "size is 0",
+          (int)HcclCommRegister(r->comm, x + 8192, 0, &again, 0));
+    OK((int)HcclCommExchangeMem(r->comm, handle, peers, 2));
+    FAILS(HCCL_E_PARA, "HcclCommExchangeMem", "peerRankNum is 3",
+          (int)HcclCommExchangeMem(r->comm, handle, peers, 3));
+    FAILS(HCCL_E_PARA, "HcclCommExchangeMem", "peerRanks[0] is 7",
+          (int)HcclCommExchangeMem(r->comm, handle, peers + 2, 1));
+    OK((int)HcclCommSymWinRegister(r->comm, x, 1 << 16, &other, 0));
+    OK((int)HcclCommSymWinGet(r->comm, x + 1000, 10, &again, &offset));
+    assert_true(again == other && offset == 1000);
+    FAILS(HCCL_E_NOT_FOUND, "HcclCommSymWinGet", "does not lie",
+          (int)HcclCommSymWinGet(r->comm, x + 1000, 1 << 16, &again, &offset));
+    FAILS(HCCL_E_PARA, "HcclCommSymWinDeregister", "does not exist",
+          (int)HcclCommSymWinDeregister(handle));
+    OK((int)HcclCommSymWinDeregister(other));
+    OK((int)HcclCommDeregister(r->comm, handle));
+    FAILS(HCCL_E_PARA, "HcclCommDeregister", "does not exist",
+          (int)HcclCommDeregister(r->comm, handle));
+    OK((int)HcclCommRegister(r->comm, x, 4096, &handle, 0)); /* ends with the communicator */
+    OK(aclrtFree(x));
+}
+
+static void set_ranges(rank *r) {
+    mapped m = map_pieces((int)r->id, 0);
+    char *x = device_memory(64);
+    FAILS(HCCL_E_PARA, "HcclCommSetMemoryRange", "no range of aclrtReserveMemAddress",
+          (int)HcclCommSetMemoryRange(r->comm, x, 64, 0, 0));
+    FAILS(HCCL_E_PARA, "HcclCommSetMemoryRange", "flags is 0x1",
+          (int)HcclCommSetMemoryRange(r->comm, m.address, UNIT, 0, 1));
+    FAILS(HCCL_E_NOT_FOUND, "HcclCommActivateCommMemory", "HcclCommSetMemoryRange",
+          (int)HcclCommActivateCommMemory(r->comm, m.address, UNIT, 0, m.handles[0], 0));
+    OK((int)HcclCommSetMemoryRange(r->comm, m.address, 2 * (size_t)UNIT, 0, 0));
+    OK((int)HcclCommActivateCommMemory(r->comm, m.address + UNIT, UNIT, 0, m.handles[1], 0));
+    FAILS(HCCL_E_PARA, "HcclCommActivateCommMemory", "does not exist",
+          (int)HcclCommActivateCommMemory(r->comm, m.address, UNIT, 0, x, 0));
+    FAILS(HCCL_E_NOT_FOUND, "HcclCommDeactivateCommMemory", "does not lie",
+          (int)HcclCommDeactivateCommMemory(r->comm, m.address));
+    OK((int)HcclCommDeactivateCommMemory(r->comm, m.address + UNIT));
+    OK((int)HcclCommUnsetMemoryRange(r->comm, m.address));
+    OK(aclrtFree(x));
+    unmap_pieces(&m);
+}
+
+static void choose_cards(rank *r) {
+    uint32_t ranks[] = {0, 1};
+    bool backup[] = {false, true};
+    OK((int)HcclCommWorkingDevNicSet(r->comm, ranks, backup, 1));
+    FAILS(HCCL_E_NOT_SUPPORT, "HcclCommWorkingDevNicSet", "no second network card",
+          (int)HcclCommWorkingDevNicSet(r->comm, ranks, backup, 2));
+}
+
+static void communicators_are_told_of_memory(void **state) {
+    on_ranks(2, register_memory, 0);
+    assert_int_equal(acn_slab_live_count_of("claim"), 0);
+    on_ranks(2, set_ranges, 0);
+    on_ranks(2, choose_cards, 0);
+    assert_int_equal(acn_slab_live_count_of("claim"), 0);
 }
 
 /* Groups. */
@@ -550,6 +622,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(unequal_parts),
         cmocka_unit_test(memory_of_map_mem),
+        cmocka_unit_test(communicators_are_told_of_memory),
         cmocka_unit_test(groups_of_a_communicator),
         cmocka_unit_test(many_groups_of_one),
         cmocka_unit_test(a_rank_table_joins_ranks),

@@ -4,6 +4,7 @@
 
 #include "ranks.h"
 
+#include "base/report.h"
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
@@ -109,7 +110,28 @@ static void read_root(const char *path, HcclRootInfo *root) {
     fclose(file);
 }
 
+/* What the environment says is checked with the first communicator. */
+static int check_settings(void) {
+    HcclRootInfo root;
+    HcclConfigValue value;
+    const char *words = getenv("TEST_WORDS");
+    OK(aclrtSetDevice(0));
+    if (words != NULL) {
+        FAILS(HCCL_E_PARA, "HcclGetRootInfo", words, (int)HcclGetRootInfo(&root));
+        return 0;
+    }
+    OK((int)HcclGetRootInfo(&root));
+    assert_string_equal(root.internal, "10.1.2.3");
+    OK((int)HcclGetConfig(HCCL_DETERMINISTIC, &value));
+    assert_int_equal(value.value, 2);
+    assert_int_equal(acn_report_open("ignored", "HCCL_RDMA_TC")->count, 1);
+    assert_int_equal(acn_report_open("ignored", "HCCL_DETERMINISTIC")->count, 0);
+    return 0;
+}
+
 static int as_child(char **words) {
+    if (strcmp(words[0], "settings") == 0) return check_settings();
+
     child c = {.id = (uint32_t)atoi(words[1]), .count = (uint32_t)atoi(words[2])};
     HcclRootInfo root;
     read_root(words[3], &root);
@@ -271,6 +293,46 @@ static void wrong_faults_are_refused(void **state) {
     OK(aclrtResetDevice(0));
 }
 
+static void settings_are_checked(void **state) {
+    static const struct {
+        const char *name, *value, *words;
+    } wrong[] = {
+        {"HCCL_BUFFSIZE", "0", "HCCL_BUFFSIZE is \"0\"; expected at least 1"},
+        {"HCCL_DETERMINISTIC", "rue", "HCCL_DETERMINISTIC is \"rue\"; expected false, true"},
+        {"HCCL_IF_IP", "300.1.1.1", "expected an IPv4 or IPv6 address"},
+        {"HCCL_SOCKET_FAMILY", "AF_INET7", "HCCL_SOCKET_FAMILY is"},
+        {"HCCL_IF_BASE_PORT", "80", "expected 1024 to 65520"},
+        {"HCCL_HOST_SOCKET_PORT_RANGE", "60000-50000", "HCCL_HOST_SOCKET_PORT_RANGE is"},
+        {"HCCL_RDMA_TC", "130", "expected 0 to 255, a multiple of 4"},
+        {"HCCL_RDMA_SL", "8x", "HCCL_RDMA_SL is \"8x\""},
+        {"HCCL_DFS_CONFIG", "cluster_heart:on", "HCCL_DFS_CONFIG is"},
+        {"HCCL_INTER_HCCS_DISABLE", "1", "expected TRUE, FALSE"},
+        {"HCCL_ALG_MULTIPLE_DIMENSION_SPLIT_RATIO", "half", "expected a number"},
+        {"HCCL_INTRA_ROCE_ENABLE", "0", "expected exactly one of them"},
+    };
+    static const struct {
+        const char *name, *value;
+    } right[] = {{"HCCL_BUFFSIZE", "200"},
+                 {"HCCL_DETERMINISTIC", "strict"},
+                 {"HCCL_IF_IP", "10.1.2.3"},
+                 {"HCCL_HOST_SOCKET_PORT_RANGE", "60000-60010,61000"},
+                 {"HCCL_RDMA_TC", "132"},
+                 {"HCCL_DFS_CONFIG", "cluster_heartbeat:on,inconsistent_check:first"},
+                 {"HCCL_INTRA_ROCE_ENABLE", "1"}};
+    for (size_t i = 0; i < COUNT_OF(wrong); i++) {
+        setenv(wrong[i].name, wrong[i].value, 1);
+        setenv("TEST_WORDS", wrong[i].words, 1);
+        finish(start("settings", 0, 1, NULL), 0);
+        unsetenv(wrong[i].name);
+    }
+    unsetenv("TEST_WORDS");
+    for (size_t i = 0; i < COUNT_OF(right); i++)
+        setenv(right[i].name, right[i].value, 1);
+    finish(start("settings", 0, 1, NULL), 0);
+    for (size_t i = 0; i < COUNT_OF(right); i++)
+        unsetenv(right[i].name);
+}
+
 /* Calls that differ. */
 
 static void differ(rank *r) {
@@ -378,8 +440,8 @@ int main(int argc, char **argv) {
         cmocka_unit_test(late_steps_change_nothing), cmocka_unit_test(lost_signals_end_in_time),
         cmocka_unit_test(death_among_the_first),     cmocka_unit_test(missing_ranks_are_named),
         cmocka_unit_test(strangers_are_refused),     cmocka_unit_test(wrong_faults_are_refused),
-        cmocka_unit_test(different_calls_are_found), cmocka_unit_test(hangs_are_explained),
-        cmocka_unit_test(nothing_is_left),
+        cmocka_unit_test(settings_are_checked),      cmocka_unit_test(different_calls_are_found),
+        cmocka_unit_test(hangs_are_explained),       cmocka_unit_test(nothing_is_left),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     unlink(root_path);

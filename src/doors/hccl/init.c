@@ -1,10 +1,13 @@
 /* init.c - making communicators: from root information, a rank table, a larger communicator, or all
  * of one process at once. */
+#include "base/env.h"
 #include "device/device.h"
 #include "doors/hccl/hccl_door.h"
 #include "hccl/hccl_comm.h"
 #include "hccl/rank_table.h"
+#include "hccl/settings.h"
 #include "runtime/context.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,7 +23,10 @@ static const char mark[16] = "AnyCANN HCCL 1";
 static acn_status get_root_info(HcclRootInfo *out) {
     acn_context *context;
     root_info info = {.ip = "127.0.0.1"};
+    const char *address = acn_env_text(ACN_ENV_HCCL_IF_IP);
     ACN_TRY(acn_context_current(&context));
+    ACN_TRY(acn_hccl_settings_check());
+    if (*address != '\0') snprintf(info.ip, sizeof info.ip, "%s", address);
     ACN_TRY(acn_board_create(info.key));
     memcpy(info.mark, mark, sizeof mark);
     memset(out, 0, sizeof *out);
