@@ -206,6 +206,12 @@ void acn_step_number(acn_steps *s, const char *name, double value) {
     if (v) acn_attr_set_scalar(kind, v, &scalar);
 }
 
+void acn_step_text(acn_steps *s, const char *name, const char *constant) {
+    acn_attr_kind kind;
+    acn_attr_value *v = attr_of(s, name, &kind);
+    if (v) v->text = constant;
+}
+
 static void set_list(acn_steps *s, const char *name, const void *items, int64_t count,
                      size_t item_bytes) {
     acn_attr_kind kind;

@@ -36,6 +36,7 @@ void acn_step_in_number(acn_steps *s, const char *name, double value);
 void acn_step_in_attr(acn_steps *s, const char *name, int slot);
 void acn_step_out(acn_steps *s, const char *name, acn_tensor t);
 void acn_step_number(acn_steps *s, const char *name, double value);
+void acn_step_text(acn_steps *s, const char *name, const char *constant);
 void acn_step_ints(acn_steps *s, const char *name, const int64_t *items, int64_t count);
 void acn_step_bools(acn_steps *s, const char *name, const bool *items, int64_t count);
 /* The value of the operator's own attribute |slot|, in each call. */
