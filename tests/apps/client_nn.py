@@ -85,6 +85,32 @@ def cross_entropy(x, weight, reduction="mean", smoothing=0.0, ignore=-100):
     return loss if reduction == "none" else loss.reshape(1)
 
 
+def deformable(x, w, moved, bias, stride=1, groups=1):
+    """3x3, padding 1; offsets are all x, all y, then the mask, each by group and tap."""
+    if x.is_npu:
+        sizes = [3, 3], [1, 1, stride, stride], [1, 1, 1, 1], [1, 1, 1, 1]
+        return torch_npu.npu_deformable_conv2d(x, w, moved, bias, *sizes, 1, groups, True)[0]
+    n, channels, height, width = x.shape
+    parts = moved.reshape(n, 3, groups, 9, *moved.shape[2:])
+    tap = torch.arange(9)
+    home_y = torch.arange(moved.shape[2]) * stride - 1 + (tap // 3)[:, None]
+    home_x = torch.arange(moved.shape[3]) * stride - 1 + (tap % 3)[:, None]
+    at_y = parts[:, 1] + home_y[:, :, None]
+    at_x = parts[:, 0] + home_x[:, None, :]
+    grid = torch.stack([at_x * 2 / (width - 1) - 1, at_y * 2 / (height - 1) - 1], -1)
+    columns = []
+    for g in range(groups):
+        part = x[:, g * channels // groups : (g + 1) * channels // groups]
+        taken = [
+            F.grid_sample(part, grid[:, g, k], padding_mode="zeros", align_corners=True)
+            * parts[:, 2, g, k][:, None]
+            for k in range(9)
+        ]
+        columns.append(torch.stack(taken, 2))
+    under = torch.cat(columns, 1)
+    return torch.einsum("nckhw,ock->nohw", under, w.flatten(2)) + bias[:, None, None]
+
+
 def gelu_tanh(x):
     if x.is_npu:
         return torch_npu.npu_gelu(x, approximate="tanh")
@@ -163,6 +189,22 @@ def batch_norms():
         units=1000,
         dtypes=[torch.float32],
     )
+
+
+def convolutions():
+    def tbc(*a):  # PyTorch on the CPU takes views of the gradient that strides forbid
+        return torch.conv_tbc(*(a if a[0].is_npu else [t.contiguous() for t in a]), 1)
+
+    Case("conv_tbc", tbc, (7, 2, 3), (3, 3, 5), (5,), units=MANY)
+    for stride, groups, out in ((1, 1, (6, 8)), (2, 2, (3, 4))):
+
+        def function(*a, stride=stride, groups=groups):
+            return deformable(*a, stride, groups)
+
+        shapes = (2, 4, 6, 8), (5, 4, 3, 3), (2, 27 * groups, *out), (5,)
+        # The wheel computes the gradient of other types in float32, and returns it so.
+        Case(f"deformable_{stride}", function, *shapes, units=MANY, dtypes=[torch.float32])
+    Case("addbmm", torch.addbmm, (5, 4), (3, 5, 7), (3, 7, 4), units=MANY)
 
 
 def dropout_is_sound():
@@ -338,7 +380,7 @@ def run(case, dtype, layout):
 
 def main():
     assert torch_npu.npu.is_available()
-    for group in (activations, batch_norms, losses, recurrent):
+    for group in (activations, batch_norms, convolutions, losses, recurrent):
         group()
     print(json.dumps(dropout_is_sound()), flush=True)
     for case in CASES:
