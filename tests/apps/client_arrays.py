@@ -2,6 +2,7 @@
 npu:0 against the CPU, as client_operators."""
 
 import torch
+import torch_npu
 from client_operators import ALL, CLOSE, EXACT, FLOATS, INTS, REALS, SUMS, main
 
 F32 = [torch.float32]
@@ -37,6 +38,56 @@ def scatter(name, dim, *more, **options):
 
 def reduces(how, include_self=True):
     return scatter("scatter_reduce", 0, how, include_self=include_self)
+
+
+def top_k_top_p(a):
+    """Each row keeps its k greatest, and of those the ones that together have probability p."""
+    p = (torch.arange(a.shape[0], device=a.device) % 5 * 0.2 + 0.1).to(a.dtype)
+    k = (torch.arange(a.shape[0], device=a.device) % a.shape[1] + 1).int()
+    if a.is_npu:
+        return torch_npu.npu_top_k_top_p(a, p, k)
+    ordered, places = a.sort(dim=-1, stable=True)
+    least = ordered.gather(1, (a.shape[1] - k.long())[:, None])
+    ordered = ordered.masked_fill(ordered < least, -torch.inf)
+    below = ordered.double().softmax(-1).cumsum(-1) <= 1 - p[:, None].double()
+    below[:, -1] = False
+    return torch.empty_like(a).scatter_(1, places, ordered.masked_fill(below, -torch.inf))
+
+
+def scatter_list(a, b):
+    """Row i of b into row i + 1 of the i-th tensor of a list; the last is masked out."""
+    places = torch.arange(3, device=a.device).int() + 1
+    wanted = torch.tensor([1, 1, 0], device=a.device).byte()
+    parts = [a[None].clone() for _ in range(3)]
+    updates = b[:3][:, None, None].contiguous()
+    if a.is_npu:
+        torch_npu.npu_scatter_list_(parts, places, updates, wanted, "update", -2)
+    else:
+        for i in range(2):
+            parts[i][0, i + 1] = b[i]
+    return torch.cat(parts)
+
+
+def gathered_rows(a):
+    if a.is_npu:
+        return torch_npu.npu_gather_sparse_index(a, rows_of(a).reshape(1, -1))
+    return a[rows_of(a).reshape(1, -1)]
+
+
+def clipped(a):
+    a = a[:, : a.shape[1] // 2 * 2]
+    if a.is_npu:
+        return torch_npu.npu_clipped_swiglu(a, dim=-1, alpha=0.7, limit=1.0, bias=1.2)
+    u, v = a[:, ::2].clamp(max=1.0), a[:, 1::2].clamp(-1, 1)
+    return u * torch.sigmoid(0.7 * u) * (v + 1.2)
+
+
+def gelu_mul(a):
+    a = a[:, : a.shape[1] // 2 * 2]
+    if a.is_npu:
+        return torch_npu.npu_gelu_mul(a, approximate="tanh")
+    u, v = a.chunk(2, -1)
+    return torch.nn.functional.gelu(u, approximate="tanh") * v
 
 
 def unique(a, **options):
@@ -177,6 +228,11 @@ TABLE = [
     ("cdist", torch.cdist, 2, F32, 256),
     ("cdist_1", lambda a, b: torch.cdist(a, b, 1), 2, F32, SUMS),
     ("pdist", torch.pdist, 1, F32, 256),
+    ("top_k_top_p", top_k_top_p, 1, F32, EXACT),
+    ("scatter_list", scatter_list, 2, FEW, EXACT),
+    ("gather_sparse_index", gathered_rows, 1, ALL, EXACT),
+    ("clipped_swiglu", clipped, 1, FLOATS, SUMS),
+    ("gelu_mul", gelu_mul, 1, FLOATS, SUMS),
     ("logspace", lambda a: torch.logspace(-1, 2, 9, device=a.device), 1, F32, CLOSE),
 ]  # fmt: skip
 

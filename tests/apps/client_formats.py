@@ -18,8 +18,37 @@ CASES = [
 ]
 
 
+def weights():
+    """Products whose right matrix keeps its private format; in double on the CPU."""
+    torch.manual_seed(3)
+    for dtype in (torch.float16, torch.bfloat16):
+        a, w, bias = torch.randn(33, 40), torch.randn(50, 40), torch.randn(50)
+        a, w, bias = a.to(dtype), w.to(dtype), bias.to(dtype)
+        there = torch_npu.npu_format_cast(w.npu(), FRACTAL_NZ)
+        swapped = torch_npu.npu_format_cast(w.t().contiguous().npu(), FRACTAL_NZ)
+        want = a.double() @ w.double().t()
+        results = {
+            "mm": (torch.mm(a.npu(), swapped), want),
+            "mm of a transposed view": (torch.mm(a.npu(), there.t()), want),
+            "linear": (torch.nn.functional.linear(a.npu(), there), want),
+            "addmm": (
+                torch.addmm(bias.npu(), a.npu(), swapped, beta=0.5, alpha=2),
+                bias.double() * 0.5 + want * 2,
+            ),
+        }
+        for name, (got, exact) in results.items():
+            off = (got.cpu().double() - exact).abs().max() / exact.abs().max()
+            case = {
+                "case": f"{name} {dtype}",
+                "format": int(torch_npu.get_npu_format(there)) == FRACTAL_NZ,
+                "same": bool(off <= torch.finfo(dtype).eps),
+            }
+            print(json.dumps(case), flush=True)
+
+
 def main():
     torch.npu.config.allow_internal_format = True
+    weights()
     for private, shape, plain in CASES:
         for dtype in (torch.float32, torch.float16):
             x = torch.randn(shape).to(dtype)

@@ -22,5 +22,5 @@ def test_private_formats_round_trip(toolkit):
     done = toolkit.anycann("run", "python3", FORMATS, timeout=120)
     cases = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
     assert done.returncode == 0, done.stderr[-2000:]
-    assert len(cases) == 14
+    assert len(cases) == 22
     assert all(case["format"] and case["same"] for case in cases), cases
