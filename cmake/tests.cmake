@@ -36,10 +36,11 @@ if(NOT CMAKE_CROSSCOMPILING)
     endforeach()
 endif()
 
+set(ACN_SCARCITY_TESTS test_scarcity test_scarcity_calls test_scarcity_parts)
 # What scarce.h puts before the sources of memory, address space and threads.
-foreach(function IN ITEMS malloc calloc realloc free strdup asprintf mmap mprotect memfd_create
-                          pthread_create acn_slab_alloc acn_memory_alloc)
-    foreach(test IN ITEMS test_scarcity test_scarcity_parts)
+foreach(function IN ITEMS malloc calloc realloc aligned_alloc free strdup strndup asprintf mmap
+                          mprotect memfd_create pthread_create acn_slab_alloc acn_memory_alloc)
+    foreach(test IN LISTS ACN_SCARCITY_TESTS)
         target_link_options(${test} PRIVATE -Wl,--wrap=${function})
     endforeach()
 endforeach()
@@ -47,8 +48,9 @@ endforeach()
 # qemu-user cannot run these: it fails in children of fork whose parent had threads, and a program
 # cannot start itself a second time.
 if(CMAKE_CROSSCOMPILING)
-    set_tests_properties(unit.test_guard unit.test_hccl unit.test_hccl_troubles unit.test_pool unit.test_scarcity unit.test_scarcity_parts
-        unit.test_sharing
+    list(TRANSFORM ACN_SCARCITY_TESTS PREPEND unit. OUTPUT_VARIABLE scarcity)
+    set_tests_properties(unit.test_guard unit.test_hccl unit.test_hccl_troubles unit.test_pool
+        ${scarcity} unit.test_sharing
         PROPERTIES DISABLED ON)
 endif()
 

@@ -358,7 +358,8 @@ acn_status acn_virtual_set_access(void *address, size_t bytes, acn_virtual_acces
     pthread_mutex_lock(&mutex);
     acn_status status = is_mapped(address, bytes);
     if (status == ACN_OK && mprotect(acn_window_view(address), bytes, protections[access]) != 0)
-        status = acn_fail(ACN_INTERNAL, "%p cannot be protected (%s)", address, strerror(errno));
+        status = acn_fail(errno == ENOMEM ? ACN_BAD_ALLOC : ACN_INTERNAL,
+                          "%p cannot be protected (%s)", address, strerror(errno));
     for (size_t at = 0; status == ACN_OK && at < bytes; at += ACN_VIRTUAL_UNIT_BYTES)
         atomic_store(&access_at[unit_of((char *)address + at)], (uint8_t)access);
     pthread_mutex_unlock(&mutex);

@@ -3,7 +3,7 @@
  * The linker puts the functions below before everything that the library gets memory, address
  * space or threads from (cmake/tests.cmake: --wrap), so nothing in the library knows of it. A
  * scenario is run again and again: first its first request fails, then its second, and so on until
- * none is left.
+ * none is left. What the C library gets for itself, to open files, is not refused.
  */
 #ifndef ACN_TESTS_SCARCE_H
 #define ACN_TESTS_SCARCE_H
@@ -55,7 +55,9 @@ static void *scarce_note(void *block) {
 
 WRAP(void *, malloc, (size_t bytes), (bytes), NULL, scarce_note)
 WRAP(void *, calloc, (size_t count, size_t bytes), (count, bytes), NULL, scarce_note)
+WRAP(void *, aligned_alloc, (size_t alignment, size_t bytes), (alignment, bytes), NULL, scarce_note)
 WRAP(char *, strdup, (const char *text), (text), NULL, (char *)scarce_note)
+WRAP(char *, strndup, (const char *text, size_t most), (text, most), NULL, (char *)scarce_note)
 WRAP(void *, acn_slab_alloc, (acn_slab * slab), (slab), NULL, )
 WRAP(int, mprotect, (void *address, size_t bytes, int how), (address, bytes, how), -1, )
 WRAP(int, memfd_create, (const char *name, unsigned flags), (name, flags), -1, )

@@ -79,7 +79,9 @@ aclError aclrtDestroyStreamForce(aclrtStream stream) {
 /* The builder form. */
 
 aclrtStreamConfigHandle *aclrtCreateStreamConfigHandle(void) {
-    return calloc(1, sizeof(aclrtStreamConfigHandle));
+    aclrtStreamConfigHandle *handle = calloc(1, sizeof *handle);
+    if (handle == NULL) ACN_ACL(acn_fail(ACN_BAD_ALLOC, "no host memory for a configuration"));
+    return handle;
 }
 
 aclError aclrtDestroyStreamConfigHandle(aclrtStreamConfigHandle *handle) {

@@ -43,6 +43,7 @@ static int add(const acn_json *row) {
     if (made == NULL || text == NULL) {
         free(made);
         free(text);
+        acn_fail(ACN_BAD_ALLOC, "no host memory for error code %s", code);
         return -1;
     }
     snprintf(made->code, sizeof made->code, "%s", code);
