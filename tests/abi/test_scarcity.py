@@ -10,12 +10,12 @@ import subprocess
 
 import pytest
 from conftest import ROOT
-
 from generator import tables
 
 GROUPS = (
     "init version log error device context stream event callback notify valuesync memory vmm ipc "
-    "timeout numeric cmo capture model_ri allocator util tensordesc op opcompile soma label recovery"
+    "timeout numeric cmo capture model_ri allocator util tensordesc op opcompile soma label "
+    "recovery"
 ).split()
 ASKING = {
     "malloc", "calloc", "realloc", "strdup", "strndup", "aligned_alloc", "posix_memalign", "mmap",
@@ -83,8 +83,8 @@ def calls(toolkit):
 def test_reading(calls):
     """The reader sees what is known: who asks, who does not."""
     places = {name: place for place, name in calls}
-    ways = {name: find_asking(calls, places, (places[name], name))
-            for name in ("aclrtCreateStreamConfigHandle", "aclrtMalloc", "aclGetTensorDescType")}  # fmt: skip
+    names = ("aclrtCreateStreamConfigHandle", "aclrtMalloc", "aclGetTensorDescType")
+    ways = {name: find_asking(calls, places, (places[name], name)) for name in names}
     assert ways["aclrtCreateStreamConfigHandle"] == ["aclrtCreateStreamConfigHandle", "calloc"]
     assert ways["aclrtMalloc"] and ways["aclGetTensorDescType"] is None
 
