@@ -178,9 +178,10 @@ acn_status acn_loaded_sizes(const acn_om *om, size_t *out_work_bytes, size_t *ou
 
 typedef struct run {
     loaded *loaded;
-    acn_model *model; /* NULL: the last input says which, when it runs */
-    void **outputs;   /* behind the inputs */
-    size_t *bytes;    /* of all buffers */
+    acn_on_demand_made made;   /* empty: the last input says which model, when it runs */
+    acn_model_buffer *results; /* of a run in stages: the client's outputs, while it waits */
+    void **outputs;            /* behind the inputs */
+    size_t *bytes;             /* of all buffers */
     void *addresses[];
 } run;
 
@@ -195,6 +196,19 @@ static acn_status check_size(const char *what, int index, const acn_model_port *
                     "(aclmdlGet%sSizeByIndex)",
                     what, index, port->name, bytes, (unsigned long long)port->bytes,
                     strcmp(what, "input") == 0 ? "Input" : "Output");
+}
+
+/* Those of a run in stages, whose sizes the client has said. */
+static acn_status check_inputs(const run *r, const acn_model_buffers *b) {
+    for (int i = 0; i < b->input_count; i++) {
+        acn_model_port port = r->loaded->set->inputs[i];
+        const acn_size *size = &b->inputs[i].size;
+        port.bytes = acn_dtype_bytes(port.dtype);
+        for (int d = 0; d < port.rank; d++)
+            port.bytes *= (uint64_t)(b->inputs[i].has_size ? size->dims[d] : port.dims[d]);
+        ACN_TRY(check_size("input", i, &port, r->addresses[i], r->bytes[i]));
+    }
+    return ACN_OK;
 }
 
 static acn_status check_run(const run *r, const acn_model *model) {
@@ -228,11 +242,36 @@ static int read_gear(const run *r) {
     return found >= 0 ? found : acn_set_largest(set);
 }
 
+/* An output whose size is known by now. */
+static acn_status place_output(void *context, int index, const acn_model_port *port, void **out) {
+    const run *r = context;
+    acn_model_buffer *b = &r->results[index];
+    if (index >= r->loaded->set->output_count)
+        return acn_fail(ACN_PARSE_FILE, "the model's source has other outputs than its plan");
+    b->has_size = true;
+    b->size.rank = port->rank;
+    memcpy(b->size.dims, port->dims, sizeof port->dims);
+    if (b->data == NULL) {
+        b->bytes = port->bytes;
+        ACN_TRY(acn_memory_alloc(r->loaded->device, b->bytes ? b->bytes : 1, &b->data));
+    }
+    *out = acn_memory_view(b->data);
+    return check_size("output", index, port, *out, b->bytes);
+}
+
+static acn_status run_late(run *r) {
+    pthread_mutex_lock(&r->loaded->running);
+    acn_status status = acn_late_run(r->made.late, r->addresses, place_output, r);
+    pthread_mutex_unlock(&r->loaded->running);
+    return status;
+}
+
 static acn_status run_model(void *data) {
     run *r = data;
     loaded *l = r->loaded;
-    acn_model *model = r->model;
+    acn_model *model = r->made.model;
     acn_status status = ACN_OK;
+    if (r->made.late) return run_late(r);
     if (model == NULL) {
         model = l->set->models[read_gear(r)];
         ACN_TRY(check_run(r, model));
@@ -246,7 +285,7 @@ static acn_status run_model(void *data) {
 
 static void drop_run(void *data) {
     run *r = data;
-    if (r->loaded->maker && r->model) acn_on_demand_drop(r->loaded->maker, r->model);
+    if (r->loaded->maker) acn_on_demand_drop(r->loaded->maker, &r->made);
     acn_loaded_release(r->loaded);
     free(r);
 }
@@ -258,7 +297,7 @@ static void retain(loaded *l) {
 }
 
 /* Without a word of the client's, an input has the sizes that the model was made for. */
-static acn_status make_model(loaded *l, const acn_model_buffers *b, acn_model **out) {
+static acn_status make_model(loaded *l, const acn_model_buffers *b, acn_on_demand_made *out) {
     const acn_model_set *set = l->set;
     acn_size *sizes = calloc((size_t)set->input_count + 1, sizeof *sizes);
     if (sizes == NULL) return acn_fail(ACN_BAD_ALLOC, "no host memory for a run");
@@ -336,19 +375,20 @@ static void fill_run(run *r, const acn_model_buffers *b) {
  * |stream| still has to do. */
 static acn_status prepare_run(run *r, acn_model_buffers *b, const acn_stream *stream) {
     const acn_model_set *set = r->loaded->set;
-    if (set->kind == ACN_SET_FIXED) r->model = set->models[0];
+    if (set->kind == ACN_SET_FIXED) r->made.model = set->models[0];
     if (set->kind == ACN_SET_OPEN) {
-        ACN_TRY(make_model(r->loaded, b, &r->model));
-        ACN_TRY(give_outputs(r->loaded->device, r->model, b));
+        ACN_TRY(make_model(r->loaded, b, &r->made));
+        if (r->made.model) ACN_TRY(give_outputs(r->loaded->device, r->made.model, b));
+        r->results = b->outputs;
     }
     fill_run(r, b);
     if (acn_set_has_gears(set)) {
         int last = set->input_count - 1;
         ACN_TRY(check_size("input", last, &set->inputs[last], r->addresses[last], r->bytes[last]));
         if (stream) return ACN_OK;
-        r->model = set->models[read_gear(r)];
+        r->made.model = set->models[read_gear(r)];
     }
-    return check_run(r, r->model);
+    return r->made.late ? check_inputs(r, b) : check_run(r, r->made.model);
 }
 
 acn_status acn_loaded_execute(acn_loaded *l, acn_model_buffers *b, acn_stream *stream) {
@@ -356,7 +396,9 @@ acn_status acn_loaded_execute(acn_loaded *l, acn_model_buffers *b, acn_stream *s
     run *r = new_run(l, b);
     if (r == NULL) return acn_fail(ACN_BAD_ALLOC, "no host memory for a run");
     acn_status status = prepare_run(r, b, stream);
-    if (status == ACN_OK) tell_sizes(r->model ? r->model : l->set->models[acn_loaded_gear(l)], b);
+    bool is_late = r->made.late != NULL;
+    if (status == ACN_OK && !is_late)
+        tell_sizes(r->made.model ? r->made.model : l->set->models[acn_loaded_gear(l)], b);
     if (status == ACN_OK && stream) {
         /* It waits for other runs of the same model. */
         acn_task task = {.run = run_model,
@@ -364,7 +406,9 @@ acn_status acn_loaded_execute(acn_loaded *l, acn_model_buffers *b, acn_stream *s
                          .data = r,
                          .flags = ACN_TASK_CAN_BLOCK,
                          .name = "model"};
-        return acn_stream_submit(stream, &task);
+        status = acn_stream_submit(stream, &task);
+        /* Sizes that follow from data are told when they are known. */
+        return status == ACN_OK && is_late ? acn_stream_synchronize(stream, -1) : status;
     }
     if (status == ACN_OK) status = run_model(r);
     drop_run(r);

@@ -47,7 +47,8 @@ typedef struct acn_model_buffers {
 } acn_model_buffers;
 
 /* Queues a run on |stream|; NULL runs here and now. The list of buffers is copied, their memory
- * must stay. An output of an open set that has no memory gets some, which becomes the client's. */
+ * must stay. An output of an open set that has no memory gets some, which becomes the client's.
+ * Where sizes follow from data it waits for them, that is for the stream. */
 acn_status acn_loaded_execute(acn_loaded *loaded, acn_model_buffers *buffers, acn_stream *stream);
 
 #endif

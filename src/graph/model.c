@@ -73,6 +73,31 @@ static uint64_t now_ns(void) {
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
+/* A step whose outputs' sizes follow from data: they are told as the model's, and the step stays as
+ * it was planned. */
+static acn_status run_late(acn_model *model, acn_model_step *step, char *scratch) {
+    acn_call *c = &step->call;
+    acn_tensor planned[ACN_MAX_OUTPUTS];
+    int first = c->out_first[0], count = c->tensor_count - first;
+    memcpy(planned, c->tensors + first, (size_t)count * sizeof *planned);
+    acn_status status = acn_call_run(c, scratch);
+    for (int i = 0; i < count; i++) {
+        const acn_tensor *made = &c->tensors[first + i];
+        const acn_place *place = &step->place[first + i];
+        if (status == ACN_OK && place->kind == ACN_IN_OUTPUT) {
+            model->outputs[place->index].rank = made->rank;
+            memcpy(model->outputs[place->index].dims, made->dims, sizeof made->dims);
+        }
+        c->tensors[first + i] = planned[i];
+    }
+    return status;
+}
+
+static acn_status run_step(acn_model *model, acn_model_step *step, char *scratch) {
+    bool is_late = step->call.op->flags & ACN_OP_DYNAMIC_OUT;
+    return is_late ? run_late(model, step, scratch) : acn_call_run(&step->call, scratch);
+}
+
 acn_status acn_model_run_timed(acn_model *model, char *work, void *const *inputs,
                                void *const *outputs, uint64_t *step_ns) {
     char *bases[ACN_PLACES] = {
@@ -82,7 +107,7 @@ acn_status acn_model_run_timed(acn_model *model, char *work, void *const *inputs
     for (int i = 0; i < model->step_count; i++) {
         acn_model_step *step = &model->steps[i];
         set_addresses(step, bases, inputs, outputs);
-        ACN_TRY(acn_call_run(&step->call, scratch));
+        ACN_TRY(run_step(model, step, scratch));
         if (step_ns == NULL) continue;
         uint64_t ended = now_ns();
         step_ns[i] += ended - begun;

@@ -70,7 +70,8 @@ typedef struct acn_model {
 acn_status acn_model_create(acn_model **out);
 /* Makes every call's plan. */
 acn_status acn_model_prepare(acn_model *model);
-/* Runs everything on this thread. |work| has work_bytes + scratch_bytes. One run at a time: calls
+/* Runs everything on this thread. Outputs whose size follows from data have their true one
+ * afterwards, and are contiguous. |work| has work_bytes + scratch_bytes. One run at a time: calls
  * hold addresses. */
 acn_status acn_model_run(acn_model *model, char *work, void *const *inputs, void *const *outputs);
 /* The same, and adds to |step_ns| what each step took; NULL: that is not measured. */

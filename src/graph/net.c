@@ -1,6 +1,7 @@
 /* net.c - see net.h. */
 #include "graph/net.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -75,10 +76,25 @@ acn_status acn_net_constant_ints(acn_net *net, const char *name, int64_t count,
     return acn_net_constant(net, name, ACN_I64, 1, &count, data, out);
 }
 
+acn_status acn_net_await(acn_net *net, const acn_net_value *value, const char *why) {
+    if (!net->can_wait) return acn_fail(ACN_INVALID_ARGUMENT, "%s", why);
+    net->awaited = value;
+    return ACN_AWAITED;
+}
+
+static acn_status await_size(acn_net *net, const acn_net_value *value) {
+    char text[512];
+    snprintf(text, sizeof text,
+             "the size of \"%s\" is only known when the model runs, and what follows depends on it",
+             value->name);
+    return acn_net_await(net, value, text);
+}
+
 acn_status acn_net_view(acn_net *net, const char *name, acn_net_value *of, const acn_tensor *shape,
                         acn_net_value **out) {
     acn_net_value *v;
     int64_t distance = (int64_t)(intptr_t)shape->data;
+    if (of->is_late) return await_size(net, of);
     ACN_TRY(acn_net_new_value(net, name, of->tensor.dtype, shape->rank, shape->dims, &v));
     memcpy(v->tensor.strides, shape->strides, sizeof v->tensor.strides);
     v->base = of->base;
@@ -159,8 +175,12 @@ void acn_node_inputs(acn_node_builder *b, const char *slot, acn_net_value **valu
     if (s < 0) return;
     b->node->call.in_first[s] = b->value_count;
     b->node->call.in_count[s] = count;
-    for (int i = 0; i < count && b->status == ACN_OK; i++)
-        add_value(b, values[i]);
+    for (int i = 0; i < count && b->status == ACN_OK; i++) {
+        if (values[i]->is_late)
+            b->status = await_size(b->net, values[i]);
+        else
+            add_value(b, values[i]);
+    }
 }
 
 void acn_node_input(acn_node_builder *b, const char *slot, acn_net_value *value) {
@@ -316,8 +336,12 @@ static acn_status end(acn_node_builder *b, bool may_fold, acn_net_value **out) {
     if (b->status == ACN_OK) b->status = acn_call_infer(&b->node->call);
     if (b->status == ACN_OK) b->status = take_shapes(b);
     bool folds = b->status == ACN_OK && may_fold && can_fold(b);
-    for (int i = 0, outputs = 0; b->status == ACN_OK && i < b->value_count; i++)
-        if (b->value[i]->producer == b->node) out[outputs++] = b->value[i];
+    bool is_late = b->status == ACN_OK && !folds && b->node->call.op->flags & ACN_OP_DYNAMIC_OUT;
+    for (int i = 0, outputs = 0; b->status == ACN_OK && i < b->value_count; i++) {
+        if (b->value[i]->producer != b->node) continue;
+        b->value[i]->is_late = is_late;
+        out[outputs++] = b->value[i];
+    }
     if (folds) b->status = fold(b);
     if (b->status == ACN_OK && !folds)
         append(b->net, b->node);

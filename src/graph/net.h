@@ -5,6 +5,9 @@
  * view operators either: reshaped, sliced, split and transposed tensors are values that share
  * another one's memory. What only depends on constants is computed at once, by running the
  * operator. Nodes stand in an order in which they can run.
+ *
+ * A size that follows from data is late: nothing can be built on it before the net has run up to
+ * there. A net that can wait then says what for, and late/ runs such networks in stages.
  */
 #ifndef ACN_GRAPH_NET_H
 #define ACN_GRAPH_NET_H
@@ -25,6 +28,7 @@ struct acn_net_value {
     acn_net_node *producer; /* of the base; NULL: an input of the net, or a constant */
     acn_net_value *next;    /* all values of the net */
     int id;
+    bool is_late; /* its shape is the largest; the true one is known after its node has run */
 };
 
 struct acn_net_node {
@@ -43,6 +47,8 @@ struct acn_net {
     acn_net_value **inputs, **outputs;
     const char **output_names; /* a value may be several outputs, under several names */
     int input_count, output_count, node_count, value_count;
+    bool can_wait;
+    const acn_net_value *awaited; /* what had to be known; then building failed */
 };
 
 acn_status acn_net_create(const char *name, acn_net **out);
@@ -60,6 +66,10 @@ acn_status acn_net_constant_ints(acn_net *net, const char *name, int64_t count,
  * element (from NULL). */
 acn_status acn_net_view(acn_net *net, const char *name, acn_net_value *of, const acn_tensor *shape,
                         acn_net_value **out);
+
+/* Says that |value| must be known before more can be built. Fails: without a text when the net can
+ * wait, otherwise with |why|. */
+acn_status acn_net_await(acn_net *net, const acn_net_value *value, const char *why);
 
 /* ---- changing a net -------------------------------------------------------------------------- */
 

@@ -12,7 +12,7 @@ enum { KEPT = 32 }; /* models that nobody uses */
 typedef struct made {
     struct made *next; /* the last used one is the first */
     acn_net *net;
-    acn_model *model;
+    acn_on_demand_made made;
     int users;
     acn_size sizes[];
 } made;
@@ -42,7 +42,8 @@ acn_status acn_on_demand_create(const acn_model_set *set, acn_on_demand **out) {
 }
 
 static void destroy_made(made *m) {
-    acn_model_destroy(m->model);
+    acn_late_destroy(m->made.late);
+    acn_model_destroy(m->made.model);
     acn_net_destroy(m->net);
     free(m);
 }
@@ -79,30 +80,46 @@ static acn_status check_sizes(const acn_model_set *set, const acn_size *sizes) {
     return ACN_OK;
 }
 
-static acn_status import(const acn_on_demand *maker, const acn_size *sizes, acn_net **out) {
+/* Whether other sizes may come. */
+static bool is_open(const acn_model_set *set) {
+    for (int i = 0; i < set->input_count; i++)
+        for (int d = 0; d < set->inputs[i].rank; d++)
+            if (set->inputs[i].dims[d] < 0) return true;
+    return false;
+}
+
+static acn_status compile(const acn_on_demand *maker, made *m) {
+    acn_compiled compiled;
+    ACN_TRY(acn_compile(m->net, NULL, &compiled));
+    ACN_TRY(acn_compiled_model(&compiled, &m->made.model));
+    if (m->made.model->output_count != maker->set->output_count)
+        return acn_fail(ACN_PARSE_FILE, "the model's source has other outputs than its plan");
+    return acn_model_prepare(m->made.model);
+}
+
+static acn_status import(const acn_on_demand *maker, const acn_onnx_options *options, made *m) {
+    ACN_TRY(acn_onnx_import(maker->source, options, &m->net));
+    if (m->net->awaited)
+        return acn_late_create(maker->source, options, !is_open(maker->set), &m->made.late);
+    return compile(maker, m);
+}
+
+static acn_status make(const acn_on_demand *maker, const acn_size *sizes, made *m) {
     const acn_model_set *set = maker->set;
+    ACN_TRY(check_sizes(set, sizes));
     acn_onnx_shape *shapes = calloc((size_t)set->input_count + 1, sizeof *shapes);
     if (shapes == NULL) return acn_fail(ACN_BAD_ALLOC, "no host memory for shapes");
     for (int i = 0; i < set->input_count; i++) {
         shapes[i] = (acn_onnx_shape){.name = set->inputs[i].name, .rank = sizes[i].rank};
         memcpy(shapes[i].dims, sizes[i].dims, sizeof sizes[i].dims);
     }
-    const acn_onnx_options options = {
-        .shapes = shapes, .shape_count = set->input_count, .source = set->source_options};
-    acn_status status = acn_onnx_import(maker->source, &options, out);
+    const acn_onnx_options options = {.shapes = shapes,
+                                      .shape_count = set->input_count,
+                                      .source = set->source_options,
+                                      .can_wait = true};
+    acn_status status = import(maker, &options, m);
     free(shapes);
     return status;
-}
-
-static acn_status make(const acn_on_demand *maker, const acn_size *sizes, made *m) {
-    acn_compiled compiled;
-    ACN_TRY(check_sizes(maker->set, sizes));
-    ACN_TRY(import(maker, sizes, &m->net));
-    ACN_TRY(acn_compile(m->net, NULL, &compiled));
-    ACN_TRY(acn_compiled_model(&compiled, &m->model));
-    if (m->model->output_count != maker->set->output_count)
-        return acn_fail(ACN_PARSE_FILE, "the model's source has other outputs than its plan");
-    return acn_model_prepare(m->model);
 }
 
 static size_t sizes_bytes(const acn_on_demand *maker) {
@@ -155,21 +172,21 @@ static acn_status find_or_make(acn_on_demand *maker, const acn_size *sizes, made
     return ACN_OK;
 }
 
-acn_status acn_on_demand_get(acn_on_demand *maker, const acn_size *sizes, acn_model **out) {
+acn_status acn_on_demand_get(acn_on_demand *maker, const acn_size *sizes, acn_on_demand_made *out) {
     made *m = NULL;
     pthread_mutex_lock(&maker->mutex);
     acn_status status = find_or_make(maker, sizes, &m);
     if (status == ACN_OK) {
-        *out = m->model;
+        *out = m->made;
         forget_some(maker);
     }
     pthread_mutex_unlock(&maker->mutex);
     return status;
 }
 
-void acn_on_demand_drop(acn_on_demand *maker, const acn_model *model) {
+void acn_on_demand_drop(acn_on_demand *maker, const acn_on_demand_made *made_before) {
     pthread_mutex_lock(&maker->mutex);
     for (made *m = maker->first; m; m = m->next)
-        if (m->model == model) m->users--;
+        if (m->made.model == made_before->model && m->made.late == made_before->late) m->users--;
     pthread_mutex_unlock(&maker->mutex);
 }

@@ -3,6 +3,7 @@
 #ifndef ACN_GRAPH_ON_DEMAND_H
 #define ACN_GRAPH_ON_DEMAND_H
 
+#include "graph/late/late.h"
 #include "graph/set.h"
 
 typedef struct acn_on_demand acn_on_demand;
@@ -17,9 +18,17 @@ typedef struct acn_size {
     int64_t dims[ACN_MAX_DIMS];
 } acn_size;
 
-/* The prepared model for |sizes|, one for each input of the set; it stays until acn_on_demand_drop.
- * Threads may call it at once. */
-acn_status acn_on_demand_get(acn_on_demand *maker, const acn_size *sizes, acn_model **out);
-void acn_on_demand_drop(acn_on_demand *maker, const acn_model *model);
+/* What runs |sizes|: a prepared model, or, where something depends on data, one that runs in
+ * stages.
+ */
+typedef struct acn_on_demand_made {
+    acn_model *model;
+    acn_late *late; /* instead */
+} acn_on_demand_made;
+
+/* |sizes|: one for each input of the set. What it gives stays until acn_on_demand_drop. Threads may
+ * call it at once. */
+acn_status acn_on_demand_get(acn_on_demand *maker, const acn_size *sizes, acn_on_demand_made *out);
+void acn_on_demand_drop(acn_on_demand *maker, const acn_on_demand_made *made);
 
 #endif

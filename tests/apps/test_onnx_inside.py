@@ -116,36 +116,11 @@ def test_agrees_with_onnxruntime(toolkit, tmp_path, name):
 
 
 REFUSED = {
-    "a loop without an end": (
-        """g (float[2,3] x) => (float[2,3] y) <bool yes = {1}> {
-            y = Loop ("", yes, x) <body: graph = body
-                (int64 i, bool go, float[2,3] v) => (bool goes, float[2,3] w) {
-                    limit = Constant <value_float: float = 20.0> ()
-                    w = Add (v, v)
-                    size = ReduceL1 <keepdims: int = 0> (w)
-                    goes = Less (size, limit)
-                }>
-        }""",
-        "",
-        "no most number of iterations",
-    ),
     "a function that calls itself": (
         "g (float[2,3] x) => (float[2,3] y) { y = own.again (x) }",
         """<domain: "own", opset_import: ["" : 18, "own" : 1]>
         again (x) => (y) { y = own.again (x) }""",
         "nested deeper",
-    ),
-    "branches of other shapes": (
-        """g (float[2,3] x) => (float[?] y) {
-            zero = Constant <value_float: float = 0.0> ()
-            sum = ReduceSum <keepdims: int = 0> (x)
-            is_more = Greater (sum, zero)
-            y = If (is_more) <
-                then_branch: graph = yes () => (float[2,3] a) { a = Identity (x) },
-                else_branch: graph = no () => (float[3,2] b) { b = Transpose (x) }>
-        }""",
-        "",
-        "differ in shape",
     ),
     "a position beyond a sequence": (
         """g (float[2,3] x) => (float[2,3] y) {

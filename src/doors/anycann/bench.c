@@ -64,7 +64,8 @@ static acn_status load(bench *b) {
     ACN_TRY(acn_om_set(&b->om, &b->set));
     if (b->set->kind == ACN_SET_OPEN)
         return acn_fail(ACN_INVALID_ARGUMENT,
-                        "%s has open shapes; convert the model with those that are to be measured",
+                        "%s has open shapes, which are to be given when it is converted, or sizes "
+                        "that follow from data, which cannot be measured here",
                         b->request->path);
     ACN_TRY(acn_set_prepare(b->set));
     b->load_ms = now_ms() - begun;

@@ -23,10 +23,14 @@ typedef struct conversion {
     const acn_request *request;
     const acn_tool_conversion *options;
     acn_onnx_model *model;
+    const void *source;
+    size_t source_bytes;
     acn_onnx_shape *shapes;
     acn_net *nets[ACN_MAX_GEARS];
     acn_compiled compiled[ACN_MAX_GEARS];
     int count;
+    bool is_open; /* the file holds the source, and models are made when they are used */
+    bool is_late; /* something follows from data: the network ends there */
     acn_weights weights;
     acn_model_set *set;
     acn_pass_switches switches;
@@ -40,6 +44,23 @@ static void show_pass(void *context, const acn_net *net, const char *pass) {
     acn_graph_dump(net, *graph, ACN_DUMP_PASS, stage);
 }
 
+/* The source goes into the file of an open model, and must be whole. Its weights are used where
+ * they lie in it. */
+static acn_status take_source(conversion *c) {
+    const acn_onnx_model *model = c->model;
+    acn_weights_init(&c->weights, c->source, c->source_bytes);
+    for (int i = 0; i < model->graph.initializer_count; i++) {
+        const acn_onnx_tensor *t = &model->graph.initializers[i];
+        if (t->location)
+            return acn_fail(ACN_OP_NOT_FOUND,
+                            "tensor \"%s\" lies in a file beside the model: with open sizes that "
+                            "does not work yet; give fixed shapes or gears (--dynamic_dims)",
+                            t->name);
+        if (t->data) ACN_TRY(acn_weights_know(&c->weights, t->data, t->bytes));
+    }
+    return ACN_OK;
+}
+
 static acn_status import(conversion *c, const acn_request *r, const int64_t *gear) {
     char folder[4096];
     const char *slash = strrchr(r->model, '/');
@@ -51,15 +72,24 @@ static acn_status import(conversion *c, const acn_request *r, const int64_t *gea
         .shapes = c->shapes,
         .shape_count = r->shape_count,
         .source = r->source,
+        .can_wait = c->request->kind == ACN_SET_FIXED || c->is_open,
     };
     acn_net *net;
     ACN_TRY(acn_onnx_import(c->model, &options, &net));
+    c->is_late = net->awaited != NULL;
+    net->can_wait = false;
+    if (c->is_late && !c->is_open) { /* once more, with the source's weights where they lie */
+        acn_net_destroy(net);
+        c->is_open = true;
+        ACN_TRY(take_source(c));
+        return import(c, r, gear);
+    }
     acn_graph_dump(net, c->count, ACN_DUMP_FIRST, "PreRunBegin");
     /* Networks of open sizes are made again for each size that comes, when packing would not pay.
      */
     acn_pass_count counts[ACN_MAX_PASSES];
     acn_status status = ACN_OK;
-    if (c->request->kind != ACN_SET_OPEN) {
+    if (!c->is_open) {
         const acn_pass_watcher watcher = {show_pass, &c->count};
         status = acn_passes_run(net, &c->switches, &watcher, counts);
         if (status == ACN_OK) status = acn_fusion_note(&c->fusion, counts);
@@ -130,6 +160,41 @@ static void describe_images(const acn_net *net, int index, acn_model_port *port)
     }
 }
 
+/* An output of a network that ends before it: as the model declares it. */
+static acn_status describe_late_output(void *context, const char *tensor) {
+    conversion *c = context;
+    acn_model_set *set = c->set;
+    acn_onnx_value v;
+    ACN_TRY(
+        acn_onnx_declared_output(&c->model->graph, &c->request->source, tensor, &set->arena, &v));
+    size_t count = (size_t)set->output_count;
+    if ((count & (count - 1)) == 0) {
+        acn_model_port *more = acn_arena_alloc(&set->arena, (2 * count + 1) * sizeof *more);
+        if (more == NULL) return acn_fail(ACN_BAD_ALLOC, "no host memory");
+        if (count) memcpy(more, set->outputs, count * sizeof *more);
+        set->outputs = more;
+    }
+    acn_model_port *port = &set->outputs[set->output_count++];
+    bool is_known = v.rank >= 0;
+    *port = (acn_model_port){.name = v.name, .dtype = v.dtype, .rank = is_known ? v.rank : 1};
+    if (!is_known) port->dims[0] = -2; /* not even how many dimensions there are */
+    port->bytes = acn_dtype_bytes(v.dtype);
+    for (int d = 0; d < v.rank; d++) {
+        int64_t n = v.dims[d];
+        port->dims[d] = n;
+        port->range[d][0] = n < 0 ? 0 : n;
+        port->range[d][1] = n;
+        is_known &= n >= 0;
+        if (is_known) port->bytes *= (uint64_t)n;
+    }
+    if (!is_known) port->bytes = 0;
+    return ACN_OK;
+}
+
+static acn_status describe_late_outputs(conversion *c) {
+    return acn_onnx_each_output(&c->model->graph, &c->request->source, describe_late_output, c);
+}
+
 static acn_status describe_ports(conversion *c) {
     acn_model_set *set = c->set;
     const acn_net *first = c->nets[0];
@@ -145,6 +210,7 @@ static acn_status describe_ports(conversion *c) {
         open_input(c->request, port);
         describe_images(first, i, port);
     }
+    if (c->is_late) return describe_late_outputs(c);
     for (int i = 0; i < first->output_count; i++) {
         acn_model_port *port = &set->outputs[set->output_count++];
         *port = acn_port_of(first->output_names[i], &first->outputs[i]->tensor);
@@ -166,7 +232,7 @@ static void add_gear_input(acn_model_set *set) {
 static acn_status describe(conversion *c) {
     const acn_request *r = c->request;
     acn_model_set *set = c->set;
-    set->kind = r->kind;
+    set->kind = c->is_open ? ACN_SET_OPEN : r->kind;
     set->name = c->nets[0]->name;
     set->source_options = r->source;
     ACN_TRY(describe_ports(c));
@@ -206,7 +272,7 @@ static acn_status import_open(conversion *c) {
     int64_t sizes[MAX_OPEN] = {0}, first[MAX_OPEN];
     acn_status status = ACN_OK, last;
     dims.kind = ACN_SET_DIMS; /* a size for each open dimension */
-    for (size_t i = 0; i < sizeof tries / sizeof *tries && c->count < 2; i++) {
+    for (size_t i = 0; i < sizeof tries / sizeof *tries && c->count < 2 && !c->is_late; i++) {
         ACN_TRY(probe(&dims, tries[i], c->count ? first : NULL, sizes));
         last = import(c, &dims, sizes);
         if (c->count == 0) status = last;
@@ -237,32 +303,16 @@ static acn_status import_all(conversion *c) {
     return ACN_OK;
 }
 
-/* The source goes into the file of an open model, and must be whole. Its weights are used where
- * they lie in it. */
-static acn_status take_source(conversion *c) {
-    const acn_onnx_model *model = c->model;
-    for (int i = 0; i < model->graph.initializer_count; i++) {
-        const acn_onnx_tensor *t = &model->graph.initializers[i];
-        if (t->location)
-            return acn_fail(ACN_OP_NOT_FOUND,
-                            "tensor \"%s\" lies in a file beside the model: with open sizes that "
-                            "does not work yet; give fixed shapes or gears (--dynamic_dims)",
-                            t->name);
-        if (t->data) ACN_TRY(acn_weights_know(&c->weights, t->data, t->bytes));
-    }
-    return ACN_OK;
-}
-
-static acn_status open_source(conversion *c, const void **out_bytes, size_t *out_size) {
+static acn_status open_source(conversion *c) {
     const acn_tool_conversion *options = c->options;
     if (options->source) {
-        *out_bytes = options->source;
-        *out_size = options->source_bytes;
-        return acn_onnx_read("the model in memory", *out_bytes, *out_size, &c->model);
+        c->source = options->source;
+        c->source_bytes = options->source_bytes;
+        return acn_onnx_read("the model in memory", c->source, c->source_bytes, &c->model);
     }
     ACN_TRY(acn_onnx_open(c->request->model, &c->model));
-    *out_bytes = c->model->mapping;
-    *out_size = c->model->mapping_bytes;
+    c->source = c->model->mapping;
+    c->source_bytes = c->model->mapping_bytes;
     return ACN_OK;
 }
 
@@ -270,20 +320,18 @@ static acn_status open_source(conversion *c, const void **out_bytes, size_t *out
 static acn_status convert(conversion *c, void **image, size_t *image_bytes) {
     const acn_request *r = c->request;
     char path[4096 + 8];
-    const void *source;
-    size_t source_bytes;
     tell("reading", 0, 0);
     ACN_TRY(acn_fusion_read_switches(r->fusion_switches, &c->switches));
-    ACN_TRY(open_source(c, &source, &source_bytes));
-    bool is_open = r->kind == ACN_SET_OPEN;
-    acn_weights_init(&c->weights, is_open ? source : NULL, is_open ? source_bytes : 0);
-    if (is_open) ACN_TRY(take_source(c));
+    ACN_TRY(open_source(c));
+    c->is_open = r->kind == ACN_SET_OPEN;
+    acn_weights_init(&c->weights, NULL, 0);
+    if (c->is_open) ACN_TRY(take_source(c));
     c->shapes = calloc((size_t)r->shape_count + 1, sizeof *c->shapes);
     if (c->shapes == NULL) return acn_fail(ACN_BAD_ALLOC, "no host memory for shapes");
     ACN_TRY(import_all(c));
     ACN_TRY(acn_set_create(&c->set));
     ACN_TRY(describe(c));
-    if (is_open) c->set->source_bytes = source_bytes;
+    if (c->is_open) c->set->source_bytes = c->source_bytes;
     const acn_om_contents contents = {
         .compiled = c->compiled,
         .count = c->count,

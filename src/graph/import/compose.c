@@ -142,12 +142,7 @@ acn_net_value *acn_f_reverse(acn_formula *f, acn_net_value *x, int axis) {
 }
 
 void acn_f_want_constant(acn_formula *f, int input) {
-    const acn_net_value *v = f->c->in[input];
-    if (f->status != ACN_OK || acn_net_is_constant(v)) return;
-    f->status = acn_onnx_bad(f->c,
-                             "input %d (%s) must be a constant or follow from the inputs' shapes: "
-                             "its values decide the shape of the result",
-                             input, v->name);
+    if (f->status == ACN_OK) f->status = acn_onnx_await(f->c, input, "a constant");
 }
 
 /* ---- views ----------------------------------------------------------------------------------- */

@@ -9,33 +9,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* The function of the model that is being imported; functions call others. */
-typedef struct frame {
-    const acn_onnx_function *function;
-    const acn_onnx_node *caller; /* its attributes are the function's */
-} frame;
-
-/* A sequence: values in a list that the model only handles while it is imported. */
-typedef struct list_entry {
-    acn_onnx_list list;
-    const acn_net_value *handle;
-    struct list_entry *next;
-} list_entry;
-
-enum { MAX_LATE = 16 };
-
-struct acn_importer {
-    const acn_onnx_model *model;
-    const acn_onnx_options *options;
-    acn_net *net;
-    acn_names names;
-    const frame *frame; /* NULL: the graph itself */
-    list_entry *lists;
-    int nesting; /* of subgraphs and functions */
-    acn_net_value *late[MAX_LATE];
-    int late_count;
-};
-
 const acn_onnx_op *acn_onnx_op_find(const char *type, const char *domain) {
     const acn_onnx_op *found = NULL;
     ACN_FOR_EACH(onnx_op, op) {
@@ -58,7 +31,7 @@ acn_net_value *acn_importer_find(const acn_importer *im, const char *name) {
 acn_status acn_onnx_list_new(acn_onnx_call *c, acn_net_value *const *items, int count,
                              acn_net_value **out) {
     acn_importer *im = c->importer;
-    list_entry *entry = acn_arena_alloc(&c->net->arena, sizeof *entry);
+    acn_list_entry *entry = acn_arena_alloc(&c->net->arena, sizeof *entry);
     const int64_t nothing = 0;
     if (entry == NULL) return acn_fail(ACN_BAD_ALLOC, "no host memory for a sequence");
     entry->list.items = (acn_net_value **)(void *)acn_arena_copy(&c->net->arena, items,
@@ -74,14 +47,15 @@ acn_status acn_onnx_list_new(acn_onnx_call *c, acn_net_value *const *items, int 
 }
 
 const acn_onnx_list *acn_importer_list(const acn_importer *im, const acn_net_value *value) {
-    for (const list_entry *e = im->lists; e; e = e->next)
+    for (const acn_list_entry *e = im->lists; e; e = e->next)
         if (e->handle == value) return &e->list;
     return NULL;
 }
 
 acn_status acn_importer_add_late(acn_importer *im, acn_net_value *value) {
-    if (im->late_count == MAX_LATE)
-        return acn_fail(ACN_INVALID_ARGUMENT, "more than %d inputs bring parameters", MAX_LATE);
+    if (im->late_count == ACN_ONNX_MAX_LATE)
+        return acn_fail(ACN_INVALID_ARGUMENT, "more than %d inputs bring parameters",
+                        ACN_ONNX_MAX_LATE);
     im->late[im->late_count++] = value;
     return ACN_OK;
 }
@@ -119,8 +93,8 @@ static acn_status map_external(acn_importer *im, const acn_onnx_tensor *t, const
     return ACN_OK;
 }
 
-static acn_status import_tensor(acn_importer *im, const acn_onnx_tensor *t, const char *name,
-                                acn_net_value **out) {
+acn_status acn_onnx_import_tensor(acn_importer *im, const acn_onnx_tensor *t, const char *name,
+                                  acn_net_value **out) {
     const void *data = t->data;
     if (t->dtype == ACN_UNDEFINED)
         return acn_fail(ACN_OP_NOT_FOUND, "tensor \"%s\" has ONNX's type %d, which no device has",
@@ -206,6 +180,8 @@ static acn_status take_inputs(acn_onnx_call *c, const acn_onnx_op *op) {
                                 name);
         if (c->in[i] && op && !op->takes_lists && acn_importer_list(c->importer, c->in[i]))
             return acn_onnx_bad(c, "input \"%s\" is a sequence; expected a tensor", name);
+        if (c->in[i] && c->in[i]->is_late)
+            return acn_onnx_await(c, i, "of a size that is a constant");
     }
     while (c->in_count > 0 && c->in[c->in_count - 1] == NULL)
         c->in_count--;
@@ -214,7 +190,7 @@ static acn_status take_inputs(acn_onnx_call *c, const acn_onnx_op *op) {
 
 static acn_status import_function(acn_onnx_call *c, const acn_onnx_function *function);
 
-static acn_status import_node(acn_importer *im, const acn_onnx_node *node) {
+acn_status acn_onnx_import_node(acn_importer *im, const acn_onnx_node *node) {
     acn_onnx_node resolved;
     if (im->frame) {
         ACN_TRY(resolve_attrs(im, node, &resolved));
@@ -260,7 +236,7 @@ static acn_status import_nodes(acn_onnx_call *c, const acn_onnx_node *nodes, int
         if (im->net->node_count > MAX_NODES)
             status = acn_onnx_bad(c, "unrolled, the model has more than %d nodes", MAX_NODES);
         else
-            status = import_node(im, &nodes[i]);
+            status = acn_onnx_import_node(im, &nodes[i]);
     }
     im->nesting--;
     return status;
@@ -273,7 +249,8 @@ static acn_status import_inside(acn_onnx_call *c, const acn_onnx_graph *graph,
     for (int i = 0; i < graph->input_count; i++)
         ACN_TRY(acn_importer_bind(im, graph->inputs[i].name, inputs[i]));
     for (int i = 0; i < graph->initializer_count; i++) {
-        ACN_TRY(import_tensor(im, &graph->initializers[i], graph->initializers[i].name, &value));
+        ACN_TRY(acn_onnx_import_tensor(im, &graph->initializers[i], graph->initializers[i].name,
+                                       &value));
         ACN_TRY(acn_importer_bind(im, graph->initializers[i].name, value));
     }
     ACN_TRY(import_nodes(c, graph->nodes, graph->node_count));
@@ -301,8 +278,8 @@ acn_status acn_onnx_inline(acn_onnx_call *c, const acn_onnx_graph *graph,
 static acn_status import_function(acn_onnx_call *c, const acn_onnx_function *function) {
     acn_importer *im = c->importer;
     acn_names outer = im->names;
-    frame inner = {.function = function, .caller = c->node};
-    const frame *outer_frame = im->frame;
+    acn_onnx_frame inner = {.function = function, .caller = c->node};
+    const acn_onnx_frame *outer_frame = im->frame;
     acn_status status = ACN_OK;
     if (c->in_count > function->inputs.count || c->out_count > function->outputs.count)
         return acn_onnx_bad(c, "it has %d inputs and %d outputs; the function has %d and %d",
@@ -323,14 +300,14 @@ static acn_status import_function(acn_onnx_call *c, const acn_onnx_function *fun
 
 /* ---- the model ------------------------------------------------------------------------------- */
 
-static acn_status import_graph(acn_importer *im, const acn_onnx_graph *graph) {
+acn_status acn_onnx_import_inputs(acn_importer *im, const acn_onnx_graph *graph) {
     acn_net_value *value;
-    im->net->inputs =
-        acn_arena_alloc(&im->net->arena, ((size_t)graph->input_count + MAX_LATE) * sizeof(void *));
+    im->net->inputs = acn_arena_alloc(
+        &im->net->arena, ((size_t)graph->input_count + ACN_ONNX_MAX_LATE) * sizeof(void *));
     if (im->net->inputs == NULL) return acn_fail(ACN_BAD_ALLOC, "no host memory");
     for (int i = 0; i < graph->initializer_count; i++) {
         const acn_onnx_tensor *t = &graph->initializers[i];
-        ACN_TRY(import_tensor(im, t, t->name, &value));
+        ACN_TRY(acn_onnx_import_tensor(im, t, t->name, &value));
         ACN_TRY(acn_importer_bind(im, t->name, value));
     }
     for (int i = 0; i < graph->input_count; i++) /* old models list initializers here as well */
@@ -338,9 +315,13 @@ static acn_status import_graph(acn_importer *im, const acn_onnx_graph *graph) {
             ACN_TRY(acn_onnx_import_input(im, im->net, im->options, &graph->inputs[i]));
     for (int i = 0; i < im->late_count; i++)
         im->net->inputs[im->net->input_count++] = im->late[i];
-    ACN_TRY(acn_onnx_check_inputs(im->net, im->options));
+    return acn_onnx_check_inputs(im->net, im->options);
+}
+
+static acn_status import_graph(acn_importer *im, const acn_onnx_graph *graph) {
+    ACN_TRY(acn_onnx_import_inputs(im, graph));
     for (int i = 0; i < graph->node_count; i++)
-        ACN_TRY(import_node(im, &graph->nodes[i]));
+        ACN_TRY(acn_onnx_import_node(im, &graph->nodes[i]));
     return acn_onnx_import_outputs(im, im->net, graph, im->options);
 }
 
@@ -349,9 +330,11 @@ acn_status acn_onnx_import(const acn_onnx_model *model, const acn_onnx_options *
     acn_importer im = {.model = model, .options = options};
     ACN_TRY(acn_onnx_check_operators(model));
     ACN_TRY(acn_net_create(model->graph.name, &im.net));
+    im.net->can_wait = options->can_wait;
     acn_status status = import_graph(&im, &model->graph);
     acn_names_free(&im.names);
-    if (status != ACN_OK) {
+    if (status == ACN_AWAITED) im.net->output_count = 0; /* the nodes before are all there is */
+    if (status != ACN_OK && status != ACN_AWAITED) {
         acn_net_destroy(im.net);
         return status;
     }
@@ -364,7 +347,7 @@ static acn_status constant(acn_onnx_call *c) {
     int64_t count = a ? a->count : 0;
     const char *name = c->node->outputs.items[0];
     if (a && a->kind == ACN_ONNX_TENSOR && a->tensor)
-        return import_tensor(c->importer, a->tensor, name, c->out);
+        return acn_onnx_import_tensor(c->importer, a->tensor, name, c->out);
     if (a && a->kind == ACN_ONNX_FLOAT)
         return acn_net_constant(c->net, name, ACN_F32, 0, NULL, &a->f, c->out);
     if (a && a->kind == ACN_ONNX_INT)

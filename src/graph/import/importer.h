@@ -16,6 +16,38 @@ enum { ACN_ONNX_MAX_TENSORS = 256, ACN_ONNX_NONE = -1 };
 
 typedef struct acn_importer acn_importer;
 
+/* A sequence. It exists while a model is imported only, under a value that no operator gets. */
+typedef struct acn_onnx_list {
+    acn_net_value **items;
+    int count;
+} acn_onnx_list;
+
+typedef struct acn_list_entry {
+    acn_onnx_list list;
+    const acn_net_value *handle;
+    struct acn_list_entry *next;
+} acn_list_entry;
+
+/* The function of the model that is being imported; functions call others. */
+typedef struct acn_onnx_frame {
+    const acn_onnx_function *function;
+    const acn_onnx_node *caller; /* its attributes are the function's */
+} acn_onnx_frame;
+
+enum { ACN_ONNX_MAX_LATE = 16 };
+
+struct acn_importer {
+    const acn_onnx_model *model;
+    const acn_onnx_options *options;
+    acn_net *net;
+    acn_names names;
+    const acn_onnx_frame *frame; /* NULL: the graph itself */
+    acn_list_entry *lists;
+    int nesting; /* of subgraphs and functions */
+    acn_net_value *late[ACN_ONNX_MAX_LATE];
+    int late_count;
+};
+
 /* One node on its way. */
 typedef struct acn_onnx_call {
     acn_importer *importer;
@@ -55,16 +87,18 @@ acn_status acn_importer_bind(acn_importer *importer, const char *name, acn_net_v
 /* An input that follows those of the model. */
 acn_status acn_importer_add_late(acn_importer *importer, acn_net_value *value);
 
+/* The parts of an import: a tensor with its values, the inputs and initializers of the model, one
+ * node. */
+acn_status acn_onnx_import_tensor(acn_importer *importer, const acn_onnx_tensor *tensor,
+                                  const char *name, acn_net_value **out);
+acn_status acn_onnx_import_inputs(acn_importer *importer, const acn_onnx_graph *graph);
+acn_status acn_onnx_import_node(acn_importer *importer, const acn_onnx_node *node);
+
 /* The nodes of |graph|, here: a subgraph of the node, whose inputs are |inputs|. */
 acn_status acn_onnx_inline(acn_onnx_call *c, const acn_onnx_graph *graph,
                            acn_net_value *const *inputs, int input_count, acn_net_value **out,
                            int out_count);
 
-/* A sequence. It exists while a model is imported only, under a value that no operator gets. */
-typedef struct acn_onnx_list {
-    acn_net_value **items;
-    int count;
-} acn_onnx_list;
 acn_status acn_onnx_list_new(acn_onnx_call *c, acn_net_value *const *items, int count,
                              acn_net_value **out);
 /* NULL: the value is a tensor. */
@@ -91,6 +125,8 @@ const int64_t *acn_onnx_ints(const acn_onnx_call *c, const char *name, int *out_
 acn_status acn_onnx_bad(const acn_onnx_call *c, const char *format, ...)
     __attribute__((format(printf, 2, 3), cold));
 
+/* The values of an input are needed now; |what| it must be, in a network that cannot wait. */
+acn_status acn_onnx_await(const acn_onnx_call *c, int input, const char *what);
 /* Numbers of an input that must be constant; at most |most|. */
 acn_status acn_onnx_constant_ints(const acn_onnx_call *c, int input, int most, int64_t *out,
                                   int *out_count);

@@ -35,7 +35,7 @@ static acn_status grow(acn_names *n) {
     return ACN_OK;
 }
 
-acn_status acn_names_bind(acn_names *n, const char *name, acn_net_value *value) {
+acn_status acn_names_bind(acn_names *n, const char *name, void *value) {
     if (2 * (n->used + 1) > n->room) ACN_TRY(grow(n));
     if (n->bound_count == n->bound_room) {
         size_t room = n->bound_room ? 2 * n->bound_room : 256;
@@ -51,7 +51,7 @@ acn_status acn_names_bind(acn_names *n, const char *name, acn_net_value *value) 
     return ACN_OK;
 }
 
-acn_net_value *acn_names_find(const acn_names *n, const char *name) {
+void *acn_names_find(const acn_names *n, const char *name) {
     return n->room ? entry_of(n, name)->value : NULL;
 }
 

@@ -7,7 +7,7 @@
 
 typedef struct acn_name_entry {
     const char *name;
-    acn_net_value *value;
+    void *value; /* an acn_net_value, or what a run has (late/) */
 } acn_name_entry;
 
 typedef struct acn_names {
@@ -16,8 +16,8 @@ typedef struct acn_names {
     size_t room, used, bound_count, bound_room;
 } acn_names;
 
-acn_status acn_names_bind(acn_names *names, const char *name, acn_net_value *value);
-acn_net_value *acn_names_find(const acn_names *names, const char *name);
+acn_status acn_names_bind(acn_names *names, const char *name, void *value);
+void *acn_names_find(const acn_names *names, const char *name);
 /* Takes back all bindings since |bound_count| was |mark|. */
 void acn_names_return(acn_names *names, size_t mark);
 void acn_names_free(acn_names *names);

@@ -38,15 +38,23 @@ acn_status acn_onnx_bad(const acn_onnx_call *c, const char *format, ...) {
                     what);
 }
 
+acn_status acn_onnx_await(const acn_onnx_call *c, int input, const char *what) {
+    char text[512];
+    const acn_net_value *v = c->in[input];
+    if (acn_net_is_constant(v)) return ACN_OK;
+    snprintf(text, sizeof text,
+             "node \"%s\" (%s): input %d (%s) must be %s or follow from the inputs' shapes",
+             c->node->name, c->node->type, input, v->name, what);
+    return acn_net_await(c->net, v, text);
+}
+
 acn_status acn_onnx_constant_ints(const acn_onnx_call *c, int input, int most, int64_t *out,
                                   int *out_count) {
     const acn_net_value *v = input < c->in_count ? c->in[input] : NULL;
     *out_count = 0;
     if (v == NULL) return ACN_OK;
     int64_t count = acn_tensor_count(&v->tensor);
-    if (!acn_net_is_constant(v))
-        return acn_onnx_bad(c, "input %d (%s) must be a constant or follow from the inputs' shapes",
-                            input, v->name);
+    ACN_TRY(acn_onnx_await(c, input, "a constant"));
     if (count > most) return acn_onnx_bad(c, "input %d has %lld numbers", input, (long long)count);
     for (int64_t i = 0; i < count; i++)
         out[i] = acn_load_value(acn_tensor_at(&v->tensor, i), v->tensor.dtype).i;
@@ -59,8 +67,9 @@ acn_status acn_onnx_constant_float(const acn_onnx_call *c, int input, double fal
     const acn_net_value *v = input < c->in_count ? c->in[input] : NULL;
     *out = fallback;
     if (v == NULL || acn_tensor_count(&v->tensor) == 0) return ACN_OK;
-    if (!acn_net_is_constant(v) || acn_tensor_count(&v->tensor) != 1)
-        return acn_onnx_bad(c, "input %d (%s) must be one constant number", input, v->name);
+    ACN_TRY(acn_onnx_await(c, input, "one constant number"));
+    if (acn_tensor_count(&v->tensor) != 1)
+        return acn_onnx_bad(c, "input %d (%s) must be one number", input, v->name);
     acn_value number = acn_load_value(v->tensor.data, v->tensor.dtype);
     *out = acn_dtype_is_float(v->tensor.dtype) ? number.f : (double)number.i;
     return ACN_OK;

@@ -31,12 +31,23 @@ typedef struct acn_onnx_options {
     const acn_onnx_shape *shapes;
     int shape_count;
     acn_source_options source;
+    /* The network may end where it awaits data (net.h): then it has its inputs, the nodes up to
+     * there, and no outputs. */
+    bool can_wait;
 } acn_onnx_options;
 
 /* ACN_OP_NOT_FOUND lists all operators that are missing, each with the nodes that use it. The model
  * must stay as long as the network, whose constants lie in it. */
 acn_status acn_onnx_import(const acn_onnx_model *model, const acn_onnx_options *options,
                            acn_net **out);
+
+/* The tensors that are outputs. */
+acn_status acn_onnx_each_output(const acn_onnx_graph *graph, const acn_source_options *source,
+                                acn_status (*visit)(void *context, const char *tensor),
+                                void *context);
+/* What the model says of one: its name as a client sees it, in |arena|, type and shape. */
+acn_status acn_onnx_declared_output(const acn_onnx_graph *graph, const acn_source_options *source,
+                                    const char *tensor, acn_arena *arena, acn_onnx_value *out);
 
 /* Whether the node's operator can be imported. */
 bool acn_onnx_is_supported(const acn_onnx_node *node);

@@ -1,8 +1,9 @@
-/* op_control.c - If, Loop and Scan, unrolled: their graphs become nodes of the net.
+/* op_control.c - If, Loop and Scan whose decisions are known, unrolled: their graphs become nodes
+ * of the net.
  *
- * All sizes are known when a model is imported, and mostly what decides as well. A condition that
- * is only known at run time chooses between results that are both computed; that is right because
- * operators do nothing but compute, and fast enough for the few nodes that models have there. */
+ * What only data decides, and loops that would make many nodes, await the run (late/). A net that
+ * cannot wait, for one gear of several, unrolls everything and chooses between results that are
+ * all computed, which is right because operators do nothing but compute. */
 #include "graph/import/compose.h"
 
 #include <string.h>
@@ -18,6 +19,17 @@ static const acn_onnx_graph *graph_of(const acn_onnx_call *c, const char *name) 
 
 static bool truth_of(const acn_net_value *v) {
     return acn_load_value(v->tensor.data, v->tensor.dtype).i != 0;
+}
+
+enum { MOST_UNROLLED = 256 }; /* nodes */
+
+/* Loops that would become too many nodes are left to the run. */
+static acn_status check_length(const acn_onnx_call *c, const acn_onnx_graph *body, int64_t trips) {
+    if (!c->net->can_wait || trips <= 1 || body->node_count <= MOST_UNROLLED / trips) return ACN_OK;
+    int i = 0;
+    while (i < c->in_count && c->in[i] == NULL)
+        i++;
+    return i < c->in_count ? acn_net_await(c->net, c->in[i], "") : ACN_OK;
 }
 
 /* One truth value, without dimensions. */
@@ -48,6 +60,7 @@ static acn_net_value *chosen(acn_formula *f, acn_net_value *is_first, acn_net_va
 static acn_status import_if(acn_onnx_call *c) {
     acn_formula f = {.c = c};
     const acn_onnx_graph *yes = graph_of(c, "then_branch"), *no = graph_of(c, "else_branch");
+    if (c->net->can_wait) ACN_TRY(acn_onnx_await(c, 0, ""));
     acn_net_value *is_true = condition(&f, c->in[0]), *other[ACN_ONNX_MAX_TENSORS];
     ACN_TRY(f.status);
     if (!yes || !no) return acn_onnx_bad(c, "it has not two branches");
@@ -120,10 +133,9 @@ typedef struct loop {
 static acn_status read_loop(acn_onnx_call *c, loop *l) {
     const acn_net_value *trips = input(c, 0);
     acn_net_value *first = input(c, 1);
+    if (trips) ACN_TRY(acn_onnx_await(c, 0, "a constant"));
+    if (first && c->net->can_wait) ACN_TRY(acn_onnx_await(c, 1, ""));
     *l = (loop){.f = {.c = c}, .body = graph_of(c, "body"), .most = INT64_MAX};
-    if (trips && !acn_net_is_constant(trips))
-        return acn_onnx_bad(c, "input 0 (%s) must be a constant or follow from the inputs' shapes",
-                            trips->name);
     if (trips) l->most = acn_load_value(trips->tensor.data, trips->tensor.dtype).i;
     l->carried = c->in_count - 2 > 0 ? c->in_count - 2 : 0;
     if (!l->body || l->body->input_count != 2 + l->carried || l->body->output_count <= l->carried ||
@@ -156,6 +168,7 @@ static acn_status run_body(loop *l, int64_t iteration, bool *out_goes_on) {
     ACN_TRY(f->status);
     *out_goes_on = !acn_net_is_constant(next) || truth_of(next);
     if (acn_net_is_constant(next)) return ACN_OK;
+    if (c->net->can_wait) return acn_net_await(c->net, next, "");
     if (l->collected)
         return acn_onnx_bad(c,
                             "how often it runs is only known at run time, and \"%s\" would be "
@@ -174,6 +187,7 @@ static acn_status import_loop(acn_onnx_call *c) {
                             "input 1 (%s) must be a constant or follow from the inputs' shapes: "
                             "the result is as long as the loop runs",
                             c->in[1]->name);
+    ACN_TRY(check_length(c, l.body, l.most));
     for (int64_t i = 0; i < l.most && goes_on; i++) {
         ACN_TRY(run_body(&l, i, &goes_on));
         if (l.runs && l.most == INT64_MAX)
@@ -293,6 +307,7 @@ static acn_status import_scan(acn_onnx_call *c) {
     if (first->rank < 1 + is_old) return acn_onnx_bad(c, "its sequence has no steps");
     if (!is_old) ACN_TRY(acn_onnx_axis(c, nth(c, "scan_input_axes", 0), first->rank, &axis));
     s.steps = first->dims[axis + is_old];
+    if (!is_old) ACN_TRY(check_length(c, s.body, s.steps));
     return is_old ? scan_batches(&s, values) : scan_once(&s, values, c->out);
 }
 ACN_ONNX(scan) = {.type = "Scan", .required = ACN_ONNX_NONE, .import = import_scan};

@@ -8,14 +8,14 @@ static acn_net_value *input(const acn_onnx_call *c, int i) {
     return i < c->in_count ? c->in[i] : NULL;
 }
 
-/* How many boxes stay decides the result's shape, so everything must be known. */
+/* How many boxes stay decides the result's shape. */
 static acn_status non_max_suppression(acn_onnx_call *c) {
     static const char *const slots[] = {"boxes", "scores", "max_output_size", "iou_threshold",
                                         "score_threshold"};
     acn_formula f = {.c = c};
     acn_node_builder b;
     for (int i = 0; i < c->in_count && i < 5; i++)
-        if (c->in[i]) acn_f_want_constant(&f, i);
+        if (c->in[i] && !c->net->can_wait) acn_f_want_constant(&f, i);
     ACN_TRY(f.status);
     acn_onnx_begin(c, &b, "NonMaxSuppression");
     for (int i = 0; i < 5; i++)

@@ -1,5 +1,5 @@
 /* op_order.c - what sorting and counting give: TopK, and operators whose results are as long as the
- * values say, which must be constants therefore. */
+ * values say. */
 #include "graph/import/compose.h"
 
 #include <string.h>
@@ -58,7 +58,7 @@ static acn_net_value *places_of(acn_formula *f, acn_net_value *x) {
 
 static acn_status non_zero(acn_onnx_call *c) {
     acn_formula f = {c, ACN_OK};
-    acn_f_want_constant(&f, 0);
+    if (!c->net->can_wait) acn_f_want_constant(&f, 0);
     return acn_f_end(&f, places_of(&f, c->in[0]), c->out);
 }
 ACN_ONNX(non_zero) = {.type = "NonZero", .import = non_zero};

@@ -29,9 +29,9 @@ static acn_status read_floats(const acn_onnx_call *c, int input, int wanted, flo
     const acn_net_value *v = input < c->in_count ? c->in[input] : NULL;
     *out_given = v != NULL && acn_tensor_count(&v->tensor) > 0;
     if (!*out_given) return ACN_OK;
-    if (!acn_net_is_constant(v) || acn_tensor_count(&v->tensor) != wanted)
-        return acn_onnx_bad(c, "input %d (%s) must be a constant of %d numbers", input, v->name,
-                            wanted);
+    ACN_TRY(acn_onnx_await(c, input, "a constant"));
+    if (acn_tensor_count(&v->tensor) != wanted)
+        return acn_onnx_bad(c, "input %d (%s) has not %d numbers", input, v->name, wanted);
     for (int i = 0; i < wanted; i++)
         out[i] = (float)acn_load_value(acn_tensor_at(&v->tensor, i), v->tensor.dtype).f;
     return ACN_OK;

@@ -169,19 +169,26 @@ static const char *node_name(const acn_onnx_node *node, const char *tensor) {
     return node->name[0] ? node->name : node->outputs.items[0];
 }
 
+/* NODE:INDEX:TENSOR, and the type that the options give it. */
+static acn_status name_output(const acn_onnx_graph *graph, const acn_source_options *source,
+                              const char *tensor, char name[MAX_NAME], acn_dtype *dtype) {
+    int index;
+    const char *node = node_name(maker_of(graph, tensor, &index), tensor);
+    snprintf(name, MAX_NAME, "%s:%d:%s", node, index, tensor);
+    return output_type(source, node, index, dtype);
+}
+
 static acn_status add_output(const acn_importer *im, acn_net *net, const acn_onnx_graph *graph,
                              const acn_source_options *source, const char *tensor) {
     acn_net_value *value = acn_importer_find(im, tensor);
     char name[MAX_NAME];
-    int index;
     if (!value) return acn_fail(ACN_PARSE_FILE, "no node makes output \"%s\"", tensor);
     if (acn_importer_list(im, value))
         return acn_fail(ACN_INVALID_ARGUMENT,
                         "output \"%s\" is a sequence, which no buffer of a client holds", tensor);
-    const char *node = node_name(maker_of(graph, tensor, &index), tensor);
-    snprintf(name, sizeof name, "%s:%d:%s", node, index, tensor);
+    if (value->is_late) return acn_net_await(net, value, "an output's size depends on data");
     acn_dtype dtype = value->tensor.dtype;
-    ACN_TRY(output_type(source, node, index, &dtype));
+    ACN_TRY(name_output(graph, source, tensor, name, &dtype));
     ACN_TRY(cast(net, name, value, dtype, &value));
     const char *copy = acn_arena_copy(&net->arena, name, strlen(name) + 1);
     if (!copy) return no_memory();
@@ -207,25 +214,68 @@ static const char *chosen_tensor(const acn_onnx_graph *graph, const char *item) 
     return maker_of(graph, item, &index) ? item : NULL;
 }
 
-static acn_status add_chosen(const acn_importer *im, acn_net *net, const acn_onnx_graph *graph,
-                             const acn_source_options *source, const char *item) {
+/* The outputs, one after the other. */
+typedef struct output_list {
+    const acn_onnx_graph *graph;
+    const char *chosen; /* NULL: the model's own */
+    int index;
+} output_list;
+
+static output_list list_outputs(const acn_onnx_graph *graph, const acn_source_options *source) {
+    const char *chosen = source->out_nodes && *source->out_nodes ? source->out_nodes : NULL;
+    return (output_list){graph, chosen, 0};
+}
+
+/* *out NULL: that was the last one. */
+static acn_status next_output(output_list *list, const char **out) {
+    const acn_onnx_graph *graph = list->graph;
+    char item[MAX_NAME];
+    *out = NULL;
+    if (!list->chosen) {
+        if (list->index < graph->output_count) *out = graph->outputs[list->index++].name;
+        return ACN_OK;
+    }
+    while (*list->chosen == ';')
+        list->chosen++;
+    if (!*list->chosen) return ACN_OK;
+    size_t n = strcspn(list->chosen, ";");
+    snprintf(item, sizeof item, "%.*s", (int)n, list->chosen);
+    list->chosen += n;
     const char *tensor = chosen_tensor(graph, item);
     if (tensor == NULL || !*tensor)
         return acn_fail(ACN_NAME_NOT_FOUND,
                         "Opname [%s] in parameter [--out_nodes] is not in the model; "
                         "expected NODE:INDEX or the name of a tensor",
                         item);
-    return add_output(im, net, graph, source, tensor);
+    for (int i = 0; i < graph->node_count; i++) /* a name that stays */
+        for (int k = 0; k < graph->nodes[i].outputs.count; k++)
+            if (strcmp(graph->nodes[i].outputs.items[k], tensor) == 0)
+                *out = graph->nodes[i].outputs.items[k];
+    return ACN_OK;
+}
+
+acn_status acn_onnx_each_output(const acn_onnx_graph *graph, const acn_source_options *source,
+                                acn_status (*visit)(void *context, const char *tensor),
+                                void *context) {
+    output_list list = list_outputs(graph, source);
+    const char *tensor;
+    ACN_TRY(next_output(&list, &tensor));
+    while (tensor) {
+        ACN_TRY(visit(context, tensor));
+        ACN_TRY(next_output(&list, &tensor));
+    }
+    return ACN_OK;
 }
 
 acn_status acn_onnx_import_outputs(const acn_importer *im, acn_net *net,
                                    const acn_onnx_graph *graph, const acn_onnx_options *options) {
     const acn_source_options *source = &options->source;
-    const char *chosen = source->out_nodes && *source->out_nodes ? source->out_nodes : NULL;
+    output_list list = list_outputs(graph, source);
     size_t most = (size_t)graph->output_count + 1;
-    for (const char *c = chosen; c && *c; c++)
+    const char *tensor;
+    for (const char *c = list.chosen; c && *c; c++)
         most += *c == ';';
-    if (!chosen && source->output_type && strchr(source->output_type, ':'))
+    if (!list.chosen && source->output_type && strchr(source->output_type, ':'))
         return acn_fail(ACN_INVALID_ARGUMENT,
                         "Value [%s] for parameter [--output_type] is invalid. Reason: "
                         "types of single outputs go with --out_nodes",
@@ -233,14 +283,35 @@ acn_status acn_onnx_import_outputs(const acn_importer *im, acn_net *net,
     net->outputs = acn_arena_alloc(&net->arena, (most + 1) * sizeof(void *));
     net->output_names = acn_arena_alloc(&net->arena, (most + 1) * sizeof(void *));
     if (!net->outputs || !net->output_names) return no_memory();
-    for (int i = 0; i < graph->output_count && !chosen; i++)
-        ACN_TRY(add_output(im, net, graph, source, graph->outputs[i].name));
-    while (chosen && *chosen) {
-        char item[MAX_NAME];
-        size_t n = strcspn(chosen, ";");
-        snprintf(item, sizeof item, "%.*s", (int)n, chosen);
-        if (n) ACN_TRY(add_chosen(im, net, graph, source, item));
-        chosen += n + (chosen[n] == ';');
+    ACN_TRY(next_output(&list, &tensor));
+    while (tensor) {
+        ACN_TRY(add_output(im, net, graph, source, tensor));
+        ACN_TRY(next_output(&list, &tensor));
     }
     return ACN_OK;
+}
+
+/* ---- outputs that are only declared ---------------------------------------------------------- */
+
+static const acn_onnx_value *declared(const acn_onnx_graph *graph, const char *tensor) {
+    for (int i = 0; i < graph->output_count; i++)
+        if (strcmp(graph->outputs[i].name, tensor) == 0) return &graph->outputs[i];
+    for (int i = 0; i < graph->value_count; i++)
+        if (strcmp(graph->values[i].name, tensor) == 0) return &graph->values[i];
+    return NULL;
+}
+
+acn_status acn_onnx_declared_output(const acn_onnx_graph *graph, const acn_source_options *source,
+                                    const char *tensor, acn_arena *arena, acn_onnx_value *out) {
+    const acn_onnx_value *v = declared(graph, tensor);
+    char name[MAX_NAME];
+    if (!v || !v->is_tensor || v->dtype == ACN_UNDEFINED)
+        return acn_fail(ACN_INVALID_ARGUMENT,
+                        "output \"%s\" depends on data, and the model does not say which type it "
+                        "has; run ONNX's shape inference on the model first",
+                        tensor);
+    *out = *v;
+    ACN_TRY(name_output(graph, source, tensor, name, &out->dtype));
+    out->name = acn_arena_copy(arena, name, strlen(name) + 1);
+    return out->name ? ACN_OK : no_memory();
 }

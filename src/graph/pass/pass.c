@@ -84,6 +84,11 @@ acn_status acn_pass_read_switches(const char *name, const char *text, size_t siz
     return status;
 }
 
+void acn_pass_switch_off(acn_pass_switches *switches, acn_pass_stage first, acn_pass_stage last) {
+    for (int i = 0; i < acn_pass_count_all(); i++)
+        if (sorted[i]->stage >= first && sorted[i]->stage <= last) switches->is_off[i] = true;
+}
+
 /* ---- running --------------------------------------------------------------------------------- */
 
 acn_status acn_passes_run(acn_net *net, const acn_pass_switches *switches,

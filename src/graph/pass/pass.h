@@ -52,6 +52,9 @@ const acn_pass *acn_pass_at(int index); /* in the order in which they run */
 acn_status acn_pass_read_switches(const char *name, const char *text, size_t size,
                                   acn_pass_switches *out);
 
+/* Switches all passes of some stages off. */
+void acn_pass_switch_off(acn_pass_switches *switches, acn_pass_stage first, acn_pass_stage last);
+
 /* Sees the net after each pass that changed it. */
 typedef struct acn_pass_watcher {
     void (*saw)(void *context, const acn_net *net, const char *pass);

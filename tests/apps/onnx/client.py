@@ -7,9 +7,9 @@ WRONG; MISSING: operators that the importer does not have; REFUSED: another refu
 inputs or outputs that aclDataType or flat buffers do not have (texts, sequences, optionals, 2 and 4
 bit numbers ...).
 
-The tests feed everything, shapes and axes as well. CANN's atc wants those as constants, and so does
-ours: what a conversion says must be constant is put into the model with the value that the test
-feeds, and the conversion tried again. "constants" names these inputs; all others are fed.
+The tests feed everything, shapes and axes as well. What a conversion says must be constant is put
+into the model with the value that the test feeds, and the conversion tried again. "constants" names
+these inputs; all others are fed.
 """
 
 import ctypes
@@ -67,8 +67,12 @@ class Device:
         self.core = ctypes.CDLL(f"{toolkit}/lib64/libanycann.so")
         self.core.acn_tool_error.restype = ctypes.c_char_p
         self.acl = acl = ctypes.CDLL(f"{toolkit}/lib64/libascendcl.so")
-        for name in ("aclmdlCreateDesc", "aclmdlCreateDataset", "aclCreateDataBuffer"):
+        for name in (
+            "aclmdlCreateDesc", "aclmdlCreateDataset", "aclCreateDataBuffer",
+            "aclmdlGetDatasetTensorDesc", "aclmdlGetDatasetBuffer", "aclGetDataBufferAddr",
+        ):  # fmt: skip
             getattr(acl, name).restype = ctypes.c_void_p
+        acl.aclGetTensorDescNumDims.restype = ctypes.c_size_t
         for name in ("aclmdlGetNumInputs", "aclmdlGetNumOutputs"):
             getattr(acl, name).restype = ctypes.c_size_t
         acl.aclGetRecentErrMsg.restype = ctypes.c_char_p
@@ -99,7 +103,13 @@ class Device:
     def dataset(self, arrays):
         dataset, memory = ctypes.c_void_p(self.acl.aclmdlCreateDataset()), []
         for array in arrays:
-            address, size = ctypes.c_void_p(), ctypes.c_size_t(array.nbytes)
+            nbytes = 0 if array is None else array.nbytes
+            address, size = ctypes.c_void_p(), ctypes.c_size_t(nbytes)
+            if array is None:  # the run gives the memory
+                buffer = ctypes.c_void_p(self.acl.aclCreateDataBuffer(None, size))
+                self.must(self.acl.aclmdlAddDatasetBuffer(dataset, buffer))
+                memory.append(address)
+                continue
             self.must(
                 self.acl.aclrtMalloc(
                     ctypes.byref(address), ctypes.c_size_t(max(64, array.nbytes)), 0
@@ -138,13 +148,14 @@ class Model:
         device.must(self.acl.aclmdlGetDesc(self.desc, self.number))
 
     def outputs(self):
-        """Arrays as the outputs will be."""
+        """Arrays as the outputs will be; None where their size is told by the run."""
         arrays = []
         for i in range(self.acl.aclmdlGetNumOutputs(self.desc)):
             dims, index = Dims(), ctypes.c_size_t(i)
             self.device.must(self.acl.aclmdlGetOutputDims(self.desc, index, ctypes.byref(dims)))
             dtype = DTYPES[self.acl.aclmdlGetOutputDataType(self.desc, index)]
-            arrays.append(np.zeros(tuple(dims.dims[: dims.count]), dtype))
+            shape = tuple(dims.dims[: dims.count])
+            arrays.append(np.zeros(shape, dtype) if min(shape, default=0) >= 0 else None)
         return arrays
 
     def datasets(self, inputs):
@@ -156,8 +167,21 @@ class Model:
         self.device.must(self.acl.aclmdlExecute(self.number, fed[0], made[0]))
 
     def fetch(self, made):
-        arrays = self.outputs()
-        for array, address in zip(arrays, made[1], strict=True):
+        arrays = []
+        for index in range(len(made[1])):
+            desc = self.acl.aclmdlGetDatasetTensorDesc(made[0], ctypes.c_size_t(index))
+            desc, shape = ctypes.c_void_p(desc), []
+            for axis in range(self.acl.aclGetTensorDescNumDims(desc)):
+                size = ctypes.c_int64()
+                self.device.must(
+                    self.acl.aclGetTensorDescDimV2(desc, ctypes.c_size_t(axis), ctypes.byref(size))
+                )
+                shape.append(size.value)
+            array = np.zeros(shape, DTYPES[self.acl.aclGetTensorDescType(desc)])
+            buffer = self.acl.aclmdlGetDatasetBuffer(made[0], ctypes.c_size_t(index))
+            address = ctypes.c_void_p(self.acl.aclGetDataBufferAddr(ctypes.c_void_p(buffer)))
+            made[1][index] = address
+            arrays.append(array)
             size, to = ctypes.c_size_t(array.nbytes), array.ctypes.data_as(ctypes.c_void_p)
             if array.nbytes:
                 self.device.must(self.acl.aclrtMemcpy(to, size, address, size, DEVICE_TO_HOST))
