@@ -49,7 +49,8 @@ endforeach()
 # cannot start itself a second time.
 if(CMAKE_CROSSCOMPILING)
     list(TRANSFORM ACN_SCARCITY_TESTS PREPEND unit. OUTPUT_VARIABLE scarcity)
-    set_tests_properties(unit.test_guard unit.test_hccl unit.test_hccl_troubles unit.test_pool
+    set_tests_properties(unit.test_guard unit.test_hccl unit.test_hccl_life
+        unit.test_hccl_troubles unit.test_pool
         ${scarcity} unit.test_sharing
         PROPERTIES DISABLED ON)
 endif()

@@ -3,6 +3,7 @@
 
 #include "aclnnop/aclnn_add.h"
 #include "base/report.h"
+#include "hccl/hccl.h"
 #include <unistd.h>
 
 static aclrtStream a, b;
@@ -221,6 +222,37 @@ static void replays_are_looked_into(void **state) {
     OK(aclmdlRIDestroy(bad));
 }
 
+/* ---- collectives --------------------------------------------------------------------------------
+ */
+
+static HcclComm comm;
+static void reduce(float *from, float *to) {
+    OK((int)HcclAllReduce(from, to, 16, HCCL_DATA_TYPE_FP32, HCCL_REDUCE_SUM, comm, a));
+}
+static void reduce_into(void) { reduce(y, x), zero(x, b); }
+static void reduce_from(void) { reduce(x, y), zero(x, b); }
+static void reduce_in_order(void) {
+    reduce(x, y), order(a, b), zero(x, b), zero(y, b), order(b, a);
+}
+static void send_and_write(void) {
+    OK((int)HcclGroupStart());
+    OK((int)HcclSend(x, 16, HCCL_DATA_TYPE_FP32, 0, comm, a));
+    OK((int)HcclRecv(y, 16, HCCL_DATA_TYPE_FP32, 0, comm, a));
+    OK((int)HcclGroupEnd());
+    zero(x, b);
+}
+
+static void collectives_are_looked_into(void **state) {
+    int32_t device = 0;
+    OK((int)HcclCommInitAll(1, &device, &comm));
+    assert_int_equal(findings_of(reduce_into), 1);
+    says("AllReduce (stream ");
+    assert_int_equal(findings_of(reduce_from), 1);
+    assert_int_equal(findings_of(reduce_in_order), 0);
+    assert_int_equal(findings_of(send_and_write), 1);
+    OK((int)HcclCommDestroy(comm));
+}
+
 int main(void) {
     setenv("ANYCANN_CHECK", "streams", 1);
     const struct CMUnitTest tests[] = {
@@ -228,6 +260,7 @@ int main(void) {
         CLIENT_TEST(unordered_accesses),
         CLIENT_TEST(ordered_accesses),
         CLIENT_TEST(replays_are_looked_into),
+        CLIENT_TEST(collectives_are_looked_into),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
