@@ -92,6 +92,10 @@ def build(toolkit, folder):
         mode = 0o755 if tree.is_program(source) else 0o644
         name = source.relative_to(toolkit.root).as_posix()
         wheel.add(f"anycann/toolkit/{name}", source.read_bytes(), mode)
+    # bash-completion looks beside a program's folder, so in an environment's share, too.
+    completion = "share/bash-completion/completions/anycann"
+    data = (toolkit.root / completion).read_bytes()
+    wheel.add(f"anycann-{toolkit.version}.data/data/{completion}", data)
     description = (HERE / "wheel.md").read_text()
     metadata = METADATA.format(version=toolkit.version, description=description)
     wheel.add(f"{info}/METADATA", metadata.encode())

@@ -16,6 +16,7 @@ _anycann() {
         coverage:--client) choices='torch_npu onnxruntime-cann' ;;
         ops:*) choices=$("$program" ops | sed -n '2,$s/ .*//p') ;;
         report:*) choices=last ;;
+        help:*) choices=$(sed -n 's/^  \([a-z-][^ ]*\).*/\1/p' <<<"$help") ;;
         *) return 0 ;;
         esac
     fi

@@ -43,6 +43,7 @@ static const verb verbs[] = {
      acn_verb_doctor},
     {"hccl-why", "PID", "why collectives of a process do not go on: who waits for whom",
      acn_verb_hccl_why},
+    {"completion", "", "for bash: eval \"$(anycann completion)\" in ~/.bashrc", acn_verb_completion},
     {"explain", "[CODE|NAME] [--json]", "what a code of CANN means, and what to do about it",
      acn_verb_explain},
     {"help", "[VERB]", "this page, or what VERB takes; so does `anycann VERB --help`", verb_help},

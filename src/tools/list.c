@@ -1,4 +1,4 @@
-/* list.c - the verbs that print what there is: env, home, coverage. */
+/* list.c - the verbs that print what there is: env, home, completion, coverage. */
 #define _GNU_SOURCE
 #include "base/env.h"
 #include "tools/tool.h"
@@ -8,6 +8,19 @@
 
 int acn_verb_home(int argc, char **argv) {
     puts(acn_toolkit_home());
+    return ACN_EXIT_FINE;
+}
+
+/* The script lies where packages of a system put it, which bash finds by itself only there. */
+int acn_verb_completion(int argc, char **argv) {
+    char path[4096], line[1024];
+    snprintf(path, sizeof path, "%s/share/bash-completion/completions/anycann", acn_toolkit_home());
+    FILE *script = fopen(path, "re");
+    if (script == NULL)
+        return acn_say(ACN_EXIT_ENVIRONMENT, "%s cannot be opened; install AnyCANN again", path);
+    while (fgets(line, sizeof line, script))
+        fputs(line, stdout);
+    fclose(script);
     return ACN_EXIT_FINE;
 }
 

@@ -22,6 +22,7 @@ int acn_verb_enable(int argc, char **argv);
 int acn_verb_disable(int argc, char **argv);
 int acn_verb_env(int argc, char **argv);
 int acn_verb_home(int argc, char **argv);
+int acn_verb_completion(int argc, char **argv);
 int acn_verb_info(int argc, char **argv);
 int acn_verb_ops(int argc, char **argv);
 int acn_verb_coverage(int argc, char **argv);

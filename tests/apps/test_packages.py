@@ -3,10 +3,15 @@
 import base64
 import csv
 import hashlib
+import os
+import pty
 import re
+import select
 import shutil
+import signal
 import subprocess
 import sys
+import time
 import zipfile
 from pathlib import Path
 
@@ -95,6 +100,7 @@ def test_the_installed_command(toolkit, environment):
     assert toolkit.execute(anycann, "nonsense").returncode == 2
 
 
+LOADER = "/usr/share/bash-completion/bash_completion"
 ADD = "import torch; print((torch.ones(2).npu() + 1).cpu().tolist())"
 
 
@@ -127,19 +133,101 @@ def test_debian_packages(toolkit, repository, stage, tmp_path):
     assert succeeded(toolkit.execute(program, "info"))
 
 
-def complete(toolkit, *words):
-    script = toolkit.home / "share/bash-completion/completions/anycann"
-    code = 'source "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _anycann; printf "%s\\n"'
-    result = toolkit.execute(
-        "bash", "-c", code + ' "${COMPREPLY[@]}"', "bash", script, toolkit.command, *words
-    )
-    return succeeded(result).split()
+USERS_TEST = """
+import torch
+
+
+def test_sum():
+    assert (torch.ones(3, device="npu") * 2).sum().item() == 6
+"""
+
+
+@pytest.mark.slow
+def test_the_example_of_the_readme(toolkit, repository, wheel, tmp_path):
+    """The steps of README's workflow, as GitHub's runner runs them, in a project of a user."""
+    readme = (repository / "README.md").read_text()
+    steps = re.findall(r"^ +- run: (.*)$", readme, re.MULTILINE)
+    assert len(steps) == 2 and "pip install" in steps[0] and "pytest" in steps[1]
+    (tmp_path / "ci").mkdir()
+    shutil.copy(wheel, tmp_path / "ci")
+    (tmp_path / "test_mine.py").write_text(USERS_TEST)
+    succeeded(toolkit.execute(sys.executable, "-m", "venv", tmp_path / "venv"))
+    path = f"{tmp_path / 'venv' / 'bin'}:{os.environ['PATH']}"
+    for step in steps:
+        command = ["bash", "-e", "-c", f"cd {tmp_path} && {step}"]
+        told = succeeded(toolkit.execute(*command, timeout=1200, PATH=path))
+    assert "1 passed" in told
+
+
+class Terminal:
+    """An interactive bash, as a user types into it."""
+
+    def __init__(self, toolkit, setup):
+        self.main, side = pty.openpty()
+        self.shell = subprocess.Popen(
+            ["bash", "--norc", "--noprofile", "-i"],
+            env=toolkit.environment(PS1="", TERM="dumb", INPUTRC="/dev/null"),
+            stdin=side, stdout=side, stderr=side, start_new_session=True,
+        )  # fmt: skip
+        os.close(side)
+        self.type("bind 'set bell-style none'; bind 'set show-all-if-ambiguous on'\n")
+        self.type(f"{setup}; echo read''y\n")
+        self.wait_for("ready")
+
+    def type(self, text):
+        os.write(self.main, text.encode())
+
+    def wait_for(self, word, seconds=60):
+        """What the terminal shows until |word|, and with it."""
+        shown, end = "", time.monotonic() + seconds
+        while word not in shown:
+            if not select.select([self.main], [], [], max(0, end - time.monotonic()))[0]:
+                raise AssertionError(f"no {word!r} in {shown!r}")
+            shown += os.read(self.main, 4096).decode(errors="replace")
+        return shown
+
+    def complete(self, line, word):
+        """Types |line| and a tab until |word| is shown, then takes the line back."""
+        self.type(line + "\t")
+        shown = self.wait_for(word)
+        self.type("\x15")
+        return shown
+
+    def close(self):
+        os.killpg(self.shell.pid, signal.SIGKILL)
+        self.shell.wait()
+        os.close(self.main)
 
 
 @pytest.mark.skipif(not shutil.which("bash"), reason="no bash on this machine")
 def test_completion(toolkit):
-    assert complete(toolkit, "cov") == ["coverage"]
-    assert {"run", "enable", "report"} <= set(complete(toolkit, ""))
-    assert complete(toolkit, "run", "--dev") == ["--devices"]
-    assert "--json" in complete(toolkit, "ops", "-")
-    assert complete(toolkit, "ops", "Sigmo")[0] == "Sigmoid"
+    """By the line that `anycann help` gives."""
+    folder = Path(toolkit.command).parent
+    terminal = Terminal(toolkit, f'PATH="{folder}:$PATH"; eval "$(anycann completion)"')
+    try:
+        terminal.complete("anycann cov", "coverage")
+        terminal.complete("anycann e", "explain")
+        terminal.complete("anycann run --dev", "--devices")
+        terminal.complete("anycann ops -", "--json")
+        terminal.complete("anycann ops Sigmo", "Sigmoid")
+        terminal.complete("anycann help sel", "selftest")
+    finally:
+        terminal.close()
+
+
+@pytest.mark.skipif(not Path(LOADER).exists(), reason="no bash-completion on this machine")
+def test_completion_is_found_where_packages_put_it(toolkit, stage, tmp_path):
+    """The folder that Debian's package and `make install PREFIX=/usr` fill."""
+    folder = Path(toolkit.command).parent
+    setup = f'PATH="{folder}:$PATH"; XDG_DATA_DIRS={stage}/share; . {LOADER}'
+    terminal = Terminal(toolkit, setup)
+    try:
+        terminal.complete("anycann cov", "coverage")
+    finally:
+        terminal.close()
+
+
+def test_completion_in_the_wheel(toolkit, environment):
+    installed = environment / "share/bash-completion/completions/anycann"
+    told = succeeded(toolkit.execute(environment / "bin" / "anycann", "completion"))
+    assert installed.read_text() == told
