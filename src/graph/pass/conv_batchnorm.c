@@ -58,8 +58,7 @@ static acn_status add(acn_net *net, const acn_net_value *bias, int64_t channels,
 
 static acn_status set(acn_net *net, acn_net_node *n, int slot, acn_net_value *value) {
     if (!n->call.in_count[slot]) return acn_set_input(net, n, slot, value);
-    n->value[n->call.in_first[slot]] = value;
-    n->call.tensors[n->call.in_first[slot]] = value->tensor;
+    acn_change_input(n, slot, value);
     return ACN_OK;
 }
 

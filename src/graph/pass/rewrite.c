@@ -1,6 +1,7 @@
 /* rewrite.c - see rewrite.h. */
 #include "graph/pass/rewrite.h"
 
+#include <math.h>
 #include <string.h>
 
 bool acn_node_is(const acn_net_node *node, const char *op) {
@@ -36,6 +37,29 @@ bool acn_node_has_plain(const acn_net_node *node, const char *attr, double value
     if (kind == ACN_ATTR_SCALAR) return acn_scalar_f64(&v->scalar) == value;
     return (kind == ACN_ATTR_INT || kind == ACN_ATTR_BOOL) && (double)v->i == value;
 }
+
+acn_net_node *acn_maker(const acn_net_value *v, const char *op) {
+    return v && v->base == v && acn_node_is(v->producer, op) ? v->producer : NULL;
+}
+
+bool acn_number_operand(const acn_net_node *n, const char *op, acn_net_value **out_x,
+                        double *out_number) {
+    static const char *const commutative[] = {"Add", "Mul", "Maximum", "Minimum"};
+    if (!acn_node_is(n, op)) return false;
+    if (acn_node_attr_slot(n, "alpha") >= 0 && !acn_node_has_plain(n, "alpha", 1)) return false;
+    acn_net_value *a = acn_node_in(n, 0), *b = acn_node_in(n, 1);
+    for (size_t i = 0; i < sizeof commutative / sizeof *commutative; i++)
+        if (strcmp(op, commutative[i]) == 0 && acn_net_is_constant(a)) {
+            acn_net_value *other = a;
+            a = b;
+            b = other;
+            break;
+        }
+    *out_x = a;
+    return acn_value_number(b, out_number);
+}
+
+bool acn_is_near(double x, double y) { return fabs(x - y) <= 1e-5 * fabs(y); }
 
 static int input_tensors(const acn_net_node *n) {
     int count = 0;
@@ -85,6 +109,35 @@ void acn_take_output(acn_net *net, acn_net_node *node, int slot, acn_net_value *
     node->value[node->call.out_first[slot]] = value;
     for (acn_net_value *v = net->values; v; v = v->next)
         if (v->base == value) v->producer = node;
+}
+
+bool acn_replace_value(acn_net *net, acn_net_value *old, acn_net_value *value) {
+    size_t bytes = (size_t)old->tensor.rank * sizeof *old->tensor.strides;
+    bool is_same_layout = memcmp(old->tensor.strides, value->tensor.strides, bytes) == 0;
+    for (acn_net_value *v = net->values; v; v = v->next)
+        if (v->base == old && v != old && !is_same_layout) return false;
+    if (old->base != old) return false;
+    for (acn_net_node *n = net->nodes; n; n = n->next)
+        for (int t = 0; t < n->call.tensor_count; t++)
+            if (n->value[t] == old && old->producer != n) {
+                n->value[t] = value;
+                n->call.tensors[t] = value->tensor;
+            }
+    for (int i = 0; i < net->output_count; i++)
+        if (net->outputs[i] == old) net->outputs[i] = value;
+    for (acn_net_value *v = net->values; v; v = v->next) {
+        if (v->base != old || v == old) continue;
+        v->base = value->base;
+        v->offset_bytes += value->offset_bytes;
+        v->producer = value->producer;
+    }
+    return true;
+}
+
+void acn_change_input(acn_net_node *node, int slot, acn_net_value *value) {
+    int at = node->call.in_first[slot];
+    node->value[at] = value;
+    node->call.tensors[at] = value->tensor;
 }
 
 acn_status acn_set_input(acn_net *net, acn_net_node *node, int slot, acn_net_value *value) {
