@@ -2,7 +2,6 @@
 #include "hccl/comm.h"
 
 #include "base/env.h"
-#include "base/log.h"
 #include "base/slab.h"
 #include "base/thread.h"
 #include "device/device.h"
@@ -97,24 +96,6 @@ static void unmake(acn_comm *comm) {
 /* Seconds; 0 is for ever. */
 static int64_t seconds_to_ms(int64_t seconds) { return seconds <= 0 ? -1 : seconds * 1000; }
 
-/* Of HCCL_ALGO, such as "level0:NA;level1:ring": what ranks of different servers do, which all of
- * ours may be. Those that we do not have are obeyed by none. */
-static const char *wanted_algorithm(const acn_comm_options *options) {
-    static const char level[] = "level1:";
-    char name[32];
-    const char *text = options->algorithm;
-    if (text == NULL || *text == '\0') text = acn_env_text(ACN_ENV_HCCL_ALGO);
-    const char *at = strstr(text, level);
-    if (at == NULL) return NULL;
-    at += strlen(level);
-    snprintf(name, sizeof name, "%.*s", (int)strcspn(at, ";/"), at);
-    const acn_algorithm *found = acn_algorithm_find(name);
-    if (found != NULL) return found->name;
-    ACN_LOG("HCCL", ACN_LOG_WARNING,
-            "HCCL_ALGO asks for %s, which is not here; the fastest is taken", name);
-    return NULL;
-}
-
 acn_status acn_comm_join(const char *key, uint32_t ranks, uint32_t rank, int device,
                          const acn_comm_options *options, acn_comm **out) {
     acn_comm *comm = NULL;
@@ -133,9 +114,11 @@ acn_status acn_comm_join(const char *key, uint32_t ranks, uint32_t rank, int dev
     comm->timeout_ms = options->timeout_ms != INT64_MIN
                            ? options->timeout_ms
                            : seconds_to_ms(acn_env_int(ACN_ENV_HCCL_EXEC_TIMEOUT));
-    comm->wanted = wanted_algorithm(options);
     comm->logs_calls = strcmp(acn_env_text(ACN_ENV_HCCL_ENTRY_LOG_ENABLE), "1") == 0;
-    acn_status status = options->is_group ? ACN_OK : acn_fault_make(rank, &comm->fault);
+    bool has_algorithm = options->algorithm != NULL && *options->algorithm != '\0';
+    acn_status status = acn_wanted_read(
+        has_algorithm ? options->algorithm : acn_env_text(ACN_ENV_HCCL_ALGO), comm->wanted);
+    if (status == ACN_OK && !options->is_group) status = acn_fault_make(rank, &comm->fault);
     if (status == ACN_OK) status = take_seat(comm);
     if (status != ACN_OK) {
         unmake(comm);
@@ -338,7 +321,8 @@ acn_status acn_comm_plan(acn_comm *comm, acn_collective collective, uint32_t roo
                          const acn_plan **out) {
     const acn_algorithm *algorithm;
     acn_status status = ACN_OK;
-    ACN_TRY(acn_algorithm_choose(collective, comm->ranks, bytes, comm->wanted, &algorithm));
+    ACN_TRY(
+        acn_algorithm_choose(collective, comm->ranks, bytes, comm->wanted[collective], &algorithm));
     pthread_mutex_lock(&comm->plan_mutex);
     acn_cached_plan *found = comm->plans;
     while (found != NULL && (found->plan.algorithm != algorithm ||

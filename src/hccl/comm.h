@@ -5,6 +5,7 @@
 
 #include "hccl/board.h"
 #include "hccl/fault.h"
+#include "hccl/wanted.h"
 #include "ops/dtype.h"
 #include "runtime/stream.h"
 #include <pthread.h>
@@ -35,10 +36,10 @@ typedef struct acn_comm {
     char name[ACN_BOARD_NAME];
     uint32_t rank, ranks;
     int device;
-    bool logs_calls;       /* HCCL_ENTRY_LOG_ENABLE */
-    const char *wanted;    /* algorithm of HCCL_ALGO, or NULL */
-    int64_t timeout_ms;    /* of waiting inside of a collective; -1 none */
-    pthread_mutex_t mutex; /* of the running task: peers, sequence */
+    bool logs_calls;                     /* HCCL_ENTRY_LOG_ENABLE */
+    const char *wanted[ACN_COLLECTIVES]; /* algorithms that the user wants, or NULL */
+    int64_t timeout_ms;                  /* of waiting inside of a collective; -1 none */
+    pthread_mutex_t mutex;               /* of the running task: peers, sequence */
     acn_peer *peers;
     uint64_t sequence;
     acn_fault *fault; /* mostly NULL */
@@ -105,7 +106,7 @@ acn_status acn_comm_reach(acn_comm *comm, uint32_t rank);
 /* One wait, which may take many pauses. */
 typedef struct acn_patience {
     uint32_t rounds;
-    int64_t deadline_ns;
+    int64_t yields_until_ns, deadline_ns;
 } acn_patience;
 /* Returns after a moment or when |word| is no longer |seen|; fails when there is nothing to wait
  * for: |rank| is gone, some rank failed, the stream is aborted, or the time is over. |what| says

@@ -16,8 +16,9 @@
 
 /* A hand-over between threads that are awake takes some spins. Together with yielding, which lets a
  * rank that shares our CPU run, looking lasts longer than waking does: else each of two ranks would
- * find the other asleep, again and again. */
-enum { SPIN_ROUNDS = 64, YIELD_ROUNDS = 256, LOOK_UP_NS = 50000000 };
+ * find the other asleep, again and again. On a machine with much else to do a yield takes long, and
+ * then we had better sleep. */
+enum { SPIN_ROUNDS = 64, YIELD_ROUNDS = 256, YIELD_NS = 2000000, LOOK_UP_NS = 50000000 };
 
 void acn_comm_wake(_Atomic uint32_t *word, _Atomic uint32_t *sleepers) {
     if (atomic_load(sleepers) != 0) acn_futex_wake_shared(word, INT_MAX);
@@ -139,11 +140,12 @@ acn_status acn_comm_pause(acn_comm *comm, acn_patience *patience, _Atomic uint32
         acn_pause();
         return ACN_OK;
     }
-    if (round < SPIN_ROUNDS + YIELD_ROUNDS) {
+    int64_t now_ns = acn_clock_ns();
+    if (round == SPIN_ROUNDS) patience->yields_until_ns = now_ns + YIELD_NS;
+    if (round < SPIN_ROUNDS + YIELD_ROUNDS && now_ns < patience->yields_until_ns) {
         sched_yield();
         return ACN_OK;
     }
-    int64_t now_ns = acn_clock_ns();
     if (patience->deadline_ns == 0) {
         patience->deadline_ns = comm->timeout_ms < 0 ? -1 : now_ns + comm->timeout_ms * 1000000;
         note(comm, word, rank, what, now_ns);

@@ -60,6 +60,7 @@ static rank_state look_at(const acn_board *board, uint32_t rank) {
     if (has_ended(seat->pid)) return state.what = DEAD, state;
     bool is_in = atomic_load(&seat->collectives) != 0, is_exchanging = seat->exchanges != 0;
     state.what = is_in || is_exchanging ? WORKING : IDLE;
+    if (is_exchanging && !is_in) snprintf(state.call, sizeof state.call, "messages");
     for (int i = 0; i < 2; i++) {
         const acn_wait_note *note = &seat->notes[i];
         int64_t since_ns = atomic_load(&note->since_ns);

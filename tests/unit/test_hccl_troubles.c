@@ -223,7 +223,7 @@ static void lost_signals_end_in_time(void **state) {
     text[fread(text, 1, sizeof text - 1, file)] = '\0';
     fclose(file);
     unlink(path);
-    lacks(text, "and waits for rank 1 for 1.");
+    lacks(text, "and waits for rank 1 for ");
     lacks(text, "communicator anycann_");
     OK(aclrtResetDevice(0));
 }
@@ -397,17 +397,20 @@ static void hang(rank *r) {
     OK(aclrtFree(x));
 }
 
+/* Until both waits have lasted long enough to be told. */
 static void *ask(void *data) {
     char **text = data;
     size_t size;
-    int communicators = 0, waiting = 0;
     pthread_barrier_wait(&asked);
-    nap(300);
-    FILE *file = open_memstream(text, &size);
-    assert_int_equal(acn_why_ask(getpid(), file, &communicators, &waiting), ACN_OK);
-    fclose(file);
-    assert_true(communicators > 0); /* this one, and those that other tests left open */
-    assert_true(waiting > 0);
+    for (int i = 0; i < 600 && (*text == NULL || strstr(*text, "which 2 wait") == NULL); i++) {
+        int communicators = 0, waiting = 0;
+        nap(50);
+        free(*text);
+        FILE *file = open_memstream(text, &size);
+        assert_int_equal(acn_why_ask(getpid(), file, &communicators, &waiting), ACN_OK);
+        fclose(file);
+        assert_true(communicators > 0); /* this one, and those that other tests left open */
+    }
     pthread_barrier_wait(&asked);
     return NULL;
 }
@@ -422,8 +425,8 @@ static void hangs_are_explained(void **state) {
     pthread_join(asker, NULL);
     pthread_barrier_destroy(&asked);
     lacks(text, "of 3 ranks, of which 2 wait");
-    lacks(text, "is in AllReduce 1 (5 f32) and waits for rank 1 for 0.");
-    lacks(text, "is in Recv and waits for rank 0 for 0.");
+    lacks(text, "is in AllReduce 1 (5 f32) and waits for rank 1 for ");
+    lacks(text, "is in Recv and waits for rank 0 for ");
     lacks(text, "device 2): is in no call; its last collective was none");
     lacks(text, "they wait for one another: rank 0 in AllReduce 1 (5 f32), rank 1 in Recv");
     free(text);
