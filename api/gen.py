@@ -15,7 +15,19 @@ import argparse
 import sys
 from pathlib import Path
 
-from generator import aclnn, codes, coverage, doors, ge, headers, pyacl, signatures, tables, trace
+from generator import (
+    aclnn,
+    codes,
+    coverage,
+    doors,
+    ge,
+    ge_ops,
+    headers,
+    pyacl,
+    signatures,
+    tables,
+    trace,
+)
 
 
 def parser():
@@ -54,6 +66,7 @@ def main():
     try:
         if options.verb == "headers":
             headers.generate(options.include)
+            ge_ops.generate(options.include)
             aclnn.generate(options.aclnn)
             signatures.generate(options.signatures)
         elif options.verb == "list-headers":

@@ -86,11 +86,18 @@ file(GLOB ACN_GE_SOURCES CONFIGURE_DEPENDS src/doors/ge/*.cpp src/doors/ge/*/*.c
 add_library(acn_ge OBJECT ${ACN_GE_SOURCES})
 target_include_directories(acn_ge PUBLIC ${CMAKE_SOURCE_DIR}/src ${ACN_TOOLKIT}/include)
 add_dependencies(acn_ge acn_headers)
-file(GENERATE OUTPUT ${ACN_GEN}/ge_objects.txt CONTENT "$<JOIN:$<TARGET_OBJECTS:acn_ge>,\n>\n")
+# What takes or gives std::string has a name for each of its two flavours.
+file(GLOB ACN_GE_STRINGS CONFIGURE_DEPENDS src/doors/ge/*/*_strings.cpp)
+add_library(acn_ge_old_strings OBJECT ${ACN_GE_STRINGS})
+target_compile_definitions(acn_ge_old_strings PRIVATE _GLIBCXX_USE_CXX11_ABI=0)
+target_include_directories(acn_ge_old_strings PRIVATE ${CMAKE_SOURCE_DIR}/src ${ACN_TOOLKIT}/include)
+add_dependencies(acn_ge_old_strings acn_headers)
+set(ACN_GE_OBJECTS $<TARGET_OBJECTS:acn_ge> $<TARGET_OBJECTS:acn_ge_old_strings>)
+file(GENERATE OUTPUT ${ACN_GEN}/ge_objects.txt CONTENT "$<JOIN:${ACN_GE_OBJECTS},\n>\n")
 add_custom_command(OUTPUT ${ACN_GEN}/ge.cpp ${ACN_GEN}/ge_done.txt ${ACN_DOORS_OF_ge}
     COMMAND ${ACN_GEN_PY} ge --out ${ACN_GEN} --objects ${ACN_GEN}/ge_objects.txt --nm ${CMAKE_NM}
         --processor ${CMAKE_SYSTEM_PROCESSOR}
-    DEPENDS ${ACN_API_FILES} ${ACN_GEN}/ge_objects.txt $<TARGET_OBJECTS:acn_ge>
+    DEPENDS ${ACN_API_FILES} ${ACN_GEN}/ge_objects.txt ${ACN_GE_OBJECTS}
     COMMENT "Doors of the graph engine" VERBATIM COMMAND_EXPAND_LISTS)
 
 # ---- libraries -----------------------------------------------------------------------------------
@@ -126,7 +133,7 @@ endif()
 acn_toolkit_library(acn_shared anycann)
 set_target_properties(acn_shared PROPERTIES LINKER_LANGUAGE C)
 
-add_library(acn_shared_ge SHARED $<TARGET_OBJECTS:acn_ge> ${ACN_GEN}/ge.cpp)
+add_library(acn_shared_ge SHARED ${ACN_GE_OBJECTS} ${ACN_GEN}/ge.cpp src/base/wire.c)
 target_include_directories(acn_shared_ge PRIVATE src)
 target_link_libraries(acn_shared_ge PRIVATE acn_shared)
 target_link_options(acn_shared_ge PRIVATE

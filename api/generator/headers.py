@@ -9,6 +9,7 @@ from textwrap import fill
 from . import tables
 
 CXX = tables.API / "cxx"
+ALL_OPS = "all_ops.h"
 NOTICE = "Part of AnyCANN. Made from the tables in api/: change those, not this file."
 
 
@@ -195,14 +196,19 @@ def paths():
     return names + sorted({f"aclnnop/{row['header']}" for row in tables.read("aclnn.tsv")})
 
 
-def cxx_paths():
-    """The headers of C++ interfaces, which are written by hand: api/cxx, in the tree's shape."""
+def written_cxx_paths():
+    """The headers of C++ interfaces that are written by hand: api/cxx, in the tree's shape."""
     return sorted(str(p.relative_to(CXX)) for p in CXX.rglob("*.h"))
+
+
+def cxx_paths():
+    """All headers of C++ interfaces; that of operators' classes is made by ge_ops.py."""
+    return [*written_cxx_paths(), ALL_OPS]
 
 
 def generate(include):
     model = Model()
-    for header in cxx_paths():
+    for header in written_cxx_paths():
         tables.write(include / header, (CXX / header).read_text())
     for header in model.headers:
         tables.write(include / header, emit_header(model, header))

@@ -1,14 +1,39 @@
-"""The rows of api/ge.tsv as C: src/ops/signature.h is their contract."""
+"""The rows of api/ge.tsv and api/ge_types.tsv as C: src/ops/signature.h and src/ops/ge_type.h are
+their contracts."""
+
+import re
 
 from . import headers, tables
 
 
-def generate(path):
-    rows = tables.ge_rows()
-    out = [f'/* {headers.NOTICE} */\n#include "ops/signature.h"\n\n']
-    out.append("const acn_signature_row acn_signature_rows[] = {\n")
+def table(name, kind, rows, cells):
+    out = [f"const {kind} {name}s[] = {{\n"]
     for row in rows:
-        cells = ", ".join(f'"{row[cell]}"' for cell in ("type", "op", "inputs", "attrs"))
-        out.append(f"    {{{cells}}},\n")
-    out.append(f"}};\nconst int acn_signature_row_count = {len(rows)};\n")
-    tables.write(path, "".join(out))
+        texts = ", ".join('"{}"'.format(row[cell].replace('"', '\\"')) for cell in cells)
+        out.append(f"    {{{texts}}},\n")
+    return "".join([*out, f"}};\nconst int {name}_count = {len(rows)};\n"])
+
+
+def numbered(rows):
+    """Data types in defaults as numbers."""
+    types = dict(tables.ge_data_types())
+    for row in rows:
+        attrs = re.sub(r"\bDT_\w+", lambda m: types[m.group()], row["attrs"])
+        outputs = re.sub(r"\bDT_\w+", lambda m: types[m.group()], row["outputs"])
+        yield row | {"attrs": attrs, "outputs": outputs}
+
+
+def generate(path):
+    types = list(numbered(tables.ge_types()))
+    tables.write(
+        path,
+        f'/* {headers.NOTICE} */\n#include "ops/ge_type.h"\n#include "ops/signature.h"\n\n'
+        + table(
+            "acn_signature_row",
+            "acn_signature_row",
+            tables.ge_rows(),
+            ("type", "op", "inputs", "attrs"),
+        )
+        + "\n"
+        + table("acn_ge_type", "acn_ge_type", types, ("type", "inputs", "outputs", "attrs")),
+    )

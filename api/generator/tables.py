@@ -199,6 +199,31 @@ def ge_rows():
     return sorted(rows, key=lambda r: r["type"].encode())
 
 
+def ge_types():
+    """GE types that can be executed, sorted as strcmp does."""
+    rows = list(read("ge_types.tsv"))
+    for row in rows:
+        for word in row["inputs"].split():
+            if not re.fullmatch(r"[?*]?\w+", word):
+                raise TableError(f"api/ge_types.tsv: {row['type']}: cannot read '{word}'")
+        for word in row["outputs"].split():
+            if not re.fullmatch(r"\*?\w+(:DT_\w+)?", word):
+                raise TableError(f"api/ge_types.tsv: {row['type']}: cannot read '{word}'")
+        for word in filter(None, row["attrs"].split("; ")):
+            if not re.fullmatch(r"\w+:(List)?[A-Z]\w+(!|=.*)", word):
+                raise TableError(f"api/ge_types.tsv: {row['type']}: cannot read '{word}'")
+    names = [row["type"] for row in rows]
+    if len(names) != len(set(names)):
+        raise TableError("api/ge_types.tsv: a type appears twice")
+    return sorted(rows, key=lambda r: r["type"].encode())
+
+
+def ge_data_types():
+    """Names and numbers of ge::DataType, from its header."""
+    text = (API / "cxx" / "graph" / "types.h").read_text()
+    return re.findall(r"\b(DT_\w+) = (\d+)", text)
+
+
 def libraries():
     return {row["library"]: row for row in read("libraries.tsv")}
 

@@ -11,6 +11,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef struct acn_wire {
     const uint8_t *next, *end;
     bool is_bad;
@@ -32,8 +36,9 @@ typedef struct acn_wire_field {
 } acn_wire_field;
 
 static inline acn_wire acn_wire_open(const void *bytes, size_t size) {
-    const uint8_t *begin = bytes;
-    return (acn_wire){.next = begin, .end = begin + size};
+    const uint8_t *begin = (const uint8_t *)bytes;
+    acn_wire wire = {begin, begin + size, false};
+    return wire;
 }
 /* The next field; false at the end and after a mistake. */
 bool acn_wire_next(acn_wire *wire, acn_wire_field *out);
@@ -72,5 +77,9 @@ void acn_wire_end(acn_wire_out *out, size_t begun);
 /* Bytes that are no field: what stands before a message in a file. */
 void acn_wire_put_raw(acn_wire_out *out, const void *bytes, size_t size);
 void acn_wire_release(acn_wire_out *out);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -141,6 +141,23 @@ destroy:
     return status;
 }
 
+acn_status acn_loaded_use_memory(acn_loaded *l, const acn_load_memory *memory) {
+    char *before = NULL;
+    if (l->maker)
+        return acn_fail(ACN_INVALID_ARGUMENT,
+                        "the model has open sizes: its memory depends on them, and is its own");
+    pthread_mutex_lock(&l->running);
+    acn_status status = memory->work ? take_work(l, memory) : ACN_OK;
+    if (status == ACN_OK && memory->work) {
+        before = l->own_work;
+        l->own_work = NULL;
+    }
+    if (status == ACN_OK) status = take_weights(l, memory);
+    pthread_mutex_unlock(&l->running);
+    if (before) acn_memory_free(before);
+    return status;
+}
+
 acn_status acn_loaded_remove(uint32_t id) {
     loaded *l;
     ACN_TRY(acn_loaded_find(id, &l));

@@ -20,6 +20,8 @@ typedef struct acn_load_memory {
 
 /* Takes |om| over, also when it fails. */
 acn_status acn_loaded_add(acn_om *om, const acn_load_memory *memory, uint32_t *out_id);
+/* Other memory from the next run on; what is NULL stays as it is. Not for open sets. */
+acn_status acn_loaded_use_memory(acn_loaded *loaded, const acn_load_memory *memory);
 acn_status acn_loaded_remove(uint32_t id);
 /* Stays valid until acn_loaded_release, also when another thread unloads it. */
 acn_status acn_loaded_find(uint32_t id, acn_loaded **out);

@@ -355,6 +355,29 @@ acn_status acn_node_end_kept(acn_node_builder *b, acn_net_value **out) {
     return end(b, false, out);
 }
 
+acn_status acn_net_contiguous(acn_net *net, const char *name, acn_net_value *of,
+                              acn_net_value **out) {
+    *out = of;
+    if (acn_tensor_is_contiguous(&of->tensor)) return ACN_OK;
+    acn_node_builder b;
+    acn_node_begin(&b, net, "TensorMove", name);
+    acn_node_input(&b, "x", of);
+    acn_node_output(&b, "y", of->tensor.dtype, &of->tensor);
+    return acn_node_end(&b, out);
+}
+
+acn_status acn_net_reshape(acn_net *net, const char *name, acn_net_value *of, int rank,
+                           const int64_t *dims, acn_net_value **out) {
+    acn_tensor shape;
+    ACN_TRY(acn_net_contiguous(net, name, of, &of));
+    acn_tensor_init(&shape, NULL, of->tensor.dtype, rank, dims);
+    if (acn_tensor_count(&shape) != acn_tensor_count(&of->tensor))
+        return acn_fail(ACN_INVALID_ARGUMENT, "node %s: %lld elements do not fit %lld", name,
+                        (long long)acn_tensor_count(&of->tensor),
+                        (long long)acn_tensor_count(&shape));
+    return acn_net_view(net, name, of, &shape, out);
+}
+
 /* ---- changing a net -------------------------------------------------------------------------- */
 
 static void take_out(acn_net *net, acn_net_node *node) {

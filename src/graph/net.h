@@ -70,6 +70,12 @@ acn_status acn_net_view(acn_net *net, const char *name, acn_net_value *of, const
 /* Says that |value| must be known before more can be built. Fails: without a text when the net can
  * wait, otherwise with |why|. */
 acn_status acn_net_await(acn_net *net, const acn_net_value *value, const char *why);
+/* |of|, or a copy of it when strides leave gaps. */
+acn_status acn_net_contiguous(acn_net *net, const char *name, acn_net_value *of,
+                              acn_net_value **out);
+/* A view with another shape and the same elements; copies first when strides forbid it. */
+acn_status acn_net_reshape(acn_net *net, const char *name, acn_net_value *of, int rank,
+                           const int64_t *dims, acn_net_value **out);
 
 /* ---- changing a net -------------------------------------------------------------------------- */
 

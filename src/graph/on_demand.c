@@ -2,7 +2,7 @@
 #include "graph/on_demand.h"
 
 #include "graph/compile.h"
-#include "graph/import/onnx.h"
+#include "graph/import/source.h"
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +19,7 @@ typedef struct made {
 
 struct acn_on_demand {
     const acn_model_set *set;
-    acn_onnx_model *source;
+    acn_source source;
     pthread_mutex_t mutex; /* of what follows */
     made *first;
 };
@@ -29,10 +29,10 @@ acn_status acn_on_demand_create(const acn_model_set *set, acn_on_demand **out) {
     if (maker == NULL) return acn_fail(ACN_BAD_ALLOC, "no host memory for a model");
     maker->set = set;
     acn_status status =
-        acn_onnx_read(set->name, set->weights, (size_t)set->source_bytes, &maker->source);
-    if (status == ACN_OK) status = acn_onnx_align(maker->source);
+        acn_source_read(set->name, set->weights, (size_t)set->source_bytes, &maker->source);
+    if (status == ACN_OK) status = acn_source_align(&maker->source);
     if (status != ACN_OK) {
-        acn_onnx_close(maker->source);
+        acn_source_close(&maker->source);
         free(maker);
         return status;
     }
@@ -54,7 +54,7 @@ void acn_on_demand_destroy(acn_on_demand *maker) {
         next = m->next;
         destroy_made(m);
     }
-    acn_onnx_close(maker->source);
+    acn_source_close(&maker->source);
     pthread_mutex_destroy(&maker->mutex);
     free(maker);
 }
@@ -98,9 +98,9 @@ static acn_status compile(const acn_on_demand *maker, made *m) {
 }
 
 static acn_status import(const acn_on_demand *maker, const acn_onnx_options *options, made *m) {
-    ACN_TRY(acn_onnx_import(maker->source, options, &m->net));
+    ACN_TRY(acn_source_import(&maker->source, options, &m->net));
     if (m->net->awaited)
-        return acn_late_create(maker->source, options, !is_open(maker->set), &m->made.late);
+        return acn_late_create(maker->source.onnx, options, !is_open(maker->set), &m->made.late);
     return compile(maker, m);
 }
 

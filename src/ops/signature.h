@@ -53,6 +53,32 @@ acn_status acn_signature_attr(const acn_signature *signature, const char *name,
 
 /* Attribute |slot->slot| of |c|, which has GE's value, takes the slot's form. */
 acn_status acn_signature_form_attr(acn_call *c, const acn_signature_slot *slot);
+
+/* An attribute as a caller gives it. */
+typedef enum acn_given_kind {
+    ACN_GIVEN_INT,
+    ACN_GIVEN_FLOAT,
+    ACN_GIVEN_TEXT,
+    ACN_GIVEN_INTS,
+    ACN_GIVEN_FLOATS,
+    ACN_GIVEN_BOOLS,
+    ACN_GIVEN_INT_LISTS, /* one behind the other, each led by its length */
+    ACN_GIVEN_TEXTS,     /* one behind the other, each with its NUL */
+} acn_given_kind;
+
+typedef struct acn_given {
+    const char *name;
+    acn_given_kind kind;
+    int64_t i;
+    double f; /* of an integer: the same number */
+    int64_t count;
+    void *items; /* int64_t, float, uint8_t, or text */
+} acn_given;
+
+/* |given| becomes what |slot| says, for a slot that is no input; its items are copied. |type| is
+ * GE's, for error texts. */
+acn_status acn_signature_give(const char *type, const acn_signature_slot *slot, acn_call *c,
+                              const acn_given *given);
 /* Whether the operator is for images whose channels come before their space, and no others. */
 bool acn_signature_wants_nchw(const acn_signature *signature);
 

@@ -110,6 +110,9 @@ enum Format {
 
 enum Placement { kPlacementHost = 0, kPlacementDevice = 1, kPlacementEnd };
 
+/* "NCHW", "ND" ...; never null. */
+const char_t *GetFormatName(Format format);
+
 } /* namespace ge */
 
 #endif

@@ -7,13 +7,11 @@
 #include "doors/anycann/ge_error.h"
 #include "doors/anycann/request.h"
 #include "graph/dump/dump.h"
-#include "graph/import/onnx.h"
+#include "graph/import/source.h"
 #include "graph/om/om.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { ONNX = 5 };
 
 /* ---- conversion --------------------------------------------------------------------------------
  */
@@ -22,9 +20,7 @@ enum { ONNX = 5 };
 typedef struct conversion {
     const acn_request *request;
     const acn_tool_conversion *options;
-    acn_onnx_model *model;
-    const void *source;
-    size_t source_bytes;
+    acn_source source;
     acn_onnx_shape *shapes;
     acn_net *nets[ACN_MAX_GEARS];
     acn_compiled compiled[ACN_MAX_GEARS];
@@ -44,21 +40,16 @@ static void show_pass(void *context, const acn_net *net, const char *pass) {
     acn_graph_dump(net, *graph, ACN_DUMP_PASS, stage);
 }
 
+static acn_status know_constant(void *context, const void *data, size_t bytes) {
+    conversion *c = context;
+    return acn_weights_know(&c->weights, data, bytes);
+}
+
 /* The source goes into the file of an open model, and must be whole. Its weights are used where
  * they lie in it. */
 static acn_status take_source(conversion *c) {
-    const acn_onnx_model *model = c->model;
-    acn_weights_init(&c->weights, c->source, c->source_bytes);
-    for (int i = 0; i < model->graph.initializer_count; i++) {
-        const acn_onnx_tensor *t = &model->graph.initializers[i];
-        if (t->location)
-            return acn_fail(ACN_OP_NOT_FOUND,
-                            "tensor \"%s\" lies in a file beside the model: with open sizes that "
-                            "does not work yet; give fixed shapes or gears (--dynamic_dims)",
-                            t->name);
-        if (t->data) ACN_TRY(acn_weights_know(&c->weights, t->data, t->bytes));
-    }
-    return ACN_OK;
+    acn_weights_init(&c->weights, c->source.bytes, c->source.size);
+    return acn_source_constants(&c->source, know_constant, c);
 }
 
 static acn_status import(conversion *c, const acn_request *r, const int64_t *gear) {
@@ -75,7 +66,7 @@ static acn_status import(conversion *c, const acn_request *r, const int64_t *gea
         .can_wait = c->request->kind == ACN_SET_FIXED || c->is_open,
     };
     acn_net *net;
-    ACN_TRY(acn_onnx_import(c->model, &options, &net));
+    ACN_TRY(acn_source_import(&c->source, &options, &net));
     c->is_late = net->awaited != NULL;
     net->can_wait = false;
     if (c->is_late && !c->is_open) { /* once more, with the source's weights where they lie */
@@ -165,8 +156,8 @@ static acn_status describe_late_output(void *context, const char *tensor) {
     conversion *c = context;
     acn_model_set *set = c->set;
     acn_onnx_value v;
-    ACN_TRY(
-        acn_onnx_declared_output(&c->model->graph, &c->request->source, tensor, &set->arena, &v));
+    ACN_TRY(acn_onnx_declared_output(&c->source.onnx->graph, &c->request->source, tensor,
+                                     &set->arena, &v));
     size_t count = (size_t)set->output_count;
     if ((count & (count - 1)) == 0) {
         acn_model_port *more = acn_arena_alloc(&set->arena, (2 * count + 1) * sizeof *more);
@@ -192,7 +183,8 @@ static acn_status describe_late_output(void *context, const char *tensor) {
 }
 
 static acn_status describe_late_outputs(conversion *c) {
-    return acn_onnx_each_output(&c->model->graph, &c->request->source, describe_late_output, c);
+    return acn_onnx_each_output(&c->source.onnx->graph, &c->request->source, describe_late_output,
+                                c);
 }
 
 static acn_status describe_ports(conversion *c) {
@@ -305,15 +297,12 @@ static acn_status import_all(conversion *c) {
 
 static acn_status open_source(conversion *c) {
     const acn_tool_conversion *options = c->options;
-    if (options->source) {
-        c->source = options->source;
-        c->source_bytes = options->source_bytes;
-        return acn_onnx_read("the model in memory", c->source, c->source_bytes, &c->model);
-    }
-    ACN_TRY(acn_onnx_open(c->request->model, &c->model));
-    c->source = c->model->mapping;
-    c->source_bytes = c->model->mapping_bytes;
-    return ACN_OK;
+    const acn_request *r = c->request;
+    if (options->source)
+        return acn_source_read("the model in memory", options->source, options->source_bytes,
+                               &c->source);
+    acn_source_kind kind = r->framework == ACN_FRAMEWORK_ONNX ? ACN_SOURCE_ONNX : ACN_SOURCE_GE;
+    return acn_source_open(r->model, kind, &c->source);
 }
 
 /* |image| NULL: into the file that the request names. */
@@ -331,7 +320,7 @@ static acn_status convert(conversion *c, void **image, size_t *image_bytes) {
     ACN_TRY(import_all(c));
     ACN_TRY(acn_set_create(&c->set));
     ACN_TRY(describe(c));
-    if (c->is_open) c->set->source_bytes = c->source_bytes;
+    if (c->is_open) c->set->source_bytes = c->source.size;
     const acn_om_contents contents = {
         .compiled = c->compiled,
         .count = c->count,
@@ -340,7 +329,7 @@ static acn_status convert(conversion *c, void **image, size_t *image_bytes) {
         .facts = {.command = c->options->command,
                   .soc = r->soc,
                   .cann_version = acn_env_text(ACN_ENV_CANN_VERSION),
-                  .framework = ONNX},
+                  .framework = r->framework},
     };
     if (image) return acn_om_encode(&contents, image, image_bytes);
     snprintf(path, sizeof path, "%s.om", r->output);
@@ -360,7 +349,7 @@ static acn_status run_conversion(const acn_request *request, const acn_tool_conv
     acn_weights_release(&c->weights);
     for (int i = 0; i < c->count; i++)
         acn_net_destroy(c->nets[i]);
-    acn_onnx_close(c->model);
+    acn_source_close(&c->source);
     free(c->shapes);
     free(c);
     return status;

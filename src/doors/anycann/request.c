@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { ONNX = 5, LEAST_GEARS = 2, MOST_PATH = 4096 };
+enum { LEAST_GEARS = 2, MOST_PATH = 4096 };
 
 static const char *option(const acn_tool_conversion *c, const char *name) {
     for (int i = c->option_count - 1; i >= 0; i--)
@@ -282,10 +282,11 @@ acn_status acn_request_read(const acn_tool_conversion *c, acn_request *r) {
     *r = (acn_request){0};
     ACN_TRY(required(c, "model", "E10007", &r->model));
     framework = option(c, "framework");
-    if (framework == NULL || atoi(framework) != ONNX)
+    r->framework = framework ? atoi(framework) : -1;
+    if (r->framework != ACN_FRAMEWORK_ONNX && r->framework != ACN_FRAMEWORK_AIR)
         return acn_ge_fail("E10007",
                            "Value [%s] of parameter [--framework] is not supported; it must be 5 "
-                           "(ONNX).",
+                           "(ONNX) or 1 (a graph of the graph engine, .air).",
                            framework ? framework : "");
     if (c->source == NULL) ACN_TRY(read_output(r, c));
     ACN_TRY(required(c, "soc_version", "E10054", &r->soc));

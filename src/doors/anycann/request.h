@@ -12,7 +12,11 @@ typedef struct acn_request_shape {
     int64_t dims[ACN_MAX_DIMS], range[ACN_MAX_DIMS][2];
 } acn_request_shape;
 
+/* Who wrote the model, by atc's numbers. */
+enum { ACN_FRAMEWORK_AIR = 1, ACN_FRAMEWORK_ONNX = 5 };
+
 typedef struct acn_request {
+    int framework;
     const char *model, *output, *soc;
     const char *fusion_switches; /* a file; NULL: none */
     bool has_fusion_result;      /* fusion_result.json is wanted */

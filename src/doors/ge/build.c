@@ -2,7 +2,7 @@
 #include "base/env.h"
 #include "doors/anycann/request.h"
 #include "doors/ge/status.h"
-#include "graph/import/onnx.h"
+#include "graph/import/source.h"
 #include "graph/om/om.h"
 
 #include <stdio.h>
@@ -48,8 +48,8 @@ static const char *name_of(const char *key) {
     return NULL;
 }
 
-static acn_status build_onnx(const void *bytes, size_t size, const char *folder,
-                             const acn_ge_option *options, size_t count, acn_ge_image *out) {
+static acn_status build_model(const void *bytes, size_t size, const char *folder,
+                              const acn_ge_option *options, size_t count, acn_ge_image *out) {
     char model[4096];
     acn_tool_option *list = calloc(count + 3, sizeof *list);
     if (list == NULL) return acn_fail(ACN_BAD_ALLOC, "no host memory for options");
@@ -69,19 +69,44 @@ static acn_status build_onnx(const void *bytes, size_t size, const char *folder,
     return status;
 }
 
-uint32_t acn_ge_build_onnx(const char *api, const void *bytes, size_t size, const char *folder,
-                           const acn_ge_option *options, size_t count, acn_ge_image *out) {
-    return acn_ge_answer(api, build_onnx(bytes, size, folder, options, count, out));
+uint32_t acn_ge_build_model(const char *api, const void *bytes, size_t size, const char *folder,
+                            const acn_ge_option *options, size_t count, acn_ge_image *out) {
+    return acn_ge_answer(api, build_model(bytes, size, folder, options, count, out));
 }
 
-uint32_t acn_ge_check_onnx(const char *api, const void *bytes, size_t size) {
-    acn_onnx_model *model;
-    acn_status status = acn_onnx_read("the model in memory", bytes, size, &model);
-    if (status == ACN_OK) {
-        status = acn_onnx_check_operators(model);
-        acn_onnx_close(model);
-    }
+int acn_ge_is_graph(const void *bytes, size_t size) { return acn_source_is_ge(bytes, size); }
+
+uint32_t acn_ge_check_model(const char *api, const void *bytes, size_t size) {
+    acn_source source;
+    acn_status status = acn_source_read("the model in memory", bytes, size, &source);
+    if (status == ACN_OK) status = acn_source_check(&source);
+    acn_source_close(&source);
     return acn_ge_answer(api, status);
+}
+
+static acn_status infer(const void *bytes, size_t size, acn_ge_shape *outputs, size_t room,
+                        size_t *out_count) {
+    static const acn_onnx_options options = {0};
+    acn_source source;
+    acn_net *net = NULL;
+    acn_status status = acn_source_read("the graph", bytes, size, &source);
+    if (status == ACN_OK) status = acn_source_import(&source, &options, &net);
+    for (int i = 0; status == ACN_OK && i < net->output_count && (size_t)i < room; i++) {
+        const acn_tensor *t = &net->outputs[i]->tensor;
+        outputs[i] = (acn_ge_shape){.dtype = t->dtype, .rank = t->rank};
+        memcpy(outputs[i].dims, t->dims, sizeof outputs[i].dims);
+    }
+    if (status == ACN_OK) *out_count = (size_t)net->output_count;
+    acn_net_destroy(net);
+    acn_source_close(&source);
+    return status;
+}
+
+_Static_assert((int)ACN_GE_MAX_RANK == (int)ACN_MAX_DIMS, "shapes are copied whole");
+
+uint32_t acn_ge_infer(const char *api, const void *bytes, size_t size, acn_ge_shape *outputs,
+                      size_t room, size_t *out_count) {
+    return acn_ge_answer(api, infer(bytes, size, outputs, room, out_count));
 }
 
 void acn_ge_release(acn_ge_image *image) {
@@ -103,6 +128,10 @@ static acn_status save(const char *path, const void *bytes, size_t size) {
 
 uint32_t acn_ge_save(const char *api, const char *path, const void *bytes, size_t size) {
     return acn_ge_answer(api, save(path, bytes, size));
+}
+
+uint32_t acn_ge_write_file(const char *api, const char *path, const void *bytes, size_t size) {
+    return acn_ge_answer(api, acn_om_write_bytes(path, bytes, size));
 }
 
 static acn_status read_file(const char *path, acn_ge_image *out) {

@@ -244,108 +244,19 @@ static acn_status fill_outputs(filler *f) {
 
 /* ---- attributes ------------------------------------------------------------------------------ */
 
-static acn_status fill_list_attr(acn_call *c, const acn_op_attr *attr, size_t item_bytes,
-                                 acn_attr_value *v) {
-    v->count = attr->count;
-    v->items = acn_arena_copy(&c->arena, attr->items, (size_t)attr->count * item_bytes);
-    return v->items ? ACN_OK : acn_fail(ACN_BAD_ALLOC, "no host memory for an attribute");
-}
-
-static acn_status fill_attr(acn_call *c, int slot, const acn_op_attr *attr) {
-    acn_attr_value *v = &c->attr[slot];
-    acn_attr_kind wanted = c->op->attr[slot].kind;
-    bool is_number = attr->kind == ACN_OP_ATTR_INT || attr->kind == ACN_OP_ATTR_FLOAT;
-    bool is_float = attr->kind == ACN_OP_ATTR_FLOAT;
-    v->is_present = true;
-    switch (wanted) {
-    case ACN_ATTR_INT:
-    case ACN_ATTR_BOOL:
-    case ACN_ATTR_DTYPE:
-        v->i = attr->i;
-        if (is_number && !is_float) return ACN_OK;
-        break;
-    case ACN_ATTR_FLOAT:
-        v->f = attr->f;
-        if (is_number) return ACN_OK;
-        break;
-    case ACN_ATTR_SCALAR:
-        v->scalar = is_float ? (acn_scalar){.dtype = ACN_F32, .f = attr->f}
-                             : (acn_scalar){.dtype = ACN_I64, .i = attr->i};
-        if (is_number) return ACN_OK;
-        break;
-    case ACN_ATTR_STRING:
-        v->text = attr->kind == ACN_OP_ATTR_TEXT
-                      ? acn_arena_copy(&c->arena, attr->items, strlen(attr->items) + 1)
-                      : NULL;
-        if (v->text) return ACN_OK;
-        break;
-    case ACN_ATTR_INTS:
-        if (attr->kind == ACN_OP_ATTR_INTS) return fill_list_attr(c, attr, sizeof(int64_t), v);
-        break;
-    case ACN_ATTR_FLOATS:
-        if (attr->kind == ACN_OP_ATTR_FLOATS) return fill_list_attr(c, attr, sizeof(float), v);
-        break;
-    case ACN_ATTR_BOOLS:
-        if (attr->kind == ACN_OP_ATTR_BOOLS) return fill_list_attr(c, attr, 1, v);
-        break;
-    default:
-        break;
-    }
-    v->is_present = false;
-    return acn_fail(ACN_INVALID_ARGUMENT, "attribute %s of operator %s has another type",
-                    attr->name, c->op->name);
-}
-
 /* A number beside tensors (Muls): a weak scalar of the input that it is here. */
-static acn_status fill_weak(filler *f, int slot, const acn_op_attr *attr) {
-    if (attr->kind != ACN_OP_ATTR_INT && attr->kind != ACN_OP_ATTR_FLOAT)
+static acn_status fill_weak(filler *f, int slot, const acn_given *attr) {
+    if (attr->kind != ACN_GIVEN_INT && attr->kind != ACN_GIVEN_FLOAT)
         return acn_fail(ACN_INVALID_ARGUMENT, "attribute %s is no number", attr->name);
     acn_scalar s = {.dtype = ACN_I64, .i = attr->i};
-    if (attr->kind == ACN_OP_ATTR_FLOAT) s = (acn_scalar){.dtype = ACN_F32, .f = attr->f};
+    if (attr->kind == ACN_GIVEN_FLOAT) s = (acn_scalar){.dtype = ACN_F32, .f = attr->f};
     acn_call_set_weak(f->call, slot, f->used++, &s);
     return ACN_OK;
 }
 
-static bool is_listed(const char *values, const char *text) {
-    size_t n = strlen(text);
-    for (const char *at = values; (at = strstr(at, text)) != NULL && n; at += n)
-        if ((at == values || at[-1] == '/') && (at[n] == '/' || !at[n])) return true;
-    return false;
-}
-
-/* An attribute of which only some values are supported. */
-static acn_status check_value(const filler *f, const acn_signature_slot *slot,
-                              const acn_op_attr *attr) {
-    bool is_number = attr->kind == ACN_OP_ATTR_INT || attr->kind == ACN_OP_ATTR_FLOAT;
-    bool is_right = is_number                        ? strtod(slot->value, NULL) == attr->f
-                    : attr->kind == ACN_OP_ATTR_TEXT ? is_listed(slot->value, attr->items)
-                                                     : attr->count == 0;
-    if (is_right) return ACN_OK;
-    return acn_fail(ACN_INVALID_ARGUMENT, "attribute %s of %s is only supported as %s", slot->name,
-                    f->request->type, slot->value);
-}
-
-static acn_status fill_formed(filler *f, const acn_signature_slot *slot, const acn_op_attr *attr) {
-    ACN_TRY(fill_attr(f->call, slot->slot, attr));
-    return acn_signature_form_attr(f->call, slot);
-}
-
-static acn_status fill_checked(filler *f, const acn_signature_slot *slot, const acn_op_attr *attr) {
-    ACN_TRY(check_value(f, slot, attr));
-    return slot->slot >= 0 ? fill_attr(f->call, slot->slot, attr) : ACN_OK;
-}
-
-static acn_status fill_from(filler *f, const acn_signature_slot *slot, const acn_op_attr *attr) {
-    switch (slot->target) {
-    case ACN_TO_ATTR:
-        return fill_formed(f, slot, attr);
-    case ACN_TO_INPUT:
-        return fill_weak(f, slot->slot, attr);
-    case ACN_TO_REFUSAL:
-        return fill_checked(f, slot, attr);
-    default:
-        return ACN_OK;
-    }
+static acn_status fill_from(filler *f, const acn_signature_slot *slot, const acn_given *attr) {
+    if (slot->target == ACN_TO_INPUT) return fill_weak(f, slot->slot, attr);
+    return acn_signature_give(f->request->type, slot, f->call, attr);
 }
 
 static acn_status fill_attrs(filler *f) {
@@ -355,7 +266,7 @@ static acn_status fill_attrs(filler *f) {
     ACN_TRY(acn_op_attrs_resolve("attr", f->request->attrs, &attrs));
     for (const acn_op_attr *attr = attrs->first; attr; attr = attr->next) {
         ACN_TRY(acn_signature_attr(&f->signature, attr->name, &slot));
-        if (slot.form != ACN_FORM_SIDES) ACN_TRY(fill_from(f, &slot, attr));
+        if (slot.form != ACN_FORM_SIDES) ACN_TRY(fill_from(f, &slot, &attr->given));
     }
     for (const acn_op_attr *attr = attrs->first; attr; attr = attr->next) {
         ACN_TRY(acn_signature_attr(&f->signature, attr->name, &slot));

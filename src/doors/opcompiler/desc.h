@@ -5,7 +5,7 @@
 #include "acl/acl_base.h"
 #include "acl/acl_op.h"
 #include "base/status.h"
-#include "ops/op.h"
+#include "ops/signature.h"
 
 enum { ACN_DESC_MAX_DIMS = 32, ACN_DESC_NAME_BYTES = 128 };
 
@@ -31,25 +31,10 @@ typedef struct acn_data_buffer {
     size_t bytes;
 } acn_data_buffer;
 
-typedef enum acn_op_attr_kind {
-    ACN_OP_ATTR_INT,
-    ACN_OP_ATTR_FLOAT,
-    ACN_OP_ATTR_TEXT,
-    ACN_OP_ATTR_INTS,
-    ACN_OP_ATTR_FLOATS,
-    ACN_OP_ATTR_BOOLS,
-    ACN_OP_ATTR_INT_LISTS,
-    ACN_OP_ATTR_TEXTS, /* one behind the other, each with its NUL */
-} acn_op_attr_kind;
-
 typedef struct acn_op_attr {
     struct acn_op_attr *next;
-    acn_op_attr_kind kind;
-    int64_t i;
-    double f;
-    int64_t count;
-    size_t bytes; /* of items */
-    void *items;  /* owned: int64_t, float, uint8_t, or text */
+    acn_given given; /* its items are owned */
+    size_t bytes;    /* of items */
     char name[];
 } acn_op_attr;
 

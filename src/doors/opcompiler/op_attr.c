@@ -33,7 +33,7 @@ aclopAttr *aclopCreateAttr(void) {
 }
 
 static void free_attr(acn_op_attr *attr) {
-    free(attr->items);
+    free(attr->given.items);
     free(attr);
 }
 
@@ -53,7 +53,7 @@ void aclopDestroyAttr(const aclopAttr *attr) {
 }
 
 /* Adds |value| under |name|; its |items| are copied. */
-static acn_status put(aclopAttr *handle, const char *name, const acn_op_attr *value,
+static acn_status put(aclopAttr *handle, const char *name, const acn_given *value,
                       const void *items, size_t bytes) {
     acn_op_attrs *attrs = NULL;
     ACN_TRY(acn_op_attrs_resolve("attr", handle, &attrs));
@@ -67,14 +67,11 @@ static acn_status put(aclopAttr *handle, const char *name, const acn_op_attr *va
         free(copy);
         return acn_fail(ACN_BAD_ALLOC, "no host memory for attribute %s", name);
     }
-    attr->kind = value->kind;
-    attr->i = value->i;
-    attr->f = value->f;
-    attr->count = value->count;
+    attr->given = *value;
     attr->bytes = bytes;
-    memcpy(attr->name, name, name_bytes);
+    attr->given.name = memcpy(attr->name, name, name_bytes);
     if (bytes) memcpy(copy, items, bytes);
-    attr->items = copy;
+    attr->given.items = copy;
     acn_op_attr **at = &attrs->first;
     while (*at && strcmp((*at)->name, name) != 0)
         at = &(*at)->next;
@@ -87,54 +84,54 @@ static acn_status put(aclopAttr *handle, const char *name, const acn_op_attr *va
     return ACN_OK;
 }
 
-static acn_status put_number(aclopAttr *attr, const char *name, acn_op_attr_kind kind, int64_t i,
+static acn_status put_number(aclopAttr *attr, const char *name, acn_given_kind kind, int64_t i,
                              double f) {
-    return put(attr, name, &(acn_op_attr){.kind = kind, .i = i, .f = f}, NULL, 0);
+    return put(attr, name, &(acn_given){.kind = kind, .i = i, .f = f}, NULL, 0);
 }
 
-static acn_status put_list(aclopAttr *attr, const char *name, acn_op_attr_kind kind, int count,
+static acn_status put_list(aclopAttr *attr, const char *name, acn_given_kind kind, int count,
                            const void *values, size_t item_bytes) {
     if (count < 0)
         return acn_fail(ACN_INVALID_ARGUMENT, "numValues is %d; expected at least 0", count);
-    return put(attr, name, &(acn_op_attr){.kind = kind, .count = count}, values,
+    return put(attr, name, &(acn_given){.kind = kind, .count = count}, values,
                (size_t)count * item_bytes);
 }
 
 aclError aclopSetAttrBool(aclopAttr *attr, const char *attrName, uint8_t attrValue) {
-    return ACN_ACL(put_number(attr, attrName, ACN_OP_ATTR_INT, attrValue != 0, attrValue != 0));
+    return ACN_ACL(put_number(attr, attrName, ACN_GIVEN_INT, attrValue != 0, attrValue != 0));
 }
 
 aclError aclopSetAttrInt(aclopAttr *attr, const char *attrName, int64_t attrValue) {
-    return ACN_ACL(put_number(attr, attrName, ACN_OP_ATTR_INT, attrValue, (double)attrValue));
+    return ACN_ACL(put_number(attr, attrName, ACN_GIVEN_INT, attrValue, (double)attrValue));
 }
 
 aclError aclopSetAttrDataType(aclopAttr *attr, const char *attrName, aclDataType attrValue) {
-    return ACN_ACL(put_number(attr, attrName, ACN_OP_ATTR_INT, attrValue, attrValue));
+    return ACN_ACL(put_number(attr, attrName, ACN_GIVEN_INT, attrValue, attrValue));
 }
 
 aclError aclopSetAttrFloat(aclopAttr *attr, const char *attrName, float attrValue) {
-    return ACN_ACL(put_number(attr, attrName, ACN_OP_ATTR_FLOAT, 0, (double)attrValue));
+    return ACN_ACL(put_number(attr, attrName, ACN_GIVEN_FLOAT, 0, (double)attrValue));
 }
 
 aclError aclopSetAttrString(aclopAttr *attr, const char *attrName, const char *attrValue) {
     if (!attrValue) return ACN_ACL_NULL("attrValue");
-    return ACN_ACL(put(attr, attrName, &(acn_op_attr){.kind = ACN_OP_ATTR_TEXT, .count = 1},
-                       attrValue, strlen(attrValue) + 1));
+    return ACN_ACL(put(attr, attrName, &(acn_given){.kind = ACN_GIVEN_TEXT, .count = 1}, attrValue,
+                       strlen(attrValue) + 1));
 }
 
 aclError aclopSetAttrListInt(aclopAttr *attr, const char *attrName, int numValues,
                              const int64_t *values) {
-    return ACN_ACL(put_list(attr, attrName, ACN_OP_ATTR_INTS, numValues, values, sizeof *values));
+    return ACN_ACL(put_list(attr, attrName, ACN_GIVEN_INTS, numValues, values, sizeof *values));
 }
 
 aclError aclopSetAttrListFloat(aclopAttr *attr, const char *attrName, int numValues,
                                const float *values) {
-    return ACN_ACL(put_list(attr, attrName, ACN_OP_ATTR_FLOATS, numValues, values, sizeof *values));
+    return ACN_ACL(put_list(attr, attrName, ACN_GIVEN_FLOATS, numValues, values, sizeof *values));
 }
 
 aclError aclopSetAttrListBool(aclopAttr *attr, const char *attrName, int numValues,
                               const uint8_t *values) {
-    return ACN_ACL(put_list(attr, attrName, ACN_OP_ATTR_BOOLS, numValues, values, 1));
+    return ACN_ACL(put_list(attr, attrName, ACN_GIVEN_BOOLS, numValues, values, 1));
 }
 
 /* Kept as integers, one list behind the other, each led by its length. */
@@ -156,9 +153,8 @@ static acn_status put_int_lists(aclopAttr *attr, const char *name, int lists, co
         if (counts[l]) memcpy(at, values[l], (size_t)counts[l] * sizeof *at);
         at += counts[l];
     }
-    acn_status status =
-        put(attr, name, &(acn_op_attr){.kind = ACN_OP_ATTR_INT_LISTS, .count = lists}, flat,
-            words * sizeof *flat);
+    acn_status status = put(attr, name, &(acn_given){.kind = ACN_GIVEN_INT_LISTS, .count = lists},
+                            flat, words * sizeof *flat);
     free(flat);
     return status;
 }
@@ -180,7 +176,7 @@ aclError aclopSetAttrListDataType(aclopAttr *attr, const char *attrName, int num
     for (int i = 0; i < numValues; i++)
         numbers[i] = values[i];
     acn_status status =
-        put_list(attr, attrName, ACN_OP_ATTR_INTS, numValues, numbers, sizeof *numbers);
+        put_list(attr, attrName, ACN_GIVEN_INTS, numValues, numbers, sizeof *numbers);
     free(numbers);
     return ACN_ACL(status);
 }
@@ -199,7 +195,7 @@ static acn_status put_texts(aclopAttr *attr, const char *name, int count, const 
     for (int i = 0; i < count; i++)
         at = stpcpy(at, values[i]) + 1;
     acn_status status =
-        put(attr, name, &(acn_op_attr){.kind = ACN_OP_ATTR_TEXTS, .count = count}, flat, bytes);
+        put(attr, name, &(acn_given){.kind = ACN_GIVEN_TEXTS, .count = count}, flat, bytes);
     free(flat);
     return status;
 }
@@ -215,7 +211,7 @@ acn_status acn_op_attrs_copy(const aclopAttr *from, aclopAttr **out) {
     aclopAttr *copy = aclopCreateAttr();
     acn_status status = copy ? ACN_OK : ACN_BAD_ALLOC;
     for (const acn_op_attr *a = attrs->first; a && status == ACN_OK; a = a->next)
-        status = put(copy, a->name, a, a->items, a->bytes);
+        status = put(copy, a->name, &a->given, a->given.items, a->bytes);
     if (status == ACN_OK)
         *out = copy;
     else

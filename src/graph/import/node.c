@@ -144,23 +144,10 @@ acn_status acn_onnx_number(acn_onnx_call *c, double value, acn_dtype dtype, acn_
 }
 
 acn_status acn_onnx_contiguous(acn_onnx_call *c, acn_net_value *of, acn_net_value **out) {
-    *out = of;
-    if (acn_tensor_is_contiguous(&of->tensor)) return ACN_OK;
-    acn_node_builder b;
-    acn_onnx_begin(c, &b, "TensorMove");
-    acn_node_input(&b, "x", of);
-    acn_node_output(&b, "y", of->tensor.dtype, &of->tensor);
-    return acn_node_end(&b, out);
+    return acn_net_contiguous(c->net, c->node->name[0] ? c->node->name : of->name, of, out);
 }
 
 acn_status acn_onnx_reshape(acn_onnx_call *c, acn_net_value *of, int rank, const int64_t *dims,
                             acn_net_value **out) {
-    acn_tensor shape;
-    ACN_TRY(acn_onnx_contiguous(c, of, &of));
-    acn_tensor_init(&shape, NULL, of->tensor.dtype, rank, dims);
-    if (acn_tensor_count(&shape) != acn_tensor_count(&of->tensor))
-        return acn_onnx_bad(c, "%lld elements do not fit %lld",
-                            (long long)acn_tensor_count(&of->tensor),
-                            (long long)acn_tensor_count(&shape));
-    return acn_net_view(c->net, c->node->outputs.items[0], of, &shape, out);
+    return acn_net_reshape(c->net, c->node->outputs.items[0], of, rank, dims, out);
 }

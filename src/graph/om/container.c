@@ -176,11 +176,15 @@ static bool write_bytes(FILE *file, const void *data) {
     return fwrite(bytes->bytes, 1, bytes->size, file) == bytes->size;
 }
 
+acn_status acn_om_write_bytes(const char *path, const void *bytes, size_t size) {
+    const part whole = {.bytes = bytes, .size = size};
+    return write_file(path, write_bytes, &whole);
+}
+
 acn_status acn_om_copy(const char *path, const void *bytes, size_t size) {
     acn_om om;
     ACN_TRY(acn_om_read("the model in memory", bytes, size, &om));
-    const part whole = {.bytes = bytes, .size = size};
-    return write_file(path, write_bytes, &whole);
+    return acn_om_write_bytes(path, bytes, size);
 }
 
 /* ---- reading --------------------------------------------------------------------------------- */

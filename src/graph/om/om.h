@@ -44,6 +44,9 @@ acn_status acn_om_encode(const acn_om_contents *contents, void **out_bytes, size
 /* Writes bytes that acn_om_encode gave as the file |path|: whole or not at all. */
 acn_status acn_om_copy(const char *path, const void *bytes, size_t size);
 
+/* The same for bytes of any other form. */
+acn_status acn_om_write_bytes(const char *path, const void *bytes, size_t size);
+
 typedef struct acn_om {
     const char *name; /* for error texts */
     const uint8_t *bytes;

@@ -12,7 +12,7 @@ static graphStatus parse(const char *api, const char *buffer, size_t size,
     if (buffer == nullptr) return acn_ge_refuse(api, "buffer is null; expected an ONNX model");
     const auto options = OptionList(parser_params);
     graphStatus status = acn_ge_check_options(api, options.data(), options.size());
-    if (status == GRAPH_SUCCESS) status = acn_ge_check_onnx(api, buffer, size);
+    if (status == GRAPH_SUCCESS) status = acn_ge_check_model(api, buffer, size);
     if (status != GRAPH_SUCCESS) return status;
     AscendString name;
     graph.GetName(name);

@@ -44,13 +44,18 @@ graphStatus build(const char *api, const Graph &graph, const OptionMap &given,
     }
     if (!graph.IsValid())
         return acn_ge_refuse(api, "graph is empty; parse a model into it, or set its outputs");
+    const std::string shapes = OpenShapes(*impl);
+    if (!shapes.empty()) options.insert({"input_shape", shapes.c_str()});
     const auto list = OptionList(options);
     graphStatus status = acn_ge_check_options(api, list.data(), list.size());
     if (status != GRAPH_SUCCESS) return status;
     acn_ge_image image = {};
-    status = acn_ge_build_onnx(api, impl->onnx.data(), impl->onnx.size(),
-                               impl->folder.empty() ? nullptr : impl->folder.c_str(), list.data(),
-                               list.size(), &image);
+    std::string bytes;
+    status = Encode(api, *impl, bytes);
+    if (status == GRAPH_SUCCESS)
+        status = acn_ge_build_model(api, bytes.data(), bytes.size(),
+                                    impl->folder.empty() ? nullptr : impl->folder.c_str(),
+                                    list.data(), list.size(), &image);
     if (status != GRAPH_SUCCESS) return status;
     model.data = std::shared_ptr<uint8_t>(static_cast<uint8_t *>(image.bytes), std::free);
     model.length = image.size;
