@@ -85,6 +85,9 @@ acn_tensor acn_conv_filter_grad_view(const acn_conv_filter_grad *p, void *memory
 /* |bias| may be NULL. */
 void acn_conv_naive(const acn_conv *conv, acn_conv_side side, const acn_tensor *result,
                     const acn_tensor *source, const acn_tensor *w, const acn_tensor *bias);
+/* The same on the pool: integers have no faster way. */
+void acn_conv_plain(const acn_conv *conv, acn_conv_side side, const acn_tensor *result,
+                    const acn_tensor *source, const acn_tensor *w, const acn_tensor *bias);
 void acn_conv_naive_filter(const acn_conv *conv, const acn_tensor *dw, const acn_tensor *x,
                            const acn_tensor *dy);
 

@@ -13,10 +13,26 @@ typedef struct convolution {
 
 static bool is_transposed(const acn_call *c) { return acn_attr_int(c, ACN_CONV_TRANSPOSED) != 0; }
 
+/* The types of all tensors that hold integers, or of none. */
+static acn_status check_types(const acn_call *c) {
+    bool is_whole = acn_dtype_is_integer(acn_in(c, 0)->dtype);
+    for (int slot = 1; slot <= 2; slot++)
+        if (acn_in(c, slot) && acn_dtype_is_integer(acn_in(c, slot)->dtype) != is_whole)
+            return acn_bad_input(c, slot, "expected %s, as the input has",
+                                 is_whole ? "integers" : "floats");
+    if (acn_out(c, 0) && acn_dtype_is_integer(acn_out(c, 0)->dtype) != is_whole)
+        return acn_bad_output(c, 0, "expected %s, as the input has",
+                              is_whole ? "integers" : "floats");
+    return ACN_OK;
+}
+
+static acn_status run_integers(acn_call *c);
+
 static acn_status infer(acn_call *c) {
     acn_conv conv;
     int64_t dims[ACN_MAX_DIMS];
     ACN_TRY(acn_precision_check_cube(c, CUBE, 0));
+    ACN_TRY(check_types(c));
     ACN_TRY(acn_conv_read(c, 0, 1, &conv));
     acn_conv_result_dims(&conv, is_transposed(c), dims);
     const acn_tensor *bias = acn_in(c, 2);
@@ -32,6 +48,12 @@ static acn_status plan(acn_call *c) {
     if (!p) return acn_fail(ACN_BAD_ALLOC, "no memory for a convolution's plan");
     const acn_tensor *bias = acn_in(c, 2);
     ACN_TRY(acn_conv_read(c, 0, 1, &p->conv));
+    c->plan->cost_us = acn_conv_cost_us(&p->conv);
+    c->plan->data = p;
+    if (acn_dtype_is_integer(acn_in(c, 0)->dtype)) {
+        c->plan->run = run_integers;
+        return ACN_OK;
+    }
     ACN_TRY(acn_conv_product_plan(c, &p->conv, is_transposed(c) ? ACN_CONV_X : ACN_CONV_Y,
                                   bias != NULL, &p->product));
     uint64_t bytes = 0;
@@ -41,8 +63,6 @@ static acn_status plan(acn_call *c) {
     ACN_TRY(acn_stage_plan(&p->output, acn_out(c, 0), ACN_F32, true, &bytes));
     p->staged_bytes = bytes;
     c->plan->workspace_bytes = bytes + acn_conv_product_workspace_bytes(p->product);
-    c->plan->cost_us = acn_conv_cost_us(&p->conv);
-    c->plan->data = p;
     return ACN_OK;
 }
 
@@ -58,6 +78,13 @@ static acn_status run(acn_call *c) {
     return ACN_OK;
 }
 
+static acn_status run_integers(acn_call *c) {
+    const convolution *p = c->plan->data;
+    acn_conv_plain(&p->conv, is_transposed(c) ? ACN_CONV_X : ACN_CONV_Y, acn_out(c, 0),
+                   acn_in(c, 0), acn_in(c, 1), acn_in(c, 2));
+    return ACN_OK;
+}
+
 static acn_status run0(acn_call *c) {
     acn_conv conv;
     ACN_TRY(acn_conv_read(c, 0, 1, &conv));
@@ -69,10 +96,10 @@ static acn_status run0(acn_call *c) {
 ACN_OP(Convolution) = {
     .name = "Convolution",
     .doc = "Convolution or transposed convolution of 1 to 3 dimensions, with groups and a bias",
-    .in = {{"x", ACN_CONV_TYPES, ACN_UNALIASED},
-           {"filter", ACN_CONV_TYPES, ACN_UNALIASED},
-           {"bias", ACN_CONV_TYPES, ACN_OPTIONAL | ACN_UNALIASED}},
-    .out = {{"y", ACN_CONV_TYPES}},
+    .in = {{"x", ACN_CONV_TYPES | ACN_INTS, ACN_UNALIASED},
+           {"filter", ACN_CONV_TYPES | ACN_INTS, ACN_UNALIASED},
+           {"bias", ACN_CONV_TYPES | ACN_INTS, ACN_OPTIONAL | ACN_UNALIASED}},
+    .out = {{"y", ACN_CONV_TYPES | ACN_INTS}},
     .attr = {ACN_CONV_ATTRS, ACN_CONV_CUBE},
     .infer = infer,
     .plan = plan,

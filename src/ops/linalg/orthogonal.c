@@ -1,7 +1,7 @@
 /* orthogonal.c - decompositions into orthogonal factors: Qr by reflections, with LAPACK's signs,
  * and Svd by rotations of pairs of columns (Jacobi's, which keeps small singular values accurate).
  */
-#include "ops/linalg/matrix.h"
+#include "ops/linalg/complex.h"
 #include <float.h>
 #include <math.h>
 #include <string.h>
@@ -81,7 +81,7 @@ static acn_status infer_qr(acn_call *c) {
 
 static int64_t qr_room(const acn_call *c) {
     int64_t m = acn_matrix_rows(acn_in(c, 0)), n = acn_matrix_columns(acn_in(c, 0));
-    return m * n + m * q_columns(c) + q_columns(c) * n + least(m, n);
+    return (m * n + m * q_columns(c) + q_columns(c) * n + least(m, n)) * acn_matrix_doubles(c);
 }
 
 static acn_status plan_qr(acn_call *c) {
@@ -89,8 +89,27 @@ static acn_status plan_qr(acn_call *c) {
     return acn_matrix_plan(c, qr_room(c), 2 * m * n * (m < n ? m : n));
 }
 
+static void decompose_complex(const acn_call *c, int64_t batch, double complex *a) {
+    const acn_tensor *x = acn_in(c, 0);
+    int64_t m = acn_matrix_rows(x), n = acn_matrix_columns(x), k = q_columns(c);
+    double complex *q = a + m * n, *r = q + m * k, *tau = r + k * n;
+    acn_complex_load(x, batch, a);
+    acn_complex_reflections(a, m, n, tau);
+    for (int64_t i = 0; i < k; i++)
+        for (int64_t j = 0; j < n; j++)
+            r[i * n + j] = j < i ? 0 : a[i * n + j];
+    acn_complex_store(acn_out(c, 1), batch, r);
+    if (acn_attr_int(c, 0) == ONLY_R) return;
+    acn_complex_gather(a, m, n, tau, q, k);
+    acn_complex_store(acn_out(c, 0), batch, q);
+}
+
 static acn_status decompose_qr(const acn_call *c, int64_t batch, double *a) {
     const acn_tensor *x = acn_in(c, 0);
+    if (acn_dtype_is_complex(x->dtype)) {
+        decompose_complex(c, batch, (double complex *)a);
+        return ACN_OK;
+    }
     int64_t m = acn_matrix_rows(x), n = acn_matrix_columns(x), k = q_columns(c);
     double *q = a + m * n, *r = q + m * k, *tau = r + k * n;
     acn_matrix_load(x, batch, a);
@@ -112,8 +131,8 @@ static acn_status run0_qr(acn_call *c) { return acn_matrix_run0(c, qr_room(c), r
 ACN_OP(Qr) = {
     .name = "Qr",
     .doc = "x = q r, q orthogonal and r upper triangular; mode 0 reduced, 1 complete, 2 r alone",
-    .in = {{"x", MATRICES, ACN_UNALIASED}},
-    .out = {{"q", MATRICES}, {"r", MATRICES}},
+    .in = {{"x", MATRICES | ACN_COMPLEXES, ACN_UNALIASED}},
+    .out = {{"q", MATRICES | ACN_COMPLEXES}, {"r", MATRICES | ACN_COMPLEXES}},
     .attr = {{"mode", ACN_ATTR_INT}},
     .infer = infer_qr,
     .plan = plan_qr,

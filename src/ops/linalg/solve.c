@@ -1,6 +1,6 @@
 /* solve.c - matrices that are solved by elimination: MatrixInverse, LogMatrixDeterminant
  * (aclnnSlogdet), Cholesky and TriangularSolve. */
-#include "ops/linalg/matrix.h"
+#include "ops/linalg/complex.h"
 #include <math.h>
 #include <string.h>
 
@@ -87,6 +87,7 @@ static acn_status invert(const acn_call *c, int64_t batch, double *room) {
 static acn_status run_inverse(acn_call *c) { return acn_matrix_run(c, lu_room(c), invert); }
 
 #define MATRICES     (ACN_T(ACN_F32) | ACN_T(ACN_F64))
+#define WITH_COMPLEX (MATRICES | ACN_COMPLEXES)
 #define LEVELS(name) .run = run_##name, .run0 = run0_##name
 #define LEVEL_0(name, room)                                                                        \
     static acn_status run0_##name(acn_call *c) { return acn_matrix_run0(c, room, run_##name); }
@@ -144,7 +145,9 @@ ACN_OP(LogMatrixDeterminant) = {
 
 /* ---- Cholesky -------------------------------------------------------------------------------- */
 
-static int64_t cholesky_room(const acn_call *c) { return size_of(c) * size_of(c); }
+static int64_t cholesky_room(const acn_call *c) {
+    return size_of(c) * size_of(c) * acn_matrix_doubles(c);
+}
 
 static acn_status plan_cholesky(acn_call *c) {
     double n = (double)size_of(c);
@@ -154,6 +157,13 @@ static acn_status plan_cholesky(acn_call *c) {
 static acn_status cholesky(const acn_call *c, int64_t batch, double *a) {
     int64_t n = size_of(c);
     bool is_upper = acn_attr_int(c, 0);
+    if (acn_dtype_is_complex(acn_in(c, 0)->dtype)) {
+        double complex *z = (double complex *)a;
+        acn_complex_load(acn_in(c, 0), batch, z);
+        ACN_TRY(acn_complex_cholesky(c, batch, z, is_upper));
+        acn_complex_store(acn_out(c, 0), batch, z);
+        return ACN_OK;
+    }
     acn_matrix_load(acn_in(c, 0), batch, a);
     for (int64_t i = 0; is_upper && i < n; i++) /* PyTorch reads the half that it writes */
         for (int64_t j = 0; j < i; j++)
@@ -191,13 +201,13 @@ LEVEL_0(cholesky, cholesky_room(c))
 ACN_OP(Cholesky) = {
     .name = "Cholesky",
     .doc = "y = L with L L^T = x (upper: U with U^T U = x) for each positive definite matrix of x",
-    .in = {{"x", MATRICES, ACN_UNALIASED}},
-    .out = {{"y", MATRICES}},
+    .in = {{"x", WITH_COMPLEX, ACN_UNALIASED}},
+    .out = {{"y", WITH_COMPLEX}},
     .attr = {{"upper", ACN_ATTR_BOOL}},
     .infer = infer_same,
     .plan = plan_cholesky,
     LEVELS(cholesky),
-    .cases = "tolerance=reduction [1,1]@1..4 [3,1,1]@1..4|upper=1 [0,3,3]",
+    .cases = "tolerance=reduction f32+f64[1,1]@1..4 f32+f64[3,1,1]@1..4|upper=1 [0,3,3]",
 };
 
 /* ---- TriangularSolve ------------------------------------------------------------------------- */
@@ -212,6 +222,8 @@ static acn_status infer_triangular(acn_call *c) {
     for (int d = 0; fits && d < a->rank - 2; d++)
         fits = a->dims[d] == b->dims[d];
     if (!fits) return acn_bad_input(c, A, "expected the batches and rows of the right-hand side");
+    if (acn_dtype_is_complex(a->dtype) != acn_dtype_is_complex(b->dtype))
+        return acn_bad_input(c, A, "expected the right-hand side's type");
     acn_out_like(c, 0, b->dtype, b);
     acn_out_like(c, 1, a->dtype, a);
     return ACN_OK;
@@ -220,7 +232,7 @@ static acn_status infer_triangular(acn_call *c) {
 static int64_t triangular_room(const acn_call *c) {
     const acn_tensor *b = acn_in(c, B);
     int64_t n = acn_matrix_rows(b);
-    return n * (2 * n + acn_matrix_columns(b));
+    return n * (2 * n + acn_matrix_columns(b)) * acn_matrix_doubles(c);
 }
 
 static acn_status plan_triangular(acn_call *c) {
@@ -229,8 +241,28 @@ static acn_status plan_triangular(acn_call *c) {
     return acn_matrix_plan(c, triangular_room(c), n * n * (double)acn_matrix_columns(b));
 }
 
+static void complex_triangular(const acn_call *c, int64_t batch, double complex *a) {
+    const acn_tensor *b = acn_in(c, B);
+    int64_t n = acn_matrix_rows(b);
+    double complex *turned = a + n * n, *x = turned + n * n;
+    bool is_upper = acn_attr_int(c, UPPER), is_turned = acn_attr_int(c, TRANSPOSE);
+    acn_complex_load(acn_in(c, A), batch, a);
+    acn_complex_load(b, batch, x);
+    for (int64_t i = 0; i < n; i++)
+        for (int64_t j = 0; j < n; j++)
+            turned[i * n + j] = a[j * n + i];
+    acn_complex_substitute(is_turned ? turned : a, n, is_upper != is_turned, acn_attr_int(c, UNIT),
+                           x, acn_matrix_columns(b));
+    acn_complex_store(acn_out(c, 0), batch, x);
+    if (acn_out(c, 1)) acn_complex_store(acn_out(c, 1), batch, a);
+}
+
 static acn_status triangular(const acn_call *c, int64_t batch, double *room) {
     const acn_tensor *b = acn_in(c, B);
+    if (acn_dtype_is_complex(b->dtype)) {
+        complex_triangular(c, batch, (double complex *)room);
+        return ACN_OK;
+    }
     int64_t n = acn_matrix_rows(b), columns = acn_matrix_columns(b);
     double *a = room, *turned = room + n * n, *x = turned + n * n;
     bool is_upper = acn_attr_int(c, UPPER), is_turned = acn_attr_int(c, TRANSPOSE);
@@ -253,8 +285,8 @@ LEVEL_0(triangular, triangular_room(c))
 ACN_OP(TriangularSolve) = {
     .name = "TriangularSolve",
     .doc = "x = the solution of a x = b for triangular matrices a, and a copy of a",
-    .in = {{"b", MATRICES, ACN_UNALIASED}, {"a", MATRICES, ACN_UNALIASED}},
-    .out = {{"x", MATRICES}, {"m", MATRICES, ACN_OPTIONAL}},
+    .in = {{"b", WITH_COMPLEX, ACN_UNALIASED}, {"a", WITH_COMPLEX, ACN_UNALIASED}},
+    .out = {{"x", WITH_COMPLEX}, {"m", WITH_COMPLEX, ACN_OPTIONAL}},
     .attr = {{"upper", ACN_ATTR_BOOL, .fallback = 1},
              {"transpose", ACN_ATTR_BOOL},
              {"unitriangular", ACN_ATTR_BOOL}},

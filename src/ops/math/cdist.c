@@ -434,3 +434,69 @@ ACN_OP(CdistGrad) = {
         "tolerance=reduction [5,3],[5,7],[3,7],[5,3]@1..2 [2,5,3],[2,5,7],[2,3,7],[2,5,3]@1..2|p=1 "
         "[5,3],[5,7],[3,7],[5,3]@1..2|p=3 [5,3],[5,7],[3,7],[5,3]@1..2|p=inf",
 };
+
+/* ---- the same as GE has it: everything broadcast to [.., rows1, rows2, width] -------------------
+ */
+
+static acn_status infer_broadcast(acn_call *c) {
+    const acn_tensor *x = acn_in(c, G1);
+    if (x->rank < 3) return acn_bad_input(c, G1, "expected at least 3 dimensions");
+    for (int slot = GRAD; slot <= DISTANCES; slot++)
+        if (!acn_tensor_same_shape(acn_in(c, slot), x))
+            return acn_bad_input(c, slot, "expected the shape of x1");
+    int64_t dims[ACN_MAX_DIMS];
+    for (int d = 0, at = 0; d < x->rank; d++)
+        if (d != x->rank - 2) dims[at++] = x->dims[d];
+    acn_out_is(c, 0, acn_out(c, 0) ? ACN_UNDEFINED : x->dtype, x->rank - 1, dims);
+    return ACN_OK;
+}
+
+/* GE says -1 where the order is infinite. */
+static double broadcast_order(const acn_call *c) {
+    return acn_attr_float(c, 0) < 0 ? INFINITY : acn_attr_float(c, 0);
+}
+
+static void grad_of_element(void *context, int64_t i, int worker) {
+    (void)worker;
+    const acn_call *c = context;
+    const acn_tensor *x1 = acn_in(c, G1), *x2 = acn_in(c, G2), *y = acn_out(c, 0);
+    int64_t width = x1->dims[x1->rank - 1], rows = x1->dims[x1->rank - 2];
+    double sum = 0;
+    for (int64_t j = 0; j < rows; j++) {
+        int64_t at = (i / width * rows + j) * width + i % width;
+        double v[4];
+        for (int slot = GRAD; slot <= DISTANCES; slot++)
+            v[slot] = acn_load_value(acn_tensor_at(acn_in(c, slot), at), acn_in(c, slot)->dtype).f;
+        double d = v[G1] - v[G2];
+        if (x1->dtype != ACN_F64 && x2->dtype != ACN_F64) d = (float)d;
+        sum += gradient(broadcast_order(c), d, v[DISTANCES], v[GRAD]);
+    }
+    acn_store_value(acn_tensor_at(y, i), y->dtype, (acn_value){.f = sum});
+}
+
+static acn_status run_broadcast(acn_call *c) {
+    acn_pool_run(acn_tensor_count(acn_out(c, 0)), grad_of_element, c);
+    return ACN_OK;
+}
+
+static acn_status run0_broadcast(acn_call *c) {
+    for (int64_t i = 0; i < acn_tensor_count(acn_out(c, 0)); i++)
+        grad_of_element(c, i, 0);
+    return ACN_OK;
+}
+
+ACN_OP(CdistGradBroadcast) = {
+    .name = "CdistGradBroadcast",
+    .doc = "CdistGrad of inputs that are all [.., rows1, rows2, width]",
+    .in = {{"grad", ACN_FLOATS, ACN_UNALIASED},
+           {"x1", ACN_FLOATS, ACN_UNALIASED},
+           {"x2", ACN_FLOATS, ACN_UNALIASED},
+           {"cdist", ACN_FLOATS, ACN_UNALIASED}},
+    .out = {{"y", ACN_FLOATS}},
+    .attr = {ORDER},
+    .infer = infer_broadcast,
+    .run = run_broadcast,
+    .run0 = run0_broadcast,
+    .cases = "tolerance=reduction [5,3,7],[5,3,7],[5,3,7],[5,3,7]@1..2 "
+             "[2,5,3,7],[2,5,3,7],[2,5,3,7],[2,5,3,7]@1..2|p=-1",
+};

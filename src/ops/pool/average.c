@@ -36,6 +36,10 @@ static acn_status infer(acn_call *c) {
     acn_pool p;
     ACN_TRY(read_pool(c, 0, &p));
     acn_pool_result(c, 0, &p, acn_in(c, 0));
+    bool is_whole = acn_dtype_is_integer(acn_in(c, 0)->dtype);
+    if (acn_out(c, 0) && acn_dtype_is_integer(acn_out(c, 0)->dtype) != is_whole)
+        return acn_bad_output(c, 0, "expected %s, as the input has",
+                              is_whole ? "integers" : "floats");
     return ACN_OK;
 }
 
@@ -54,9 +58,16 @@ static acn_status infer_grad(acn_call *c) {
     return ACN_OK;
 }
 
+static acn_status run0(acn_call *c);
+
 static acn_status make_plan(acn_call *c, int x, int from) {
     average_plan *p = acn_plan_alloc(c, sizeof *p);
     if (!p) return acn_fail(ACN_BAD_ALLOC, "no memory for a pooling plan");
+    if (acn_dtype_is_integer(acn_in(c, 0)->dtype)) { /* the definition is their only level */
+        c->plan->run = run0;
+        c->plan->cost_us = (uint32_t)(acn_tensor_count(acn_in(c, 0)) & 0x7fffffff);
+        return ACN_OK;
+    }
     ACN_TRY(read_pool(c, x, &p->pool));
     ACN_TRY(acn_pool_plan(c, &p->pool));
     p->counts_padding = acn_attr_int(c, COUNTS_PADDING) != 0;
@@ -237,6 +248,7 @@ static acn_status run0_either(acn_call *c, int x, bool spreads) {
     int64_t inner = spreads ? in : out, outer = spreads ? out : in;
     for (int64_t i = 0; i < p.planes * inner; i++) {
         double total = 0, divisor = 1;
+        int64_t whole = 0;
         for (int64_t k = 0; k < outer; k++) {
             int64_t large = spreads ? i % inner : k, at[3];
             const int64_t element[3] = {large / p.in[2] / p.in[1], large / p.in[2] % p.in[1],
@@ -244,11 +256,13 @@ static acn_status run0_either(acn_call *c, int x, bool spreads) {
             acn_pool_at(&p, spreads ? k : i % inner, at);
             divisor = divisor_of(c, &p, at);
             if (!looks_at(&p, at, element)) continue;
-            double v = acn_load_value(acn_tensor_at(from, i / inner * outer + k), from->dtype).f;
-            total += spreads ? v / divisor : v;
+            acn_value v = acn_load_value(acn_tensor_at(from, i / inner * outer + k), from->dtype);
+            total += spreads ? v.f / divisor : v.f;
+            whole += v.i;
         }
-        acn_store_value(acn_tensor_at(to, i), to->dtype,
-                        (acn_value){.f = spreads || divisor == 0 ? total : total / divisor});
+        acn_value mean = {.f = spreads || divisor == 0 ? total : total / divisor};
+        mean.i = divisor == 0 ? whole : whole / (int64_t)divisor; /* towards 0 */
+        acn_store_value(acn_tensor_at(to, i), to->dtype, mean);
     }
     return ACN_OK;
 }
@@ -265,8 +279,8 @@ static acn_status run0_grad(acn_call *c) { return run0_either(c, X, true); }
 ACN_OP(AveragePooling) = {
     .name = "AveragePooling",
     .doc = "Mean of each window, regular or adaptive",
-    .in = {{"x", ACN_POOL_TYPES, ACN_UNALIASED}},
-    .out = {{"y", ACN_POOL_TYPES}},
+    .in = {{"x", ACN_POOL_TYPES | ACN_T(ACN_I64), ACN_UNALIASED}},
+    .out = {{"y", ACN_POOL_TYPES | ACN_T(ACN_I64)}},
     .attr = {AVERAGE_ATTRS},
     .infer = infer,
     .plan = plan,

@@ -27,4 +27,8 @@ typedef struct acn_fold {
 acn_status acn_fold_plan(acn_call *c, uint32_t mask);
 acn_status acn_fold_run(acn_call *c);
 
+/* The logarithm of the sum of powers of complex numbers (log_sum_complex.c), which no fold holds.
+ */
+void acn_log_sum_complex(const acn_call *c, uint32_t mask, bool on_pool);
+
 #endif

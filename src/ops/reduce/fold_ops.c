@@ -282,16 +282,51 @@ ACN_OP(ReduceStd) = {
              "[4,600]|axes=[-1] [3,1000]",
 };
 
+static bool is_complex(const acn_call *c) { return acn_dtype_is_complex(acn_in(c, 0)->dtype); }
+
+static acn_status lse_infer(acn_call *c) {
+    ACN_TRY(infer(c));
+    const acn_tensor *y = acn_out(c, 0);
+    if (is_complex(c)) c->meta[0].dtype = acn_in(c, 0)->dtype;
+    if (!is_complex(c) && y && acn_dtype_is_complex(y->dtype)) c->meta[0].dtype = ACN_F32;
+    return ACN_OK;
+}
+
+static acn_status lse_complex_run(acn_call *c) {
+    uint32_t mask;
+    ACN_TRY(mask_of(c, &mask));
+    acn_log_sum_complex(c, mask, true);
+    return ACN_OK;
+}
+
+static acn_status lse_plan(acn_call *c) {
+    if (!is_complex(c)) return plan(c);
+    c->plan->run = lse_complex_run;
+    c->plan->cost_us = (uint32_t)(acn_tensor_count(acn_in(c, 0)) / 8 & 0x7fffffff);
+    return ACN_OK;
+}
+
+static acn_status lse_run0(acn_call *c) {
+    uint32_t mask;
+    if (!is_complex(c)) return run0(c);
+    ACN_TRY(mask_of(c, &mask));
+    acn_log_sum_complex(c, mask, false);
+    return ACN_OK;
+}
+
 static const family family_lse = {
     {.neutral = {.a = -INFINITY}, .take = lse_take, .combine = lse_combine, .finish = lse_finish},
     lse_naive};
 ACN_OP(ReduceLogSumExp) = {
     .name = "ReduceLogSumExp",
     .doc = "y = log of the sum of e^x over axes (none given: all)",
-    .in = {{"x", ACN_REALS | ACN_BOOLS, ACN_UNALIASED}},
-    .out = {{"y", ACN_FLOATS}},
+    .in = {{"x", ACN_ALL, ACN_UNALIASED}},
+    .out = {{"y", ACN_FLOATS | ACN_COMPLEXES}},
     .attr = {AXES_AND_KEEP},
-    COMMON,
+    .infer = lse_infer,
+    .plan = lse_plan,
+    .run = acn_fold_run,
+    .run0 = lse_run0,
     .family = &family_lse,
     .cases = "tolerance=reduction " CASES " [] f32[0,3]|axes=[0]",
 };
