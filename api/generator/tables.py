@@ -154,8 +154,8 @@ def aclnn_rows():
         if row["name"] in seen:
             raise TableError(f"{where}: appears twice")
         seen.add(row["name"])
-        if not re.fullmatch(r"aclnn_\w+\.h", row["header"]):
-            raise TableError(f"{where}: header '{row['header']}' is not aclnn_<words>.h")
+        if not re.fullmatch(r"acl(nn)?_\w+\.h", row["header"]):
+            raise TableError(f"{where}: header '{row['header']}' is not acl[nn]_<words>.h")
         arguments = tuple(parse_argument(a, where) for a in split_arguments(row["arguments"]))
         rows.append(
             AclnnRow(

@@ -438,16 +438,28 @@ ACN_OP(CdistGrad) = {
 /* ---- the same as GE has it: everything broadcast to [.., rows1, rows2, width] -------------------
  */
 
-static acn_status infer_broadcast(acn_call *c) {
+/* Sizes of the gradient before it is summed over the batches that x1 was repeated for. */
+static int whole_dims(const acn_call *c, int64_t *dims) {
     const acn_tensor *x = acn_in(c, G1);
+    int rank = 0;
+    for (int d = 0; d < x->rank; d++)
+        if (d != x->rank - 2) dims[rank++] = x->dims[d];
+    return rank;
+}
+
+static acn_status infer_broadcast(acn_call *c) {
+    const acn_tensor *x = acn_in(c, G1), *y = acn_out(c, 0);
     if (x->rank < 3) return acn_bad_input(c, G1, "expected at least 3 dimensions");
     for (int slot = GRAD; slot <= DISTANCES; slot++)
         if (!acn_tensor_same_shape(acn_in(c, slot), x))
             return acn_bad_input(c, slot, "expected the shape of x1");
     int64_t dims[ACN_MAX_DIMS];
-    for (int d = 0, at = 0; d < x->rank; d++)
-        if (d != x->rank - 2) dims[at++] = x->dims[d];
-    acn_out_is(c, 0, acn_out(c, 0) ? ACN_UNDEFINED : x->dtype, x->rank - 1, dims);
+    int rank = whole_dims(c, dims);
+    acn_out_is(c, 0, y ? ACN_UNDEFINED : x->dtype, rank, dims);
+    bool fits = y && y->rank >= 2 && y->rank <= rank;
+    for (int d = 1; fits && d <= y->rank; d++)
+        fits = y->dims[y->rank - d] == dims[rank - d] || (d > 2 && y->dims[y->rank - d] == 1);
+    if (fits) acn_out_like(c, 0, ACN_UNDEFINED, y); /* x1's own shape: the client repeated it */
     return ACN_OK;
 }
 
@@ -456,10 +468,9 @@ static double broadcast_order(const acn_call *c) {
     return acn_attr_float(c, 0) < 0 ? INFINITY : acn_attr_float(c, 0);
 }
 
-static void grad_of_element(void *context, int64_t i, int worker) {
-    (void)worker;
-    const acn_call *c = context;
-    const acn_tensor *x1 = acn_in(c, G1), *x2 = acn_in(c, G2), *y = acn_out(c, 0);
+/* Element |i| of the whole gradient. */
+static double whole_gradient(const acn_call *c, int64_t i) {
+    const acn_tensor *x1 = acn_in(c, G1);
     int64_t width = x1->dims[x1->rank - 1], rows = x1->dims[x1->rank - 2];
     double sum = 0;
     for (int64_t j = 0; j < rows; j++) {
@@ -468,8 +479,38 @@ static void grad_of_element(void *context, int64_t i, int worker) {
         for (int slot = GRAD; slot <= DISTANCES; slot++)
             v[slot] = acn_load_value(acn_tensor_at(acn_in(c, slot), at), acn_in(c, slot)->dtype).f;
         double d = v[G1] - v[G2];
-        if (x1->dtype != ACN_F64 && x2->dtype != ACN_F64) d = (float)d;
+        if (x1->dtype != ACN_F64 && acn_in(c, G2)->dtype != ACN_F64) d = (float)d;
         sum += gradient(broadcast_order(c), d, v[DISTANCES], v[GRAD]);
+    }
+    return sum;
+}
+
+static void grad_of_element(void *context, int64_t i, int worker) {
+    (void)worker;
+    const acn_call *c = context;
+    const acn_tensor *y = acn_out(c, 0);
+    int64_t dims[ACN_MAX_DIMS], step = 1, base = 0, rest = i, repeats = 1;
+    int64_t size[ACN_MAX_DIMS], stride[ACN_MAX_DIMS];
+    int rank = whole_dims(c, dims), repeated = 0;
+    for (int d = 1; d <= rank; d++) {
+        int64_t own = d <= y->rank ? y->dims[y->rank - d] : 1, whole = dims[rank - d];
+        if (own == whole) {
+            base += rest % own * step;
+            rest /= own;
+        } else {
+            size[repeated] = whole, stride[repeated++] = step;
+            repeats *= whole;
+        }
+        step *= whole;
+    }
+    double sum = 0;
+    for (int64_t k = 0; k < repeats; k++) {
+        int64_t at = base, left = k;
+        for (int d = 0; d < repeated; d++) {
+            at += left % size[d] * stride[d];
+            left /= size[d];
+        }
+        sum += whole_gradient(c, at);
     }
     acn_store_value(acn_tensor_at(y, i), y->dtype, (acn_value){.f = sum});
 }
@@ -498,5 +539,6 @@ ACN_OP(CdistGradBroadcast) = {
     .run = run_broadcast,
     .run0 = run0_broadcast,
     .cases = "tolerance=reduction [5,3,7],[5,3,7],[5,3,7],[5,3,7]@1..2 "
-             "[2,5,3,7],[2,5,3,7],[2,5,3,7],[2,5,3,7]@1..2|p=-1",
+             "[2,5,3,7],[2,5,3,7],[2,5,3,7],[2,5,3,7]@1..2|p=-1 "
+             "[2,5,3,7],[2,5,3,7],[2,5,3,7],[2,5,3,7]@1..2->[5,7]",
 };
