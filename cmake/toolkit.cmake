@@ -22,6 +22,26 @@ foreach(program IN ITEMS anycann npu-smi atc)
     set_target_properties(${program} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${ACN_TOOLKIT}/bin")
 endforeach()
 
+# hccl_test: one program for each collective, in the place and with the names that CANN's have. They
+# are clients like any other and find the libraries beside them.
+file(GLOB ACN_HCCL_TEST_SOURCES CONFIGURE_DEPENDS src/tools/hccl_test/*.c)
+list(FILTER ACN_HCCL_TEST_SOURCES EXCLUDE REGEX "/main.c$")
+add_library(acn_hccl_test OBJECT ${ACN_HCCL_TEST_SOURCES})
+target_include_directories(acn_hccl_test PUBLIC src ${ACN_TOOLKIT}/include)
+target_compile_definitions(acn_hccl_test PUBLIC _GNU_SOURCE)
+add_dependencies(acn_hccl_test acn_headers)
+foreach(collective IN ITEMS all_gather all_gatherv all_reduce alltoall alltoallv alltoallvc broadcast
+                            reduce reduce_scatter reduce_scatterv scatter)
+    add_executable(${collective}_test src/tools/hccl_test/main.c $<TARGET_OBJECTS:acn_hccl_test>)
+    target_compile_definitions(${collective}_test PRIVATE HCCL_TEST_NAME="${collective}")
+    target_link_libraries(${collective}_test PRIVATE acn_hccl_test door_hccl door_ascendcl)
+    target_link_options(${collective}_test PRIVATE -Wl,--enable-new-dtags)
+    set_target_properties(${collective}_test PROPERTIES
+        RUNTIME_OUTPUT_DIRECTORY "${ACN_TOOLKIT}/tools/hccl_test/bin"
+        BUILD_WITH_INSTALL_RPATH ON INSTALL_RPATH "$ORIGIN/../../../lib64"
+        LINK_DEPENDS_NO_SHARED ON)
+endforeach()
+
 # Asked of the operators themselves; builds with sanitizers are for tests only.
 set(ACN_OPERATORS_PAGE ${ACN_TOOLKIT}/share/doc/anycann/operators.md)
 add_custom_command(OUTPUT ${ACN_OPERATORS_PAGE}
@@ -80,6 +100,7 @@ install(DIRECTORY "${ACN_TOOLKIT}/" DESTINATION . USE_SOURCE_PERMISSIONS)
 install(CODE "if(CMAKE_INSTALL_DO_STRIP)
     file(GLOB binaries \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/lib64/*.so\"
         \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/lib64/anycann/*.so\"
-        \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/bin/*\")
+        \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/bin/*\"
+        \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/tools/hccl_test/bin/*\")
     execute_process(COMMAND \"${CMAKE_STRIP}\" --strip-unneeded \${binaries} COMMAND_ERROR_IS_FATAL ANY)
 endif()")
