@@ -3,9 +3,9 @@
 #ifndef ACN_TOOLS_HCCL_TEST_H
 #define ACN_TOOLS_HCCL_TEST_H
 
-#include "acl/acl.h"
-#include "hccl/hccl.h"
-#include "hccl/hccl_comm.h"
+#include <acl/acl.h>
+#include <hccl/hccl.h>
+#include <hccl/hccl_comm.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
