@@ -3,9 +3,11 @@
 #include "client.h"
 
 #include "acl/acl_mdl.h"
+#include "acl/acl_op.h"
 #include "doors/anycann/convert.h"
 #include "small_onnx.h"
 #include <pthread.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { IN_BYTES = SMALL_IN * 4, OUT_BYTES = SMALL_OUT * 4, INVALID = 100000 };
@@ -295,11 +297,48 @@ static void names_and_shapes(void **state) {
     OK(aclmdlUnload(model));
 }
 
+/* Models of single operators are looked at and add nothing: each operator is in the library. */
+static void operators_come_as_models(void **state) {
+    char folder[] = "/tmp/acn_op_models_XXXXXX", inner[64], path[96];
+    uint8_t bytes[1 << 14];
+    aclopHandle *handle;
+    assert_non_null(mkdtemp(folder));
+    snprintf(inner, sizeof inner, "%s/inner", folder);
+    snprintf(path, sizeof path, "%s/one.om", inner);
+    OK(aclopSetModelDir(folder)); /* empty */
+    assert_int_equal(mkdir(inner, 0700), 0);
+    FILE *source = fopen(om_path, "re"), *copy = fopen(path, "we");
+    size_t size = fread(bytes, 1, sizeof bytes, source);
+    assert_int_equal(fwrite(bytes, 1, size, copy), size);
+    fclose(source);
+    fclose(copy);
+    OK(aclopSetModelDir(folder));
+    OK(aclopLoad(bytes, size));
+    FAILS(INVALID, "aclopLoad", "NULL", aclopLoad(NULL, size));
+    FAILS(100006, "aclopLoad", "does not begin", aclopLoad(bytes + 1, size - 1));
+    FAILS(100006, "aclopLoad", "", aclopLoad(bytes, 300));
+    char *type = memmem(bytes, size, "MatMul", 6);
+    assert_non_null(type);
+    memcpy(type, "MetMul", 6);
+    FAILS(100025, "aclopLoad", "MetMul", aclopLoad(bytes, size));
+    assert_int_equal(truncate(path, 200), 0);
+    FAILS(100006, "aclopSetModelDir", "one.om", aclopSetModelDir(folder));
+    unlink(path);
+    rmdir(inner);
+    rmdir(folder);
+    FAILS(100003, "aclopSetModelDir", folder, aclopSetModelDir(folder));
+    aclopAttr *attr = aclopCreateAttr();
+    OK(aclopCreateHandle("Muls", 0, NULL, 0, NULL, attr, &handle)); /* a type of GE only */
+    aclopDestroyHandle(handle);
+    aclopDestroyAttr(attr);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_way_to_load),          cmocka_unit_test(a_stream_keeps_the_order),
-        cmocka_unit_test(threads_with_models),        cmocka_unit_test(a_run_has_options),
-        cmocka_unit_test(wrong_datasets_are_refused), cmocka_unit_test(names_and_shapes),
+        cmocka_unit_test(operators_come_as_models), cmocka_unit_test(every_way_to_load),
+        cmocka_unit_test(a_stream_keeps_the_order), cmocka_unit_test(threads_with_models),
+        cmocka_unit_test(a_run_has_options),        cmocka_unit_test(wrong_datasets_are_refused),
+        cmocka_unit_test(names_and_shapes),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -4,6 +4,7 @@
 #include "base/slab.h"
 #include "doors/door.h"
 #include "doors/opcompiler/desc.h"
+#include "ops/signature.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -58,9 +59,8 @@ static acn_status create(const char *type, int inputs, const aclTensorDesc *cons
                         inputs, outputs, MAX_DESCS);
     if ((inputs > 0 && input_descs == NULL) || (outputs > 0 && output_descs == NULL))
         return acn_fail(ACN_NULL_POINTER, "inputDesc or outputDesc is NULL; expected arrays");
-    if (acn_op_find(type) == NULL)
-        return acn_fail(ACN_OP_NOT_FOUND,
-                        "operator %s is unknown; `anycann ops` lists those that exist", type);
+    acn_signature signature;
+    ACN_TRY(acn_signature_find(type, &signature));
     op_handle *handle = acn_slab_alloc(&slab);
     if (handle == NULL)
         return acn_fail(ACN_BAD_ALLOC, "%d operators' handles exist, which is the most",
