@@ -3,9 +3,11 @@
  * A value lives from the node that makes it to the last one that reads it or a view of it. Values
  * are placed in the order of their size, the largest first, each at the lowest address where no
  * value that lives at the same time lies: simple, and within a few percent of the best known.
+ * An elementwise operator writes over an input that nobody reads afterwards: both are one life.
  */
 #include "graph/compile.h"
 
+#include "ops/math/region.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -89,11 +91,57 @@ static void collect_lives(const acn_net *net, life *lives) {
         }
 }
 
+/* Whether |n| reads |x|'s memory only as |x|. */
+static bool is_only_reading(const acn_net_node *n, const acn_net_value *x) {
+    for (int i = 0; i < n->call.out_first[0]; i++)
+        if (n->value[i]->base == x && n->value[i] != x) return false;
+    return true;
+}
+
+/* The input that |n|'s result may be written over: of the same layout and type, and |n| is the last
+ * that reads it. */
+static const acn_net_value *find_room(const acn_compiled *c, const life *lives, const int *owner,
+                                      const acn_net_node *n, int step) {
+    const acn_net_value *y = n->value[n->call.out_first[0]];
+    if (!acn_op_works_in_place(n->call.op) || y->base != y || c->place[y->id].kind != ACN_IN_WORK)
+        return NULL;
+    for (int i = 0; i < n->call.out_first[0]; i++) {
+        const acn_net_value *x = n->value[i];
+        size_t bytes = (size_t)y->tensor.rank * sizeof *y->tensor.strides;
+        if (x->base == x && x->producer && c->place[x->id].kind == ACN_IN_WORK &&
+            lives[owner[x->id]].last == step && x->tensor.dtype == y->tensor.dtype &&
+            acn_tensor_same_shape(&x->tensor, &y->tensor) &&
+            memcmp(x->tensor.strides, y->tensor.strides, bytes) == 0 && is_only_reading(n, x))
+            return x;
+    }
+    return NULL;
+}
+
+/* |owner|: by id, whose memory a value shares; its own at first. */
+static void join_lives(const acn_compiled *c, life *lives, int *owner) {
+    int step = 0;
+    for (const acn_net_node *n = c->net->nodes; n; n = n->next, step++) {
+        const acn_net_value *x = find_room(c, lives, owner, n, step);
+        if (x == NULL) continue;
+        int y = n->value[n->call.out_first[0]]->id;
+        owner[y] = owner[x->id];
+        lives[owner[y]].last = lives[y].last;
+        lives[y].value = NULL;
+    }
+}
+
 static acn_status plan_work(acn_compiled *out) {
     acn_net *net = out->net;
     life *lives = calloc((size_t)net->value_count + 1, sizeof *lives);
-    if (lives == NULL) return acn_fail(ACN_BAD_ALLOC, "no host memory to plan memory");
+    int *owner = acn_arena_alloc(&net->arena, ((size_t)net->value_count + 1) * sizeof *owner);
+    if (!lives || !owner) {
+        free(lives);
+        return acn_fail(ACN_BAD_ALLOC, "no host memory to plan memory");
+    }
+    for (int i = 0; i < net->value_count; i++)
+        owner[i] = i;
     collect_lives(net, lives);
+    join_lives(out, lives, owner);
     int count = 0;
     for (int i = 0; i < net->value_count; i++) {
         acn_net_value *v = lives[i].value;
@@ -102,6 +150,8 @@ static acn_status plan_work(acn_compiled *out) {
     out->work_bytes = place_lives(lives, count);
     for (int i = 0; i < count; i++)
         out->place[lives[i].value->id].offset_bytes = (int64_t)lives[i].offset;
+    for (int i = 0; i < net->value_count; i++)
+        if (owner[i] != i) out->place[i].offset_bytes = out->place[owner[i]].offset_bytes;
     free(lives);
     if (out->work_bytes == UINT64_MAX)
         return acn_fail(ACN_BAD_ALLOC, "no host memory to plan memory");

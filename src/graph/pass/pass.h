@@ -19,6 +19,7 @@ typedef enum acn_pass_stage {
     ACN_PASS_ADDEND,   /* then what is added to it element by element, */
     ACN_PASS_ACTIVATE, /* then a function of the sum */
     ACN_PASS_LAYOUT,   /* where elements lie */
+    ACN_PASS_REGION,   /* what is left of elementwise operators, in loops together */
 } acn_pass_stage;
 
 /* How often a pattern was found, and how often it was rewritten. */
