@@ -100,7 +100,8 @@ static inline bool acn_comm_has_failed(const acn_comm *comm) {
 }
 /* Whether the process of |rank| has ended. */
 bool acn_comm_is_dead(acn_comm *comm, uint32_t rank);
-/* Maps the memory of |rank|, if that was not done yet. */
+/* Maps the memory of |rank|, if that was not done yet. Its |base| stays NULL when that rank has
+ * left: then nothing of it is still to be read. */
 acn_status acn_comm_reach(acn_comm *comm, uint32_t rank);
 
 /* One wait, which may take many pauses. */

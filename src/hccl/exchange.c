@@ -78,6 +78,9 @@ static acn_status take(const exchange *e, part *p) {
     acn_mailbox *box = mailbox(comm, m->rank, comm->rank);
     ACN_TRY(check_message(e, p, box));
     ACN_TRY(acn_comm_reach(comm, m->rank));
+    if (comm->peers[m->rank].base == NULL)
+        return acn_comm_fail(comm, ACN_REMOTE, "rank %u left before this rank's %s had its message",
+                             m->rank, e->name);
     bool is_in_place = m->rank == comm->rank && box->offset == p->offset;
     if (m->count > 0 && !is_in_place) move(p, comm->peers[m->rank].base + box->offset);
     p->state = DONE;

@@ -125,6 +125,7 @@ static acn_status meet(const acn_collective_run *r, uint32_t rank) {
     if (atomic_load(&entry->sequence) != comm->sequence) return ACN_OK;
     ACN_TRY(check_entry(r, rank, &copy));
     ACN_TRY(acn_comm_reach(comm, rank));
+    if (peer->base == NULL) return ACN_OK;
     peer->buffers[0] = copy.in != ACN_NO_OFFSET ? peer->base + copy.in : NULL;
     peer->buffers[1] = copy.out != ACN_NO_OFFSET ? peer->base + copy.out : NULL;
     return ACN_OK;
@@ -135,10 +136,13 @@ static acn_status wait_for(const acn_collective_run *r, const acn_step *step) {
     acn_seat *seat = &comm->board->seats[step->rank];
     uint64_t target = acn_progress(comm->sequence, step->phase), seen;
     acn_patience patience = {0};
-    while ((seen = atomic_load_explicit(&seat->progress, memory_order_acquire)) < target)
+    while ((seen = atomic_load_explicit(&seat->progress, memory_order_acquire)) < target) {
+        /* Who called something else may never get there. */
+        if (seen >= acn_progress(comm->sequence, 0)) ACN_TRY(meet(r, step->rank));
         ACN_TRY(acn_comm_pause(comm, &patience, acn_low_half(&seat->progress), (uint32_t)seen,
                                &seat->sleepers, step->rank,
                                acn_collective_name(r->call.collective)));
+    }
     return meet(r, step->rank);
 }
 

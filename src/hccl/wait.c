@@ -166,6 +166,11 @@ acn_status acn_comm_pause(acn_comm *comm, acn_patience *patience, _Atomic uint32
 
 acn_status acn_comm_reach(acn_comm *comm, uint32_t rank) {
     acn_peer *peer = &comm->peers[rank];
+    const acn_seat *seat = &comm->board->seats[rank];
     if (peer->base != NULL) return ACN_OK;
-    return acn_peer_map(comm->board->seats[rank].memory_key, &peer->base);
+    acn_status status = acn_peer_map(seat->memory_key, &peer->base);
+    if (status == ACN_OK) return ACN_OK;
+    if (atomic_load(&seat->state) == ACN_SEAT_LEFT) return acn_error_clear(), ACN_OK;
+    if (acn_comm_is_dead(comm, rank)) return gone(comm, rank, false, "the call");
+    return status;
 }

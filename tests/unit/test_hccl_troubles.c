@@ -425,10 +425,14 @@ static void hangs_are_explained(void **state) {
     pthread_join(asker, NULL);
     pthread_barrier_destroy(&asked);
     lacks(text, "of 3 ranks, of which 2 wait");
-    lacks(text, "is in AllReduce 1 (5 f32) and waits for rank 1 for ");
+    lacks(text, "is in AllReduce 1 (5 f32) and waits for rank ");
     lacks(text, "is in Recv and waits for rank 0 for ");
     lacks(text, "device 2): is in no call; its last collective was none");
-    lacks(text, "they wait for one another: rank 0 in AllReduce 1 (5 f32), rank 1 in Recv");
+    /* Which of them rank 0 waits for first is its algorithm's affair. */
+    if (strstr(text, "waits for rank 1") != NULL)
+        lacks(text, "they wait for one another: rank 0 in AllReduce 1 (5 f32), rank 1 in Recv");
+    else
+        lacks(text, "all wait for rank 2");
     free(text);
     assert_int_equal(acn_why_ask(1 << 22, stdout, &(int){0}, &(int){0}), ACN_NAME_NOT_FOUND);
 }
