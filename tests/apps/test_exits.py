@@ -1,12 +1,14 @@
 """Every way a program can end, forks, threads, and a second client in the process."""
 
 import json
+import os
 import signal
 import sys
 import time
+from pathlib import Path
 
 import pytest
-from running import crashed, succeeded
+from running import REPOSITORY, crashed, succeeded
 
 BUSY = """
 import torch
@@ -51,6 +53,48 @@ def test_signals(toolkit, kind):
     report = json.loads(succeeded(toolkit.anycann("report", process.pid, "--json")))
     calls = {row["name"]: row["calls"] for row in report["counts"]}
     assert calls["aclnnAdd"] >= 100
+
+
+def kept_files(pid):
+    """Files with names that a process can write, so that they outlive it: open or mapped."""
+    process = Path("/proc") / str(pid)
+    names = {os.readlink(link) for link in (process / "fd").iterdir()}
+    for line in (process / "maps").read_text().splitlines():
+        fields = line.split(maxsplit=5)
+        if len(fields) == 6 and "w" in fields[1] and "s" in fields[1]:
+            names.add(fields[5])
+    vanishing = ("/memfd:", "/dev/", "pipe:", "socket:", "anon_inode:", "/proc/", "[")
+    return {n for n in names if not n.startswith(vanishing) and not n.endswith("(deleted)")}
+
+
+def bound_sockets(pid):
+    """Names in the file system that sockets of a process are bound to."""
+    inodes = {os.readlink(link) for link in (Path("/proc") / str(pid) / "fd").iterdir()}
+    rows = [line.split() for line in Path("/proc/net/unix").read_text().splitlines()[1:]]
+    return {row[7] for row in rows if len(row) > 7 and f"socket:[{row[6]}]" in inodes
+            and not row[7].startswith("@")}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", [signal.SIGTERM, signal.SIGKILL])
+def test_nothing_stays_of_what_was_shared(toolkit, tmp_path, kind):
+    """Memory, events and notifies for other processes have no name that outlives their owner."""
+    program = REPOSITORY / "tests" / "apps" / "client_holder.py"
+    words = [toolkit.command, "run", sys.executable, program, *["busy"] * (kind == signal.SIGTERM)]
+    folders = {"HOME": tmp_path, "TMPDIR": tmp_path, "XDG_RUNTIME_DIR": tmp_path}
+    process = toolkit.start(*words, **{name: str(path) for name, path in folders.items()})
+    try:
+        assert process.stdout.readline() == "holding\n", process.communicate()
+        kept, sockets = kept_files(process.pid), bound_sockets(process.pid)
+    finally:
+        process.send_signal(kind)
+        process.communicate(timeout=60)
+    assert process.returncode == -kind
+    # What it ran, for `anycann report`, and its log are meant to stay.
+    meant = (str(toolkit.reports), str(tmp_path / "ascend" / "log"))
+    assert not {name for name in kept if not name.startswith(meant)}
+    assert not sockets
+    left = {path for path in tmp_path.rglob("*") if path.is_file()}
+    assert not {path for path in left if not str(path).startswith(meant)}
 
 
 def test_calls_after_the_end_fail_softly(toolkit):
