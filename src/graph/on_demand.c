@@ -3,6 +3,7 @@
 
 #include "graph/compile.h"
 #include "graph/import/source.h"
+#include "graph/pass/pass.h"
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,9 +21,37 @@ typedef struct made {
 struct acn_on_demand {
     const acn_model_set *set;
     acn_source source;
-    pthread_mutex_t mutex; /* of what follows */
+    acn_pass_switches switches; /* weights are packed where no other sizes come */
+    pthread_mutex_t mutex;      /* of what follows */
     made *first;
 };
+
+/* Whether other sizes may come. */
+static bool is_open(const acn_model_set *set) {
+    for (int i = 0; i < set->input_count; i++)
+        for (int d = 0; d < set->inputs[i].rank; d++)
+            if (set->inputs[i].dims[d] < 0) return true;
+    return false;
+}
+
+typedef struct placer {
+    const acn_model_set *set;
+    int count;
+} placer;
+
+/* What was in another file lies in the weights. */
+static acn_status place_external(void *context, acn_onnx_tensor *t) {
+    placer *p = context;
+    uint64_t offset = p->count < p->set->external_count ? p->set->external[p->count++] : UINT64_MAX;
+    uint64_t bytes = acn_dtype_bytes(t->dtype);
+    for (int d = 0; d < t->rank; d++)
+        bytes *= (uint64_t)t->dims[d];
+    if (offset > p->set->weight_bytes || bytes > p->set->weight_bytes - offset)
+        return acn_fail(ACN_PARSE_FILE, "the values of tensor \"%s\" are not in the file", t->name);
+    t->data = p->set->weights + offset;
+    t->bytes = bytes;
+    return ACN_OK;
+}
 
 acn_status acn_on_demand_create(const acn_model_set *set, acn_on_demand **out) {
     acn_on_demand *maker = calloc(1, sizeof *maker);
@@ -30,7 +59,14 @@ acn_status acn_on_demand_create(const acn_model_set *set, acn_on_demand **out) {
     maker->set = set;
     acn_status status =
         acn_source_read(set->name, set->weights, (size_t)set->source_bytes, &maker->source);
+    placer places = {set, 0};
+    if (status == ACN_OK && maker->source.onnx)
+        status = acn_onnx_each_external(maker->source.onnx, place_external, &places);
     if (status == ACN_OK) status = acn_source_align(&maker->source);
+    if (status == ACN_OK)
+        status = acn_pass_read_switches("the model's switches", set->source_options.switches,
+                                        strlen(set->source_options.switches), &maker->switches);
+    if (is_open(set)) acn_pass_switch_off(&maker->switches, ACN_PASS_FOLD, ACN_PASS_PACK);
     if (status != ACN_OK) {
         acn_source_close(&maker->source);
         free(maker);
@@ -80,16 +116,9 @@ static acn_status check_sizes(const acn_model_set *set, const acn_size *sizes) {
     return ACN_OK;
 }
 
-/* Whether other sizes may come. */
-static bool is_open(const acn_model_set *set) {
-    for (int i = 0; i < set->input_count; i++)
-        for (int d = 0; d < set->inputs[i].rank; d++)
-            if (set->inputs[i].dims[d] < 0) return true;
-    return false;
-}
-
 static acn_status compile(const acn_on_demand *maker, made *m) {
     acn_compiled compiled;
+    ACN_TRY(acn_passes_run(m->net, &maker->switches, NULL, NULL));
     ACN_TRY(acn_compile(m->net, NULL, &compiled));
     ACN_TRY(acn_compiled_model(&compiled, &m->made.model));
     if (m->made.model->output_count != maker->set->output_count)
@@ -100,7 +129,7 @@ static acn_status compile(const acn_on_demand *maker, made *m) {
 static acn_status import(const acn_on_demand *maker, const acn_onnx_options *options, made *m) {
     ACN_TRY(acn_source_import(&maker->source, options, &m->net));
     if (m->net->awaited)
-        return acn_late_create(maker->source.onnx, options, !is_open(maker->set), &m->made.late);
+        return acn_late_create(maker->source.onnx, options, &maker->switches, &m->made.late);
     return compile(maker, m);
 }
 
@@ -110,8 +139,11 @@ static acn_status make(const acn_on_demand *maker, const acn_size *sizes, made *
     acn_onnx_shape *shapes = calloc((size_t)set->input_count + 1, sizeof *shapes);
     if (shapes == NULL) return acn_fail(ACN_BAD_ALLOC, "no host memory for shapes");
     for (int i = 0; i < set->input_count; i++) {
-        shapes[i] = (acn_onnx_shape){.name = set->inputs[i].name, .rank = sizes[i].rank};
-        memcpy(shapes[i].dims, sizes[i].dims, sizeof sizes[i].dims);
+        const acn_model_port *port = &set->inputs[i];
+        bool is_image = port->images != ACN_IMAGES_NONE;
+        shapes[i] = (acn_onnx_shape){.name = port->name,
+                                     .rank = is_image ? port->seen_rank : sizes[i].rank};
+        memcpy(shapes[i].dims, is_image ? port->seen_dims : sizes[i].dims, sizeof sizes[i].dims);
     }
     const acn_onnx_options options = {.shapes = shapes,
                                       .shape_count = set->input_count,

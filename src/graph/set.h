@@ -36,6 +36,9 @@ typedef struct acn_model_set {
     /* Of an open set: the source is the first bytes of the weights. */
     uint64_t source_bytes;
     acn_source_options source_options;
+    uint64_t
+        *external; /* where in the weights its tensors lie that were in other files, in order */
+    int external_count;
     const char *weights; /* not the set's own */
     acn_arena arena;
 } acn_model_set;

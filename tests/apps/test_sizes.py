@@ -208,3 +208,20 @@ def test_mistakes_in_sizes_are_told(toolkit, tmp_path, words, code):
     done, model = convert(toolkit, source, tmp_path, *words)
     assert done.returncode == 255 and f"({code}): " in done.stdout
     assert not model.exists()
+
+
+def test_open_sizes_with_weights_in_another_file(toolkit, tmp_path):
+    """The .om holds them: the files beside the model are gone when it runs."""
+    source, beside = tmp_path / "source", tmp_path / "beside"
+    beside.mkdir()
+    convolution(source, ["n", 3, "h", "w"])
+    model = onnx.load(source)
+    parts = {"save_as_external_data": True, "location": "weights.bin", "size_threshold": 0}
+    onnx.save(model, beside / "model.onnx", **parts)
+    assert (beside / "weights.bin").stat().st_size >= 4 * 27 * 4
+    done, om = convert(toolkit, beside / "model.onnx", tmp_path, "--input_shape=x:-1,3,-1,-1")
+    assert done.returncode == 0, done.stdout
+    (beside / "weights.bin").unlink()
+    draw = np.random.default_rng(6)
+    runs = [(None, {"x": draw.normal(size=(n, 3, n, 5)).astype(np.float32)}) for n in (2, 4)]
+    run(toolkit, om, source, tmp_path, runs)

@@ -7,6 +7,7 @@
 #include "graph/compile.h"
 #include "graph/import/onnx.h"
 #include "graph/json/proto_json.h"
+#include "graph/late/late.h"
 #include "graph/om/om.h"
 #include "small_onnx.h"
 #include <stdlib.h>
@@ -65,19 +66,50 @@ static void run(acn_model *model) {
     free(work);
 }
 
+static acn_status place(void *context, int index, const acn_model_port *port, void **out) {
+    void **outputs = context;
+    free(outputs[index % 64]);
+    *out = outputs[index % 64] = calloc(1, port->bytes + 1);
+    return *out ? ACN_OK : ACN_BAD_ALLOC;
+}
+
+/* In stages, since something follows from data. */
+static bool run_late(const acn_onnx_model *source, const acn_onnx_options *options,
+                     const acn_net *net) {
+    const acn_pass_switches switches = {{false}};
+    void *inputs[64] = {NULL}, *outputs[64] = {NULL};
+    acn_late *late;
+    if (net->input_count > 64 || acn_late_create(source, options, &switches, &late) != ACN_OK)
+        return false;
+    for (int i = 0; i < net->input_count; i++)
+        inputs[i] = calloc(1, acn_port_of("x", &net->inputs[i]->tensor).bytes + 1);
+    bool is_good = acn_late_run(late, inputs, place, outputs) == ACN_OK;
+    for (int i = 0; i < 64; i++) {
+        free(inputs[i]);
+        free(outputs[i]);
+    }
+    acn_late_destroy(late);
+    return is_good;
+}
+
 /* From ONNX bytes to results; true when it came that far. */
 static bool use_onnx(const void *data, size_t size) {
     acn_onnx_model *source = NULL;
     acn_net *net = NULL;
     acn_model *model = NULL;
     acn_compiled compiled;
-    const acn_onnx_options options = {.folder = "/nowhere"};
+    const acn_onnx_options options = {.source = {.out_nodes = ""}, .can_wait = true};
     bool is_good = acn_onnx_read("fuzzed", data, size, &source) == ACN_OK &&
-                   acn_onnx_import(source, &options, &net) == ACN_OK &&
-                   acn_compile(net, NULL, &compiled) == ACN_OK &&
-                   acn_compiled_model(&compiled, &model) == ACN_OK &&
-                   acn_model_prepare(model) == ACN_OK;
+                   acn_onnx_load_external(source, "/nowhere") == ACN_OK &&
+                   acn_onnx_import(source, &options, &net) == ACN_OK;
+    if (is_good && net->awaited) {
+        is_good = run_late(source, &options, net);
+        goto end;
+    }
+    is_good = is_good && acn_compile(net, NULL, &compiled) == ACN_OK &&
+              acn_compiled_model(&compiled, &model) == ACN_OK && acn_model_prepare(model) == ACN_OK;
     if (is_good) run(model);
+end:
     acn_model_destroy(model);
     acn_net_destroy(net);
     acn_onnx_close(source);

@@ -21,6 +21,8 @@ typedef struct conversion {
     const acn_request *request;
     const acn_tool_conversion *options;
     acn_source source;
+    uint64_t *external; /* where in the weights what it has in other files lies */
+    int external_count;
     acn_onnx_shape *shapes;
     acn_net *nets[ACN_MAX_GEARS];
     acn_compiled compiled[ACN_MAX_GEARS];
@@ -45,21 +47,33 @@ static acn_status know_constant(void *context, const void *data, size_t bytes) {
     return acn_weights_know(&c->weights, data, bytes);
 }
 
-/* The source goes into the file of an open model, and must be whole. Its weights are used where
- * they lie in it. */
+static acn_status place_external(void *context, acn_onnx_tensor *t) {
+    conversion *c = context;
+    uint64_t *offset = &c->external[c->external_count++];
+    return acn_weights_place(&c->weights, t->data, t->bytes, offset);
+}
+
+static acn_status count_external(void *context, acn_onnx_tensor *t) {
+    ++*(int *)context;
+    return ACN_OK;
+}
+
+/* The source goes into the file of an open model, and what it has in other files behind it. Its
+ * weights are used where they lie there. */
 static acn_status take_source(conversion *c) {
+    int count = 0;
     acn_weights_init(&c->weights, c->source.bytes, c->source.size);
-    return acn_source_constants(&c->source, know_constant, c);
+    ACN_TRY(acn_source_constants(&c->source, know_constant, c));
+    if (c->source.onnx == NULL) return ACN_OK;
+    ACN_TRY(acn_onnx_each_external(c->source.onnx, count_external, &count));
+    c->external = calloc((size_t)count + 1, sizeof *c->external);
+    if (c->external == NULL) return acn_fail(ACN_BAD_ALLOC, "no host memory for a conversion");
+    return acn_onnx_each_external(c->source.onnx, place_external, c);
 }
 
 static acn_status import(conversion *c, const acn_request *r, const int64_t *gear) {
-    char folder[4096];
-    const char *slash = strrchr(r->model, '/');
-    snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - r->model) : 1,
-             slash ? r->model : ".");
     acn_request_shapes(r, gear, c->shapes);
     const acn_onnx_options options = {
-        .folder = slash == r->model ? "/" : folder,
         .shapes = c->shapes,
         .shape_count = r->shape_count,
         .source = r->source,
@@ -295,14 +309,21 @@ static acn_status import_all(conversion *c) {
     return ACN_OK;
 }
 
+/* With what it has in files beside it. */
 static acn_status open_source(conversion *c) {
     const acn_tool_conversion *options = c->options;
     const acn_request *r = c->request;
-    if (options->source)
-        return acn_source_read("the model in memory", options->source, options->source_bytes,
-                               &c->source);
+    char folder[4096];
+    const char *slash = strrchr(r->model, '/');
     acn_source_kind kind = r->framework == ACN_FRAMEWORK_ONNX ? ACN_SOURCE_ONNX : ACN_SOURCE_GE;
-    return acn_source_open(r->model, kind, &c->source);
+    snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - r->model) : 1,
+             slash ? r->model : ".");
+    if (options->source)
+        ACN_TRY(acn_source_read("the model in memory", options->source, options->source_bytes,
+                                &c->source));
+    else
+        ACN_TRY(acn_source_open(r->model, kind, &c->source));
+    return acn_source_load_external(&c->source, slash == r->model ? "/" : folder);
 }
 
 /* |image| NULL: into the file that the request names. */
@@ -310,7 +331,8 @@ static acn_status convert(conversion *c, void **image, size_t *image_bytes) {
     const acn_request *r = c->request;
     char path[4096 + 8];
     tell("reading", 0, 0);
-    ACN_TRY(acn_fusion_read_switches(r->fusion_switches, &c->switches));
+    ACN_TRY(acn_pass_read_switches("--fusion_switch_file", r->source.switches,
+                                   strlen(r->source.switches), &c->switches));
     ACN_TRY(open_source(c));
     c->is_open = r->kind == ACN_SET_OPEN;
     acn_weights_init(&c->weights, NULL, 0);
@@ -321,6 +343,8 @@ static acn_status convert(conversion *c, void **image, size_t *image_bytes) {
     ACN_TRY(acn_set_create(&c->set));
     ACN_TRY(describe(c));
     if (c->is_open) c->set->source_bytes = c->source.size;
+    c->set->external = c->external;
+    c->set->external_count = c->external_count;
     const acn_om_contents contents = {
         .compiled = c->compiled,
         .count = c->count,
@@ -351,6 +375,7 @@ static acn_status run_conversion(const acn_request *request, const acn_tool_conv
         acn_net_destroy(c->nets[i]);
     acn_source_close(&c->source);
     free(c->shapes);
+    free(c->external);
     free(c);
     return status;
 }

@@ -10,29 +10,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { MOST_BYTES = 1 << 20 };
-
 struct acn_fusion_result {
     int graphs, room;
     acn_pass_count (*counts)[ACN_MAX_PASSES];
 };
-
-acn_status acn_fusion_read_switches(const char *path, acn_pass_switches *out) {
-    *out = (acn_pass_switches){0};
-    if (path == NULL || *path == '\0') return ACN_OK;
-    FILE *file = fopen(path, "re");
-    char *text = file ? malloc(MOST_BYTES + 1) : NULL;
-    size_t size = text ? fread(text, 1, MOST_BYTES + 1, file) : 0;
-    bool is_read = text && !ferror(file) && size <= MOST_BYTES;
-    if (file) fclose(file);
-    acn_status status = is_read ? acn_pass_read_switches(path, (text[size] = '\0', text), size, out)
-                                : acn_fail(ACN_INVALID_FILE,
-                                           "fusion_switch_file is %s, which cannot be read; "
-                                           "expected a text of switches",
-                                           path);
-    free(text);
-    return status;
-}
 
 acn_status acn_fusion_note(acn_fusion_result **result, const acn_pass_count *counts) {
     acn_fusion_result *r = *result ? *result : calloc(1, sizeof *r);

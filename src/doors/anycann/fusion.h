@@ -5,9 +5,6 @@
 
 #include "graph/pass/pass.h"
 
-/* |path| NULL: all passes are on. */
-acn_status acn_fusion_read_switches(const char *path, acn_pass_switches *out);
-
 typedef struct acn_fusion_result acn_fusion_result;
 /* Adds what the passes did to one graph. */
 acn_status acn_fusion_note(acn_fusion_result **result, const acn_pass_count *counts);

@@ -250,22 +250,23 @@ static acn_status check_soc(const char *soc) {
                      "there is no such SoC; Ascend910B1 is the one that this device stands for");
 }
 
-/* The text of the file; what it says is the importer's business. */
-static acn_status read_aipp(acn_request *r, const acn_tool_conversion *c) {
-    const char *path = option(c, "insert_op_conf");
+/* The text of an option's file; what it says is others' business. "": there is none. */
+static acn_status read_file(acn_request *r, const acn_tool_conversion *c, const char *name,
+                            const char **out) {
+    const char *path = option(c, name);
     enum { MOST = 1 << 20 };
-    r->source.aipp = "";
+    *out = "";
     if (path == NULL || !*path) return ACN_OK;
     FILE *file = fopen(path, "re");
     if (file == NULL)
-        return acn_ge_fail("E13001", "File [%s] of [--insert_op_conf] cannot be opened.", path);
+        return acn_ge_fail("E13001", "File [%s] of [--%s] cannot be opened.", path, name);
     char *text = acn_arena_alloc(&r->arena, MOST + 1);
     size_t size = text ? fread(text, 1, MOST, file) : 0;
     fclose(file);
     if (text == NULL) return no_memory();
     if (size == MOST || memchr(text, 0, size))
-        return acn_ge_fail("E10032", "File [%s] of [--insert_op_conf] is no text.", path);
-    r->source.aipp = text;
+        return acn_ge_fail("E10032", "File [%s] of [--%s] is no text.", path, name);
+    *out = text;
     return ACN_OK;
 }
 
@@ -296,9 +297,9 @@ acn_status acn_request_read(const acn_tool_conversion *c, acn_request *r) {
         .output_type = option(c, "output_type"),
         .input_fp16_nodes = option(c, "input_fp16_nodes"),
     };
-    ACN_TRY(read_aipp(r, c));
+    ACN_TRY(read_file(r, c, "insert_op_conf", &r->source.aipp));
+    ACN_TRY(read_file(r, c, "fusion_switch_file", &r->source.switches));
     const char *statistics = option(c, "export_compile_stat");
-    r->fusion_switches = option(c, "fusion_switch_file");
     r->has_fusion_result = statistics == NULL || strcmp(statistics, "0") != 0;
     if (!r->source.out_nodes) r->source.out_nodes = "";
     if (!r->source.output_type) r->source.output_type = "";

@@ -18,9 +18,8 @@ enum { ACN_FRAMEWORK_AIR = 1, ACN_FRAMEWORK_ONNX = 5 };
 typedef struct acn_request {
     int framework;
     const char *model, *output, *soc;
-    const char *fusion_switches; /* a file; NULL: none */
-    bool has_fusion_result;      /* fusion_result.json is wanted */
-    acn_set_kind kind;           /* of the shapes and gears together */
+    bool has_fusion_result; /* fusion_result.json is wanted */
+    acn_set_kind kind;      /* of the shapes and gears together */
     acn_request_shape *shapes;
     int shape_count;
     int64_t *gears; /* |gear_count| rows */

@@ -1,13 +1,8 @@
 /* importer.c - a model's nodes, one after the other, and what their importers share. */
 #include "graph/import/importer.h"
 
-#include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 const acn_onnx_op *acn_onnx_op_find(const char *type, const char *domain) {
     const acn_onnx_op *found = NULL;
@@ -62,44 +57,15 @@ acn_status acn_importer_add_late(acn_importer *im, acn_net_value *value) {
 
 /* ---- constants ------------------------------------------------------------------------------- */
 
-/* External data: a path below the model's folder, which must not lead out of it. */
-static acn_status map_external(acn_importer *im, const acn_onnx_tensor *t, const void **out) {
-    char path[4096];
-    const char *folder = im->options->folder ? im->options->folder : ".";
-    struct stat about;
-    int64_t bytes = acn_dtype_bytes(t->dtype), offset = t->location_offset;
-    for (int d = 0; d < t->rank; d++) /* acn_onnx_read has seen that they can be counted */
-        bytes *= t->dims[d];
-    if (t->location[0] == '/' || strstr(t->location, ".."))
-        return acn_fail(ACN_PARSE_FILE,
-                        "tensor \"%s\" lies in %s, which leads out of the model's folder", t->name,
-                        t->location);
-    snprintf(path, sizeof path, "%s/%s", folder, t->location);
-    int file = open(path, O_RDONLY | O_CLOEXEC);
-    if (file < 0 || fstat(file, &about) != 0 || offset < 0 || about.st_size - offset < bytes) {
-        if (file >= 0) close(file);
-        return acn_fail(ACN_INVALID_FILE,
-                        "tensor \"%s\" needs %lld bytes at %lld of %s, which does not have them; "
-                        "put the model's data files beside it",
-                        t->name, (long long)bytes, (long long)offset, path);
-    }
-    char *copy = acn_arena_alloc(&im->net->arena, (size_t)bytes + 1);
-    bool is_read = copy != NULL;
-    for (int64_t done = 0, n; is_read && done < bytes; done += n) /* 2 GiB at most at a time */
-        is_read = (n = pread(file, copy + done, (size_t)(bytes - done), offset + done)) > 0;
-    close(file);
-    if (!is_read) return acn_fail(ACN_INVALID_FILE, "%s cannot be read", path);
-    *out = copy;
-    return ACN_OK;
-}
-
 acn_status acn_onnx_import_tensor(acn_importer *im, const acn_onnx_tensor *t, const char *name,
                                   acn_net_value **out) {
     const void *data = t->data;
     if (t->dtype == ACN_UNDEFINED)
         return acn_fail(ACN_OP_NOT_FOUND, "tensor \"%s\" has ONNX's type %d, which no device has",
                         name, t->type);
-    if (t->location) ACN_TRY(map_external(im, t, &data));
+    if (t->location && !data)
+        return acn_fail(ACN_INVALID_FILE, "tensor \"%s\" lies in %s, which is not read here", name,
+                        t->location);
     /* Views of the file may lie anywhere; operators want whole elements. */
     size_t element = acn_dtype_bytes(t->dtype);
     if ((uintptr_t)data % element != 0) {

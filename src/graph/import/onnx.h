@@ -24,10 +24,10 @@ typedef struct acn_source_options {
     const char *output_type;      /* "FP16", or "NODE:INDEX:FP16;..." */
     const char *input_fp16_nodes; /* "INPUT;..." */
     const char *aipp;             /* the text of a file for --insert_op_conf (aipp.h) */
+    const char *switches;         /* that of a file for --fusion_switch_file (pass.h) */
 } acn_source_options;
 
 typedef struct acn_onnx_options {
-    const char *folder; /* of the model's file, for external data; NULL: the working directory */
     const acn_onnx_shape *shapes;
     int shape_count;
     acn_source_options source;

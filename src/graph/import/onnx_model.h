@@ -27,7 +27,7 @@ typedef struct acn_onnx_tensor {
     int64_t dims[ACN_MAX_DIMS];
     const void *data; /* contiguous, little endian; NULL when the file has none here */
     size_t bytes;
-    /* Otherwise in a file beside the model's. */
+    /* Otherwise in a file beside the model's, until external.c has read it. */
     const char *location;
     int64_t location_offset, location_bytes; /* -1: up to the end */
 } acn_onnx_tensor;
@@ -118,6 +118,13 @@ acn_status acn_onnx_read(const char *name, const void *bytes, size_t size, acn_o
 void acn_onnx_close(acn_onnx_model *model);
 /* Copies the initializers that do not lie as operators want them, once for all imports. */
 acn_status acn_onnx_align(acn_onnx_model *model);
+
+/* Tensors whose values lie in other files, subgraphs' and functions' as well, in one order. */
+acn_status acn_onnx_each_external(acn_onnx_model *model,
+                                  acn_status (*visit)(void *context, acn_onnx_tensor *tensor),
+                                  void *context);
+/* Reads them; the files lie below |folder|. */
+acn_status acn_onnx_load_external(acn_onnx_model *model, const char *folder);
 
 /* NULL: an operator of that name is none of the model's functions. */
 const acn_onnx_function *acn_onnx_function_find(const acn_onnx_model *model, const char *name,

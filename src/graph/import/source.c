@@ -64,6 +64,10 @@ acn_status acn_source_align(acn_source *source) {
     return source->onnx ? acn_onnx_align(source->onnx) : ACN_OK;
 }
 
+acn_status acn_source_load_external(acn_source *source, const char *folder) {
+    return source->onnx ? acn_onnx_load_external(source->onnx, folder) : ACN_OK;
+}
+
 acn_status acn_source_import(const acn_source *source, const acn_onnx_options *options,
                              acn_net **out) {
     return source->ge ? acn_ge_import(source->ge, options, out)
@@ -80,12 +84,7 @@ acn_status acn_source_constants(const acn_source *source,
     const acn_onnx_graph *graph = source->onnx ? &source->onnx->graph : NULL;
     for (int i = 0; graph && i < graph->initializer_count; i++) {
         const acn_onnx_tensor *t = &graph->initializers[i];
-        if (t->location)
-            return acn_fail(ACN_OP_NOT_FOUND,
-                            "tensor \"%s\" lies in a file beside the model: with open sizes that "
-                            "does not work yet; give fixed shapes or gears (--dynamic_dims)",
-                            t->name);
-        if (t->data) ACN_TRY(visit(context, t->data, t->bytes));
+        if (t->data && !t->location) ACN_TRY(visit(context, t->data, t->bytes));
     }
     for (int i = 0; source->ge && i < source->ge->node_count; i++) {
         const acn_ge_attr *value = acn_ge_attr_find(&source->ge->nodes[i], "value");

@@ -29,8 +29,9 @@ acn_status acn_source_import(const acn_source *source, const acn_onnx_options *o
                              acn_net **out);
 /* What is wrong with it whatever the shapes will be. */
 acn_status acn_source_check(const acn_source *source);
-/* Calls |visit| for each constant whose values lie in the bytes; fails where some lie in a file
- * beside it. */
+/* Reads what lies in files beside the model's, below |folder|. */
+acn_status acn_source_load_external(acn_source *source, const char *folder);
+/* Calls |visit| for each constant whose values lie in the bytes. */
 acn_status acn_source_constants(const acn_source *source,
                                 acn_status (*visit)(void *context, const void *data, size_t bytes),
                                 void *context);

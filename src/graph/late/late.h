@@ -11,13 +11,13 @@
 
 #include "graph/import/onnx.h"
 #include "graph/model.h"
+#include "graph/pass/pass.h"
 
 typedef struct acn_late acn_late;
 
-/* |model| must stay as long; |options| give all shapes and are copied, their texts stay. |packs|:
- * weights are packed for these very sizes. */
-acn_status acn_late_create(const acn_onnx_model *model, const acn_onnx_options *options, bool packs,
-                           acn_late **out);
+/* |model| must stay as long; |options| give all shapes and are copied, their texts stay. */
+acn_status acn_late_create(const acn_onnx_model *model, const acn_onnx_options *options,
+                           const acn_pass_switches *switches, acn_late **out);
 void acn_late_destroy(acn_late *late);
 
 /* Asked before output |index| is written, when its size is known: where it goes. */

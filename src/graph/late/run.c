@@ -10,8 +10,8 @@ static acn_status no_memory(void) {
     return acn_fail(ACN_BAD_ALLOC, "no host memory to run a model in stages");
 }
 
-acn_status acn_late_create(const acn_onnx_model *model, const acn_onnx_options *options, bool packs,
-                           acn_late **out) {
+acn_status acn_late_create(const acn_onnx_model *model, const acn_onnx_options *options,
+                           const acn_pass_switches *switches, acn_late **out) {
     acn_late *late = calloc(1, sizeof *late);
     size_t count = (size_t)options->shape_count;
     if (late) late->shapes = calloc(count + 1, sizeof *late->shapes);
@@ -24,7 +24,7 @@ acn_status acn_late_create(const acn_onnx_model *model, const acn_onnx_options *
     late->options = *options;
     late->options.shapes = late->shapes;
     late->options.can_wait = true;
-    if (!packs) acn_pass_switch_off(&late->switches, ACN_PASS_FOLD, ACN_PASS_PACK);
+    late->switches = *switches;
     *out = late;
     return ACN_OK;
 }

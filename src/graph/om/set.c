@@ -22,7 +22,10 @@ enum set_field {
     SET_SOURCE_BYTES,
     SET_OUT_NODES,
     SET_OUTPUT_TYPE,
-    SET_INPUT_FP16_NODES
+    SET_INPUT_FP16_NODES,
+    SET_AIPP,
+    SET_SWITCHES,
+    SET_EXTERNAL
 };
 
 /* ---- writing --------------------------------------------------------------------------------- */
@@ -32,6 +35,10 @@ static void put_source(acn_wire_out *out, const acn_model_set *set) {
     acn_wire_put_text(out, SET_OUT_NODES, set->source_options.out_nodes);
     acn_wire_put_text(out, SET_OUTPUT_TYPE, set->source_options.output_type);
     acn_wire_put_text(out, SET_INPUT_FP16_NODES, set->source_options.input_fp16_nodes);
+    acn_wire_put_text(out, SET_AIPP, set->source_options.aipp);
+    acn_wire_put_text(out, SET_SWITCHES, set->source_options.switches);
+    for (int i = 0; i < set->external_count; i++)
+        acn_wire_put_number(out, SET_EXTERNAL, set->external[i]);
 }
 
 void acn_om_put_set(acn_wire_out *out, const acn_om_contents *contents, const char *weights) {
@@ -102,6 +109,9 @@ static acn_status read_number(const acn_om *om, const acn_wire_field *f, acn_mod
     case SET_GEAR_LENGTH:
         set->gear_length = (int)f->value;
         return f->value <= ACN_MAX_GEAR_LENGTH ? ACN_OK : broken(om, "a gear");
+    case SET_EXTERNAL:
+        set->external[set->external_count++] = f->value;
+        return ACN_OK;
     case SET_SOURCE_BYTES:
         set->source_bytes = f->value;
         return ACN_OK;
@@ -121,6 +131,10 @@ static acn_status read_head(const acn_om *om, const acn_wire_field *f, acn_model
         return read_text(om, arena, f, &set->source_options.output_type);
     case SET_INPUT_FP16_NODES:
         return read_text(om, arena, f, &set->source_options.input_fp16_nodes);
+    case SET_AIPP:
+        return read_text(om, arena, f, &set->source_options.aipp);
+    case SET_SWITCHES:
+        return read_text(om, arena, f, &set->source_options.switches);
     case SET_GEARS:
         return read_gears(om, f, set);
     case SET_IN:
@@ -137,13 +151,16 @@ static acn_status read_head(const acn_om *om, const acn_wire_field *f, acn_model
 static acn_status make_room(const acn_om *om, acn_wire wire, acn_model_set *set) {
     size_t in = (size_t)acn_wire_count(wire, SET_IN) + 1,
            out = (size_t)acn_wire_count(wire, SET_OUT) + 1,
-           models = (size_t)acn_wire_count(wire, SET_MODEL) + 1;
+           models = (size_t)acn_wire_count(wire, SET_MODEL) + 1,
+           external = (size_t)acn_wire_count(wire, SET_EXTERNAL) + 1;
     set->name = set->source_options.out_nodes = set->source_options.output_type =
-        set->source_options.input_fp16_nodes = "";
+        set->source_options.input_fp16_nodes = set->source_options.aipp =
+            set->source_options.switches = "";
     set->inputs = acn_arena_alloc(&set->arena, in * sizeof *set->inputs);
     set->outputs = acn_arena_alloc(&set->arena, out * sizeof *set->outputs);
     set->models = acn_arena_alloc(&set->arena, models * sizeof(void *));
-    if (set->inputs && set->outputs && set->models) return ACN_OK;
+    set->external = acn_arena_alloc(&set->arena, external * sizeof *set->external);
+    if (set->inputs && set->outputs && set->models && set->external) return ACN_OK;
     return acn_fail(ACN_BAD_ALLOC, "no host memory to read %s", om->name);
 }
 
