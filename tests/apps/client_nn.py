@@ -214,7 +214,68 @@ def convolutions():
         shapes = (2, 4, 6, 8), (5, 4, 3, 3), (2, 27 * groups, *out), (5,)
         # The wheel computes the gradient of other types in float32, and returns it so.
         Case(f"deformable_{stride}", function, *shapes, units=MANY, dtypes=[torch.float32])
+    Case("transform_bias_rescale", transform_bias_rescale, (2, 7, 48), (48,), grad=False)
     Case("addbmm", torch.addbmm, (5, 4), (3, 5, 7), (3, 7, 4), units=MANY)
+
+
+def transform_bias_rescale(x, bias):
+    if x.is_npu:
+        return torch.ops.aten._transform_bias_rescale_qkv(x, bias, 4)
+    q, k, v = (x + bias).unflatten(-1, (3, 4, -1)).permute(2, 0, 3, 1, 4)
+    return q / q.shape[-1] ** 0.5, k, v
+
+
+def vocabulary_parallel(dtype, returns_logits):
+    """Two parts of a vocabulary, as two processes have them, against the cross entropy of all."""
+    generator = torch.Generator().manual_seed(5)
+    rows, width, part = 20, 16, 128
+    x = (torch.randn(rows, width, generator=generator) * 0.5).to(dtype)
+    w = (torch.randn(2 * part, width, generator=generator) * 0.5).to(dtype)
+    target = torch.randint(0, 2 * part, (rows,), generator=generator)
+    incoming = torch.randn(rows, generator=generator)
+    exact = [x.double().requires_grad_(), w.double().requires_grad_()]
+    want = F.cross_entropy(exact[0] @ exact[1].t(), target, reduction="none")
+    want.backward(incoming.double())
+
+    weights = [w[:part].npu(), w[part:].npu()]
+    own = []
+    for i in range(2):
+        span = i * part, (i + 1) * part - 1
+        own.append(
+            torch_npu.npu_fused_linear_online_max_sum(
+                x.npu(), weights[i], target.npu(), *span, return_logits=returns_logits
+            )
+        )
+    most = torch.maximum(own[0][0], own[1][0])
+    total = sum(o[1] * torch.exp(o[0] - most) for o in own)
+    has = [(target // part == i).npu() for i in range(2)]
+    score = sum(torch.where(has[i], o[2] + o[0] - most, 0.0) for i, o in enumerate(own))
+    x_grad, w_grads = 0, []
+    for i, o in enumerate(own):
+        logits = o[5] if returns_logits else None
+        loss, softmax = torch_npu.npu_fused_cross_entropy_loss_with_max_sum(
+            most, total, score, vocab_parallel_logits=logits
+        )
+        known = (
+            {"softmax": softmax}
+            if returns_logits
+            else {"logits_max": most, "sum_exp_logits": total}
+        )
+        dx, dw = torch_npu.npu_fused_linear_cross_entropy_loss_with_max_sum_backward(
+            incoming.npu(), x.npu(), weights[i], o[3], o[4], **known
+        )
+        x_grad = x_grad + dx.double().cpu()
+        w_grads.append(dw.double().cpu())
+    error = disagreement("loss", want.detach(), loss, torch.float32, SUMS)
+    for name, a, b in (("dx", exact[0].grad, x_grad), ("dw", exact[1].grad, torch.cat(w_grads))):
+        off = ((a - b).abs().max() / a.abs().max() / torch.finfo(dtype).eps).item()
+        error = error or (None if off <= FEW else f"{name} is off by {off:.3g} eps")
+    return {
+        "operator": "vocabulary_parallel",
+        "dtype": str(dtype)[6:],
+        "layout": "logits" if returns_logits else "no logits",
+        "error": error,
+    }
 
 
 def dropout_is_sound():
@@ -393,6 +454,9 @@ def main():
     for group in (activations, batch_norms, convolutions, losses, recurrent):
         group()
     print(json.dumps(dropout_is_sound()), flush=True)
+    for dtype in FLOATS[1:]:
+        for returns_logits in (True, False):
+            print(json.dumps(vocabulary_parallel(dtype, returns_logits)), flush=True)
     for case in CASES:
         if sys.argv[1:] and case.name not in sys.argv[1:]:
             continue
