@@ -1,5 +1,7 @@
 /* fused.c - matrix products with something around them: Addbmm sums a batch of products,
  * TransposeBatchMatMul takes batches that lie between rows, FusedMatmul goes on elementwise. */
+#include "ops/formats.h"
+#include "ops/matmul/weight_nz.h"
 #include "ops/precision.h"
 #include "ops/steps.h"
 #include <math.h>
@@ -149,6 +151,10 @@ static acn_status read_batches(const acn_call *c, batches *b) {
     if (x1->rank != 3) return acn_bad_input(c, X1, "expected 3 dimensions");
     if (x2->rank != 3) return acn_bad_input(c, X2, "expected 3 dimensions");
     if (acn_in(c, SCALE)) return acn_bad_input(c, SCALE, "a quantised result is not supported");
+    if (acn_format_is_known(x1->format) ||
+        (acn_format_is_known(x2->format) && x2->format != ACN_FORMAT_FRACTAL_NZ))
+        return acn_bad_input(c, X2, "only it may have a private format, and only FRACTAL_NZ (%d)",
+                             ACN_FORMAT_FRACTAL_NZ);
     ACN_TRY(read_perm(c, PERM_1, same, b->perm[0]));
     ACN_TRY(read_perm(c, PERM_2, same, b->perm[1]));
     ACN_TRY(read_perm(c, PERM_Y, first, b->perm[2]));
@@ -213,7 +219,7 @@ static acn_status transpose_plan(acn_call *c) {
     ACN_TRY(read_batches(c, &b));
     acn_steps *s;
     ACN_TRY(acn_steps_begin(c, &s));
-    acn_tensor x1 = acn_steps_in(s, X1), x2 = acn_steps_in(s, X2), y = acn_steps_out(s, 0);
+    acn_tensor x1 = acn_steps_in(s, X1), x2 = acn_weight_plain(s, X2), y = acn_steps_out(s, 0);
     acn_step_binary(s, "BatchMatMulV2", operand_view(&b, &x1, b.perm[0]),
                     operand_view(&b, &x2, b.perm[1]), result_view(&b, &y));
     if (acn_in(c, BIAS)) {
@@ -233,8 +239,9 @@ static int64_t place(const acn_tensor *t, int64_t batch, int64_t row, int64_t co
 static acn_status transpose_run0(acn_call *c) {
     batches b;
     ACN_TRY(read_batches(c, &b));
-    acn_tensor x1 = operand_view(&b, acn_in(c, X1), b.perm[0]);
-    acn_tensor x2 = operand_view(&b, acn_in(c, X2), b.perm[1]), y = result_view(&b, acn_out(c, 0));
+    acn_tensor x1 = operand_view(&b, acn_in(c, X1), b.perm[0]), right;
+    ACN_TRY(acn_weight_plain0(c, X2, &right));
+    acn_tensor x2 = operand_view(&b, &right, b.perm[1]), y = result_view(&b, acn_out(c, 0));
     for (int64_t at = 0; at < b.count * b.m * b.n; at++) {
         int64_t batch = at / b.n / b.m, i = at / b.n % b.m, j = at % b.n;
         acn_value sum = {0};
@@ -266,6 +273,7 @@ ACN_OP(TransposeBatchMatMul) = {
     .plan = transpose_plan,
     .run = acn_steps_run,
     .run0 = transpose_run0,
+    .flags = ACN_OP_ANY_FORMAT,
     .cases = "tolerance=contraction [3,5,7],[3,7,4] [5,3,7],[3,7,4],[4]|perm_x1=[1,0,2] "
              "[4,5,7],[7,4,3]|perm_x2=[1,0,2],batch_split_factor=2 "
              "[3,5,7],[3,4,7]|perm_x2=[0,2,1],perm_y=[0,1,2] f32+bf16[4,33,20],[4,20,17]",

@@ -1,6 +1,7 @@
 /* weight_nz.c - MatMulWeightNz: a product whose right matrix lies in the private format FRACTAL_NZ,
  * alone or scaled and added to. The matrix goes to plain memory first; a transposed view of one,
  * too. Right matrices in plain memory are taken as they are. */
+#include "ops/matmul/weight_nz.h"
 #include "ops/formats.h"
 #include "ops/matmul/matmul.h"
 #include "ops/precision.h"
@@ -41,10 +42,9 @@ static acn_status infer(acn_call *c) {
     return ACN_OK;
 }
 
-/* The right matrix as a view of plain memory. */
-static acn_tensor right_matrix(acn_steps *s, const acn_call *c) {
-    acn_tensor b = acn_steps_in(s, B);
-    if (acn_in(c, B)->format != ACN_FORMAT_FRACTAL_NZ) return b;
+acn_tensor acn_weight_plain(acn_steps *s, int slot) {
+    acn_tensor b = acn_steps_in(s, slot);
+    if (b.format != ACN_FORMAT_FRACTAL_NZ) return b;
     bool swapped = is_transposed(&b);
     acn_tensor stored = swapped ? exchanged(&b) : b;
     acn_tensor room = acn_steps_room(s, b.dtype, stored.rank, stored.dims);
@@ -56,7 +56,7 @@ static acn_tensor right_matrix(acn_steps *s, const acn_call *c) {
 static acn_status plan(acn_call *c) {
     acn_steps *s;
     ACN_TRY(acn_steps_begin(c, &s));
-    acn_tensor b = right_matrix(s, c);
+    acn_tensor b = acn_weight_plain(s, B);
     acn_step_binary(s, acn_in(c, C) ? "GEMM" : "MatMul", acn_steps_in(s, A), b,
                     acn_steps_out(s, 0));
     if (acn_in(c, C)) acn_step_in(s, "c", acn_steps_in(s, C));
@@ -65,22 +65,19 @@ static acn_status plan(acn_call *c) {
     return acn_steps_end(s);
 }
 
-/* Level 0 of the product is plain.c's, on a copy of the matrix that its layout was followed for. */
-static acn_status run0(acn_call *c) {
-    acn_call plain = *c;
-    acn_tensor tensors[8] = {*acn_in(c, A), *acn_in(c, B)};
-    acn_arena arena = {0};
-    const acn_tensor *b = acn_in(c, B);
+acn_status acn_weight_plain0(acn_call *c, int slot, acn_tensor *out) {
+    const acn_tensor *b = acn_in(c, slot);
+    *out = *b;
     if (b->format == ACN_FORMAT_FRACTAL_NZ) {
         acn_format_layout layout;
         acn_tensor stored = is_transposed(b) ? exchanged(b) : *b, copy;
         size_t bytes = acn_dtype_bytes(b->dtype);
         int64_t count = acn_tensor_count(b);
-        void *memory = acn_arena_alloc(&arena, (size_t)count * bytes + 1);
+        void *memory = acn_arena_alloc(&c->arena, (size_t)count * bytes + 1);
         if (!memory) return acn_fail(ACN_BAD_ALLOC, "no host memory for a matrix");
         acn_tensor_init(&copy, memory, b->dtype, stored.rank, stored.dims);
-        acn_status status = acn_format_layout_of(b->format, stored.rank, stored.dims, &layout);
-        for (int64_t i = 0; status == ACN_OK && i < count; i++) {
+        ACN_TRY(acn_format_layout_of(b->format, stored.rank, stored.dims, &layout));
+        for (int64_t i = 0; i < count; i++) {
             int64_t rest = i, at = 0;
             for (int d = stored.rank - 1; d >= 0; d--) {
                 int64_t index = rest % stored.dims[d];
@@ -91,8 +88,15 @@ static acn_status run0(acn_call *c) {
             }
             memcpy(acn_tensor_at(&copy, i), (const char *)b->data + (size_t)at * bytes, bytes);
         }
-        tensors[1] = is_transposed(b) ? exchanged(&copy) : copy;
+        *out = is_transposed(b) ? exchanged(&copy) : copy;
     }
+    return ACN_OK;
+}
+
+static acn_status run0(acn_call *c) {
+    acn_call plain = *c;
+    acn_tensor tensors[8] = {*acn_in(c, A)};
+    ACN_TRY(acn_weight_plain0(c, B, &tensors[1]));
     plain.tensors = tensors;
     plain.in_first[A] = 0, plain.in_first[B] = 1;
     for (int slot = C, at = 2; slot <= BETA; slot++) {
@@ -106,7 +110,6 @@ static acn_status run0(acn_call *c) {
     acn_matmul_view(&plain, &form, &view);
     acn_matmul_scales scales = acn_matmul_read_scales(&plain, &form);
     acn_matmul_plain(&view, &plain, &scales);
-    acn_arena_release(&arena);
     return ACN_OK;
 }
 
