@@ -243,6 +243,17 @@ def hangs():
     expect_failure(x, "waited 5 s for rank 1")
 
 
+def watched():
+    """Rank 1 does not call in a group with a time-out: torch_npu's watchdog ends the others."""
+    group = dist.new_group(timeout=timedelta(seconds=3))
+    x = npu(1)
+    dist.all_reduce(x, group=group)
+    torch.npu.synchronize()
+    if RANK != 1:
+        dist.all_reduce(x, group=group)
+    time.sleep(600)
+
+
 def expect_failure(x, words):
     begun = time.monotonic()
     try:

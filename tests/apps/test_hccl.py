@@ -2,6 +2,7 @@
 machine, one virtual device each."""
 
 import json
+import signal
 import socket
 import sys
 from pathlib import Path
@@ -27,7 +28,7 @@ def run(toolkit, ranks, *parts, **variables):
 
 def start(toolkit, ranks, *parts, **variables):
     """Without torchrun, which ends all when one has ended, and without torch_npu's watchdog, which
-    ends its process when a communicator has failed."""
+    ends its process when a communicator has failed, unless |variables| say so."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = str(probe.getsockname()[1])
@@ -98,3 +99,13 @@ def test_a_rank_that_does_not_come(toolkit):
     second.communicate(timeout=60)
     assert toolkit.anycann("hccl-why", str(first.pid)).returncode == 3
     assert toolkit.anycann("hccl-why", "me").returncode == 2
+
+
+@pytest.mark.slow
+def test_time_outs_of_groups(toolkit):
+    first, second = start(toolkit, 2, "watched", TORCH_HCCL_ASYNC_ERROR_HANDLING="1")
+    _, err = first.communicate(timeout=120)
+    assert "Watchdog caught collective operation timeout" in err, err
+    assert first.returncode == -signal.SIGABRT
+    second.kill()
+    second.communicate(timeout=60)
