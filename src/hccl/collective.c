@@ -20,7 +20,7 @@ static acn_status run(void *data) {
     pthread_mutex_lock(&r->comm->mutex);
     atomic_store_explicit(&seat->collectives, 1, memory_order_relaxed);
     acn_stage_fill(&r->stages[0]);
-    acn_status status = acn_collective_execute(r);
+    acn_status status = acn_comm_end_with(r->comm, acn_collective_execute(r));
     bool is_written = status == ACN_OK && !is_source_of_broadcast(r->comm, &r->call);
     if (is_written) acn_stage_return(&r->stages[r->call.collective != ACN_BROADCAST]);
     acn_comm_end_waits(r->comm, false);

@@ -77,7 +77,8 @@ static acn_status make(const char *key, uint32_t ranks, uint32_t rank, int devic
 
 static void unmake(acn_comm *comm) {
     for (uint32_t i = 0; i < comm->ranks; i++) {
-        if (comm->peers[i].base != NULL) acn_peer_release(comm->board->seats[i].memory_key);
+        if (comm->peers[i].base != NULL && i != comm->rank)
+            acn_peer_release(comm->board->seats[i].memory_key);
         if (comm->peers[i].pidfd >= 0) close(comm->peers[i].pidfd);
     }
     for (acn_cached_plan *plan = comm->plans, *next; plan != NULL; plan = next) {

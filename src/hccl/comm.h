@@ -95,6 +95,9 @@ acn_status acn_comm_plan(acn_comm *comm, acn_collective collective, uint32_t roo
 /* Ends the communicator for all its ranks, and returns |status|. */
 acn_status acn_comm_fail(acn_comm *comm, acn_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4), cold));
+/* The same for a task that ends with |status| and its recorded text, unless it is ACN_OK or others
+ * know of a failure. */
+acn_status acn_comm_end_with(acn_comm *comm, acn_status status);
 static inline bool acn_comm_has_failed(const acn_comm *comm) {
     return atomic_load(&comm->board->failed) >> 1 >= atomic_load(&comm->era);
 }

@@ -156,7 +156,7 @@ static acn_status run(void *data) {
     exchange *e = data;
     acn_seat *seat = &e->comm->board->seats[e->comm->rank];
     atomic_fetch_add(&seat->exchanges, 1);
-    acn_status status = follow(e);
+    acn_status status = acn_comm_end_with(e->comm, follow(e));
     for (uint32_t i = 0; status == ACN_OK && i < e->count; i++)
         if (!e->parts[i].message.is_send) acn_stage_return(&e->parts[i].stage);
     acn_comm_end_waits(e->comm, true);

@@ -2,6 +2,7 @@
 #include "hccl/comm.h"
 
 #include "base/thread.h"
+#include "device/device.h"
 #include "hccl/peer.h"
 #include "hccl/why.h"
 #include <errno.h>
@@ -10,6 +11,7 @@
 #include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -53,6 +55,14 @@ acn_status acn_comm_fail(acn_comm *comm, acn_status status, const char *format, 
         wake_all(board, comm->ranks);
     }
     return acn_fail(status, "rank %u of %s: %s", comm->rank, comm->name, text);
+}
+
+acn_status acn_comm_end_with(acn_comm *comm, acn_status status) {
+    if (status == ACN_OK || acn_comm_has_failed(comm)) return status;
+    char *text = acn_error_clone();
+    acn_comm_fail(comm, status, "%s", text != NULL ? text : acn_status_title(status));
+    free(text);
+    return status;
 }
 
 acn_status acn_comm_state(const acn_comm *comm) {
@@ -168,6 +178,12 @@ acn_status acn_comm_reach(acn_comm *comm, uint32_t rank) {
     acn_peer *peer = &comm->peers[rank];
     const acn_seat *seat = &comm->board->seats[rank];
     if (peer->base != NULL) return ACN_OK;
+    if (rank == comm->rank) {
+        const acn_span *span;
+        ACN_TRY(acn_window_span(comm->device, &span));
+        peer->base = acn_window_view(span->base);
+        return ACN_OK;
+    }
     acn_status status = acn_peer_map(seat->memory_key, &peer->base);
     if (status == ACN_OK) return ACN_OK;
     if (atomic_load(&seat->state) == ACN_SEAT_LEFT) return acn_error_clear(), ACN_OK;

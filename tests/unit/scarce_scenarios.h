@@ -29,7 +29,7 @@ static float x[24] = {1, 2, 3, 4, 5, 6, 7, 8};
 
 #define DIMS(...) ((int64_t[]){__VA_ARGS__})
 
-static void do_nothing(void *data) { (void)data; }
+static inline void do_nothing(void *data) { (void)data; }
 
 typedef struct scenario {
     const char *name;
