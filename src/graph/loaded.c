@@ -143,6 +143,7 @@ destroy:
 
 acn_status acn_loaded_use_memory(acn_loaded *l, const acn_load_memory *memory) {
     char *before = NULL;
+    if (memory->work == NULL && memory->weights == NULL) return ACN_OK;
     if (l->maker)
         return acn_fail(ACN_INVALID_ARGUMENT,
                         "the model has open sizes: its memory depends on them, and is its own");

@@ -33,9 +33,13 @@ ACN_GE uint32_t acn_ge_refuse(const char *api, const char *text);
 /* The recorded text of this thread, which is then forgotten; never NULL. */
 ACN_GE const char *acn_ge_error(void);
 
-/* Looks whether the options are known and their values possible. Those that only steer an NPU's
- * compiler are counted, and otherwise left alone. */
+/* Looks whether values are possible. Options that only steer an NPU's compiler are counted, and
+ * otherwise left alone. */
 ACN_GE uint32_t acn_ge_check_options(const char *api, const acn_ge_option *options, size_t count);
+/* The same for building offline models, where all options must be known ones: sessions are also
+ * given those of their programs. */
+ACN_GE uint32_t acn_ge_check_build_options(const char *api, const acn_ge_option *options,
+                                           size_t count);
 
 /* Whether |bytes| are a graph of the graph engine's form, ge.proto.ModelDef. */
 ACN_GE int acn_ge_is_graph(const void *bytes, size_t size);

@@ -67,9 +67,6 @@ static bool is_known(const char *key) {
 }
 
 static acn_status check(const acn_ge_option *option) {
-    if (!is_known(option->key))
-        return acn_fail(ACN_INVALID_ARGUMENT,
-                        "option \"%s\" is unknown; take a constant of ge::ir_option", option->key);
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
         if (strcmp(rules[i].key, option->key) != 0) continue;
         if (rules[i].values && !holds_word(rules[i].values, option->value))
@@ -77,6 +74,16 @@ static acn_status check(const acn_ge_option *option) {
                             option->key, option->value, rules[i].values);
     }
     return ACN_OK;
+}
+
+uint32_t acn_ge_check_build_options(const char *api, const acn_ge_option *options, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        if (!is_known(options[i].key))
+            return acn_ge_answer(
+                api, acn_fail(ACN_INVALID_ARGUMENT,
+                              "option \"%s\" is unknown; take a constant of ge::ir_option",
+                              options[i].key));
+    return acn_ge_check_options(api, options, count);
 }
 
 /* All calculation is done in the types that the model has, so no option makes it less exact. */

@@ -284,6 +284,45 @@ static acn_status slice(acn_ge_call *c) {
 ACN_GE_OP(slice) = {.type = "Slice", .import = slice};
 ACN_GE_OP(slice_d) = {.type = "SliceD", .import = slice};
 
+/* Along some axes, with negative numbers from the end, clamped: as Python has it. */
+static acn_status strided_slice(acn_ge_call *c) {
+    acn_net_value *x = c->in[0];
+    int64_t begin[ACN_MAX_DIMS], end[ACN_MAX_DIMS], axes[ACN_MAX_DIMS], steps[ACN_MAX_DIMS];
+    int begins, ends, axis_count, step_count;
+    int64_t begin_mask = acn_ge_int(c, "begin_mask", 0), end_mask = acn_ge_int(c, "end_mask", 0);
+    ACN_TRY(acn_ge_ints(c, 1, NULL, ACN_MAX_DIMS, begin, &begins));
+    ACN_TRY(acn_ge_ints(c, 2, NULL, ACN_MAX_DIMS, end, &ends));
+    ACN_TRY(acn_ge_ints(c, 3, NULL, ACN_MAX_DIMS, axes, &axis_count));
+    ACN_TRY(acn_ge_ints(c, 4, NULL, ACN_MAX_DIMS, steps, &step_count));
+    if (acn_ge_int(c, "ellipsis_mask", 0) || acn_ge_int(c, "new_axis_mask", 0) ||
+        acn_ge_int(c, "shrink_axis_mask", 0))
+        return acn_ge_bad(c, "its masks for ellipses and axes are only supported as 0");
+    if (ends != begins || (axis_count >= 0 && axis_count != begins) ||
+        (step_count >= 0 && step_count != begins))
+        return acn_ge_bad(c, "begin, end, axes and strides differ in their number");
+    for (int i = 0, axis; i < begins; i++) {
+        ACN_TRY(acn_ge_axis(c, axis_count >= 0 ? axes[i] : i, x->tensor.rank, &axis));
+        int64_t n = x->tensor.dims[axis], step = step_count >= 0 ? steps[i] : 1;
+        int64_t from = begin[i] < 0 ? begin[i] + n : begin[i],
+                to = end[i] < 0 ? end[i] + n : end[i];
+        if (step <= 0) return acn_ge_bad(c, "stride %d is %lld, not positive", i, (long long)step);
+        if (begin_mask >> i & 1) from = 0;
+        if (end_mask >> i & 1) to = n;
+        from = from < 0 ? 0 : from > n ? n : from;
+        to = to < from ? from : to > n ? n : to;
+        ACN_TRY(part(c, x, axis, from, to - from, &x));
+        if (step == 1) continue;
+        acn_tensor shape = x->tensor;
+        shape.data = NULL;
+        shape.dims[axis] = (to - from + step - 1) / step;
+        shape.strides[axis] *= step;
+        ACN_TRY(acn_net_view(c->net, c->node->name, x, &shape, &x));
+    }
+    c->out[0] = x;
+    return ACN_OK;
+}
+ACN_GE_OP(strided_slice_v2) = {.type = "StridedSliceV2", .import = strided_slice};
+
 /* ---- what is known of shapes ------------------------------------------------------------------
  */
 

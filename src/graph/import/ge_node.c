@@ -313,47 +313,80 @@ static bool is_allowed(const acn_param *param, acn_dtype dtype) {
     return dtype >= 0 && dtype < ACN_DTYPE_COUNT && param->dtypes >> dtype & 1u;
 }
 
+/* What an output's type may be when nothing says it: that of an input, in order, then what the node
+ * describes; -1 behind the last one. */
+static acn_dtype candidate(const acn_ge_call *c, int index, const acn_param *param, int rank) {
+    acn_dtypes seen = 0;
+    for (int i = 0; i <= c->in_count; i++) {
+        acn_dtype dtype = ACN_UNDEFINED;
+        if (i < c->in_count && c->in[i]) dtype = c->in[i]->tensor.dtype;
+        if (i == c->in_count && index < c->node->output_desc_count)
+            dtype = c->node->output_descs[index].dtype;
+        if (!is_allowed(param, dtype) || seen >> dtype & 1u) continue;
+        seen |= (acn_dtypes)1 << dtype;
+        if (rank-- == 0) return dtype;
+    }
+    if (rank == 0 && seen == 0 && param->dtypes) return (acn_dtype)__builtin_ctzll(param->dtypes);
+    return ACN_UNDEFINED;
+}
+
 static acn_dtype output_dtype(const acn_ge_call *c, const acn_ge_port *port, int index,
-                              const acn_param *param) {
+                              const acn_param *param, int rank) {
     acn_dtype told = told_dtype(c, port->name, index);
-    const acn_ge_desc *desc =
-        index < c->node->output_desc_count ? &c->node->output_descs[index] : NULL;
     if (port->dtype >= 0) return (acn_dtype)port->dtype;
     if (told != ACN_UNDEFINED) return told;
-    for (int i = 0; i < c->in_count; i++)
-        if (c->in[i] && is_allowed(param, c->in[i]->tensor.dtype)) return c->in[i]->tensor.dtype;
-    if (desc && is_allowed(param, desc->dtype)) return desc->dtype;
-    return param->dtypes ? (acn_dtype)__builtin_ctzll(param->dtypes) : ACN_F32;
+    acn_dtype dtype = candidate(c, index, param, index == 0 ? rank : 0);
+    return dtype != ACN_UNDEFINED ? dtype : candidate(c, index, param, 0);
 }
 
 /* All outputs that both the type and the operator have. */
-static int want_outputs(const acn_ge_call *c, acn_node_builder *b) {
+static void want_outputs(const acn_ge_call *c, acn_node_builder *b, int rank) {
     const acn_op *op = b->node->call.op;
     acn_ge_port port;
     int count = 0;
     for (const char *at = c->type->outputs; acn_ge_next_port(&at, &port); count++) {
         if (count == ACN_MAX_OUTPUTS || !op->out[count].name) break;
-        acn_dtype dtype = output_dtype(c, &port, count, &op->out[count]);
+        acn_dtype dtype = output_dtype(c, &port, count, &op->out[count], rank);
         acn_node_output(b, op->out[count].name, dtype, NULL);
     }
-    return count;
 }
 
+/* With candidate |rank| for the type of the first output. */
+static acn_status build(acn_ge_call *c, const acn_signature *signature, int rank) {
+    acn_node_builder b;
+    acn_node_begin(&b, c->net, signature->op->name, c->node->name);
+    if (b.status != ACN_OK) return b.status;
+    acn_status status = check_images(c, signature);
+    if (status == ACN_OK) status = give_inputs(c, &b, signature);
+    if (status == ACN_OK) status = give_attrs(c, &b, signature);
+    if (status == ACN_OK)
+        want_outputs(c, &b, rank);
+    else
+        b.status = status;
+    return acn_node_end(&b, c->out); /* releases the call in any case */
+}
+
+/* Operators say which type a result has by refusing others: Select's is not its condition's. What
+ * the first candidate failed with is told. */
 acn_status acn_ge_import_as(acn_ge_call *c, const char *type) {
     acn_signature signature;
-    acn_node_builder b;
     ACN_TRY(acn_signature_find(type, &signature));
-    acn_node_begin(&b, c->net, signature.op->name, c->node->name);
-    if (b.status != ACN_OK) return b.status;
-    acn_status status = check_images(c, &signature);
-    if (status == ACN_OK) status = give_inputs(c, &b, &signature);
-    if (status == ACN_OK) status = give_attrs(c, &b, &signature);
-    if (status == ACN_OK) {
-        want_outputs(c, &b);
-    } else {
-        b.status = status;
+    acn_status first = build(c, &signature, 0);
+    if (first == ACN_OK) return ACN_OK;
+    char *text = acn_error_clone();
+    acn_status status = first;
+    for (int rank = 1;
+         status != ACN_OK && candidate(c, 0, &signature.op->out[0], rank) != ACN_UNDEFINED;
+         rank++) {
+        acn_error_clear();
+        status = build(c, &signature, rank);
     }
-    return acn_node_end(&b, c->out); /* releases the call in any case */
+    if (status != ACN_OK && text) {
+        acn_error_clear();
+        status = acn_fail(first, "%s", text);
+    }
+    free(text);
+    return status;
 }
 
 static acn_status import_node(acn_ge_call *c) {

@@ -8,17 +8,20 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* The first fields of the two forms: a version and a text there, a text and a version here. */
+/* The first two fields are a version and a text there, a text and a version here; where both are
+ * absent, only ONNX's form says which operator sets it uses. */
 bool acn_source_is_ge(const void *bytes, size_t size) {
-    enum { ONNX_OPSETS = 8 };
+    enum { GRAPH = 7, ONNX_OPSETS = 8 };
     acn_wire wire = acn_wire_open(bytes, size);
     acn_wire_field f;
+    bool has_graph = false;
     while (acn_wire_next(&wire, &f)) {
         if (f.number == 1) return f.kind == ACN_WIRE_BYTES;
         if (f.number == 2) return f.kind == ACN_WIRE_VARINT;
         if (f.number == ONNX_OPSETS) return false;
+        has_graph |= f.number == GRAPH;
     }
-    return false;
+    return has_graph && !wire.is_bad;
 }
 
 acn_status acn_source_read(const char *name, const void *bytes, size_t size, acn_source *out) {

@@ -11,7 +11,7 @@ static graphStatus parse(const char *api, const char *buffer, size_t size,
                          const OptionMap &parser_params, const std::string &folder, Graph &graph) {
     if (buffer == nullptr) return acn_ge_refuse(api, "buffer is null; expected an ONNX model");
     const auto options = OptionList(parser_params);
-    graphStatus status = acn_ge_check_options(api, options.data(), options.size());
+    graphStatus status = acn_ge_check_build_options(api, options.data(), options.size());
     if (status == GRAPH_SUCCESS) status = acn_ge_check_model(api, buffer, size);
     if (status != GRAPH_SUCCESS) return status;
     AscendString name;

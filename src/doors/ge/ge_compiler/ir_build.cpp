@@ -24,7 +24,7 @@ Globals &globals() {
 
 graphStatus initialize(const char *api, const OptionMap &options) {
     const auto list = OptionList(options);
-    const graphStatus status = acn_ge_check_options(api, list.data(), list.size());
+    const graphStatus status = acn_ge_check_build_options(api, list.data(), list.size());
     if (status != GRAPH_SUCCESS) return status;
     std::lock_guard<std::mutex> lock(globals().mutex);
     globals().options = options;
@@ -47,7 +47,7 @@ graphStatus build(const char *api, const Graph &graph, const OptionMap &given,
     const std::string shapes = OpenShapes(*impl);
     if (!shapes.empty()) options.insert({"input_shape", shapes.c_str()});
     const auto list = OptionList(options);
-    graphStatus status = acn_ge_check_options(api, list.data(), list.size());
+    graphStatus status = acn_ge_check_build_options(api, list.data(), list.size());
     if (status != GRAPH_SUCCESS) return status;
     acn_ge_image image = {};
     std::string bytes;

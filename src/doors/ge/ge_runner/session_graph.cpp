@@ -43,14 +43,16 @@ static TensorDesc to_desc(const acn_ge_shape &shape) {
                       static_cast<DataType>(shape.dtype));
 }
 
-static Status take_inputs(const char *api, const std::vector<Tensor> &tensors,
+/* Programs that give a tensor other device memory may leave its size what it was (torchair does):
+ * there the description counts, as for an NPU's kernels. */
+static Status take_inputs(const char *api, const std::vector<Tensor> &tensors, bool is_async,
                           std::vector<acn_ge_buffer> &buffers) {
     for (const Tensor &tensor : tensors) {
         acn_ge_buffer buffer = {};
         if (!to_shape(tensor.GetTensorDesc(), buffer.shape))
             return acn_ge_refuse(api, "an input has more than 8 dimensions");
         buffer.data = const_cast<uint8_t *>(tensor.GetData());
-        buffer.bytes = tensor.GetSize();
+        buffer.bytes = is_async ? acn_ge_shape_bytes(&buffer.shape) : tensor.GetSize();
         buffers.push_back(buffer);
     }
     return SUCCESS;
@@ -107,7 +109,7 @@ Status SessionGraph::Run(const char *api, const std::vector<Tensor> &inputs,
     std::lock_guard<std::mutex> lock(mutex);
     Status status = Compile(api);
     std::vector<acn_ge_buffer> in, out;
-    if (status == SUCCESS) status = take_inputs(api, inputs, in);
+    if (status == SUCCESS) status = take_inputs(api, inputs, is_async, in);
     if (status != SUCCESS) return status;
     const bool is_given = is_async && !outputs.empty();
     if (is_given && outputs.size() != facts.output_count)
