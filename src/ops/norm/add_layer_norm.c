@@ -78,8 +78,11 @@ static acn_dtype class_type(const acn_tensor *a, const acn_tensor *b) {
 static acn_tensor sum_of(acn_steps *s, const acn_call *c, int x1, int x2, int alpha) {
     const acn_tensor *x = acn_in(c, x1);
     acn_tensor sum = acn_steps_room(s, class_type(x, acn_in(c, x2)), x->rank, x->dims);
-    acn_tensor wide = acn_steps_room(s, sum.dtype, x->rank, x->dims);
-    acn_step_unary(s, "TensorMove", acn_steps_in(s, x2), wide);
+    acn_tensor wide = acn_steps_in(s, x2);
+    if (wide.dtype != sum.dtype) { /* a sum of halves would be rounded to one */
+        wide = acn_steps_room(s, sum.dtype, x->rank, x->dims);
+        acn_step_unary(s, "TensorMove", acn_steps_in(s, x2), wide);
+    }
     acn_step_binary(s, "Add", wide, acn_steps_in(s, x1), sum);
     if (alpha >= 0) acn_step_attr(s, "alpha", alpha);
     return sum;
