@@ -12,6 +12,7 @@ typedef struct step {
     uint32_t given, weak_given;     /* attributes and inputs that each call gives anew */
     int8_t given_by[ACN_MAX_ATTRS]; /* by the operator's own attributes */
     int8_t weak_given_by[ACN_MAX_INPUTS];
+    int8_t in_of[ACN_MAX_INPUTS]; /* the operator's own input, counted from 1, for error texts */
 } step;
 
 struct acn_steps {
@@ -125,6 +126,15 @@ static void no_place(acn_steps *s, const char *name) {
                          s->step[s->count - 1]->call.op->name, name);
 }
 
+/* The operator's own input in whose tensor |address| lies, counted from 1; 0: none. */
+static int8_t own_input(const acn_call *own, const void *address) {
+    int64_t index = (int64_t)((uint64_t)(uintptr_t)address >> REGION) - 2;
+    for (int i = 0; i < ACN_MAX_INPUTS && own->op->in[i].name; i++)
+        if (index >= own->in_first[i] && index < own->in_first[i] + own->in_count[i])
+            return (int8_t)(i + 1);
+    return 0;
+}
+
 /* The input's slot with room for |t|, or -1. */
 static int add_input(acn_steps *s, const char *name, acn_tensor t) {
     acn_call *c = current(s);
@@ -134,6 +144,7 @@ static int add_input(acn_steps *s, const char *name, acn_tensor t) {
         if (at < 0) break;
         c->in_first[i] = at;
         c->in_count[i] = 1;
+        s->step[s->count - 1]->in_of[i] = own_input(s->call, t.data);
         return i;
     }
     if (c) no_place(s, name);
@@ -278,8 +289,13 @@ void acn_step_binary(acn_steps *s, const char *op, acn_tensor x1, acn_tensor x2,
 
 /* |call| becomes a copy of the step's with this call's addresses and values: other threads may run
  * the same plan. */
-static void instantiate(acn_call *call, const step *from, const acn_call *own) {
+static void instantiate(acn_call *call, acn_slot_names *names, const step *from,
+                        const acn_call *own) {
     *call = from->call;
+    *names = (acn_slot_names){0};
+    call->names = names;
+    for (int slot = 0; slot < ACN_MAX_INPUTS && call->op->in[slot].name; slot++)
+        if (from->in_of[slot]) names->in[slot] = acn_input_name(own, from->in_of[slot] - 1);
     call->tensors = call->inline_tensors;
     uint32_t scalars = 0; /* a bit for each tensor */
     for (int slot = 0; slot < ACN_MAX_INPUTS && call->op->in[slot].name; slot++) {
@@ -301,7 +317,8 @@ acn_status acn_steps_run(acn_call *c) {
     const acn_steps *s = c->plan->data;
     for (int i = 0; i < s->count; i++) {
         acn_call call;
-        instantiate(&call, s->step[i], c);
+        acn_slot_names names;
+        instantiate(&call, &names, s->step[i], c);
         call.workspace = (char *)c->workspace + s->room_bytes;
         ACN_TRY(call.plan->run(&call));
     }
