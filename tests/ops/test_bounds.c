@@ -39,7 +39,7 @@ static const wrong_index wrong[] = {
      "target holds index 9, its element 0; expected 5 to 7", false},
     {"VocabParallelGrad", "f32[2,7],f32[2],u8[1]@0..0,i64[2]@7..7", "masked_target holds index 7",
      false},
-    {"GatherV3", "[3,6,7],i32[3,4]@6..6|axis=1,batch_dims=1", "index holds index 6", false},
+    {"GatherV3", "[3,6,7],i32[3,4]@6..6|axis=1,batch_dims=1", "indices holds index 6", false},
     {"CrossEntropyLoss", "[6,5],i64[6]@5..5|reduction=mean",
      "target holds index 5, its element 0; expected 0 to 4", false},
     {"CrossEntropyLossGrad", "[],[6,5],i64[6]@5..5|reduction=mean", "target holds index 5", false},
