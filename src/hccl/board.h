@@ -24,7 +24,7 @@ typedef struct acn_entry {
     uint64_t count;
     uint64_t algorithm; /* a number for its name */
     uint64_t in, out;   /* offsets in the device's memory, or ACN_NO_OFFSET */
-} acn_entry;
+} __attribute__((aligned(64))) acn_entry;
 
 /* What a rank is waiting for, for those who ask why nothing goes on (why.h). Nobody decides by it.
  */
@@ -46,10 +46,11 @@ typedef struct acn_seat {
     /* Sequence and phase of the collective (see acn_progress); who sleeps on its low half. */
     _Atomic uint64_t progress __attribute__((aligned(64)));
     _Atomic uint32_t sleepers;
+    _Atomic int32_t cpu; /* where it entered its collective */
     /* Rung by others when they post or take a message; who sleeps on it. */
     _Atomic uint32_t bell __attribute__((aligned(64)));
     _Atomic uint32_t bell_sleepers;
-    acn_entry entries[2]; /* by sequence modulo 2 */
+    acn_entry entries[2] __attribute__((aligned(64))); /* by sequence modulo 2 */
     _Atomic uint32_t state;
     int32_t pid;    /* who sits there or, while it is free, who is expected; 0: unknown */
     int32_t device; /* the machine's number of it */

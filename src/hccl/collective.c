@@ -108,8 +108,8 @@ static acn_status check(const acn_comm *comm, const acn_collective_call *call) {
 
 static acn_status prepare(acn_comm *comm, const acn_collective_call *call,
                           acn_collective_run *out) {
-    ACN_TRY(check(comm, call));
     *out = (acn_collective_run){.comm = comm, .call = *call};
+    ACN_TRY(check(comm, call));
     ACN_TRY(check_overlap(comm, call));
     for (int i = 0; i < (call->collective == ACN_BROADCAST ? 1 : 2); i++)
         ACN_TRY(locate(out, i));
@@ -137,19 +137,19 @@ static void log_call(const acn_comm *comm, const acn_collective_call *call,
 
 acn_status acn_collective_submit(acn_comm *comm, const acn_collective_call *call,
                                  acn_stream *stream) {
-    acn_collective_run prepared = {0}, *r = NULL;
     if (acn_stream_device(stream) != comm->device)
         return acn_fail(ACN_PARAM_INVALID, "the stream is of device %d, the communicator of %d",
                         acn_stream_device(stream), comm->device);
-    acn_status status = prepare(comm, call, &prepared);
+    acn_collective_run *r = acn_slab_alloc(&slab);
+    if (r == NULL)
+        return acn_fail(ACN_BAD_ALLOC, "%d collectives are queued, which is the most", MAX_RUNS);
+    acn_status status = prepare(comm, call, r);
     bool is_empty = call->count == 0 && call->collective != ACN_BARRIER;
-    if (status == ACN_OK && !is_empty && (r = acn_slab_alloc(&slab)) == NULL)
-        status = acn_fail(ACN_BAD_ALLOC, "%d collectives are queued, which is the most", MAX_RUNS);
-    if (r == NULL) {
-        unprepare(&prepared);
+    if (status != ACN_OK || is_empty) {
+        unprepare(r);
+        acn_slab_free(&slab, r);
         return status;
     }
-    *r = prepared;
     if (comm->logs_calls) log_call(comm, call, stream);
     acn_comm_retain(comm);
     return acn_stream_submit(stream, &(acn_task){.run = run,

@@ -318,30 +318,45 @@ acn_status acn_comm_resume(acn_comm *comm) {
 
 /* Plans. */
 
-acn_status acn_comm_plan(acn_comm *comm, acn_collective collective, uint32_t root, uint64_t bytes,
-                         const acn_plan **out) {
+/* With the mutex held. */
+static acn_status find_plan(acn_comm *comm, acn_collective collective, uint32_t root,
+                            uint64_t bytes, const acn_plan **out) {
     const acn_algorithm *algorithm;
-    acn_status status = ACN_OK;
     ACN_TRY(
         acn_algorithm_choose(collective, comm->ranks, bytes, comm->wanted[collective], &algorithm));
-    pthread_mutex_lock(&comm->plan_mutex);
     acn_cached_plan *found = comm->plans;
     while (found != NULL && (found->plan.algorithm != algorithm ||
                              found->plan.collective != collective || found->plan.root != root))
         found = found->next;
     if (found == NULL) {
-        found = calloc(1, sizeof *found);
-        status = found != NULL ? acn_plan_make(algorithm, collective, comm->rank, comm->ranks, root,
-                                               &found->plan)
-                               : acn_fail(ACN_BAD_ALLOC, "no memory for a plan");
-        if (status == ACN_OK) {
-            found->next = comm->plans;
-            comm->plans = found;
-        } else {
+        if ((found = calloc(1, sizeof *found)) == NULL)
+            return acn_fail(ACN_BAD_ALLOC, "no memory for a plan");
+        acn_status status =
+            acn_plan_make(algorithm, collective, comm->rank, comm->ranks, root, &found->plan);
+        if (status != ACN_OK) {
             free(found);
+            return status;
+        }
+        found->next = comm->plans;
+        comm->plans = found;
+    }
+    *out = &found->plan;
+    return ACN_OK;
+}
+
+acn_status acn_comm_plan(acn_comm *comm, acn_collective collective, uint32_t root, uint64_t bytes,
+                         const acn_plan **out) {
+    acn_status status = ACN_OK;
+    pthread_mutex_lock(&comm->plan_mutex);
+    const acn_plan *plan = comm->recent[collective].plan;
+    if (plan == NULL || plan->root != root || comm->recent[collective].bytes != bytes) {
+        status = find_plan(comm, collective, root, bytes, &plan);
+        if (status == ACN_OK) {
+            comm->recent[collective].bytes = bytes;
+            comm->recent[collective].plan = plan;
         }
     }
     pthread_mutex_unlock(&comm->plan_mutex);
-    if (status == ACN_OK) *out = &found->plan;
+    if (status == ACN_OK) *out = plan;
     return status;
 }

@@ -45,6 +45,10 @@ typedef struct acn_comm {
     acn_fault *fault; /* mostly NULL */
     pthread_mutex_t plan_mutex;
     acn_cached_plan *plans;
+    struct { /* what a collective was last asked for */
+        uint64_t bytes;
+        const acn_plan *plan; /* NULL: nothing yet */
+    } recent[ACN_COLLECTIVES];
 } acn_comm;
 
 typedef struct acn_comm_options {

@@ -3,6 +3,7 @@
 
 #include "base/thread.h"
 #include "device/device.h"
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -30,7 +31,8 @@ static geometry cut(const acn_collective_run *r) {
     }
     g.piece = g.stride;
     if (plan->scratch_blocks > 0) {
-        uint64_t most = ACN_SCRATCH_BYTES / plan->scratch_blocks / g.element_bytes;
+        uint64_t room = ACN_SCRATCH_BYTES / (plan->alternates ? 2 : 1);
+        uint64_t most = room / plan->scratch_blocks / g.element_bytes;
         if (g.piece > most) g.piece = most;
     }
     return g;
@@ -55,7 +57,7 @@ static void signal_phase(acn_comm *comm, uint32_t phase) {
 static void enter(const acn_collective_run *r) {
     acn_comm *comm = r->comm;
     acn_entry *entry = &comm->board->seats[comm->rank].entries[++comm->sequence % 2];
-    atomic_store(&entry->sequence, 0);
+    atomic_store_explicit(&entry->sequence, 0, memory_order_relaxed);
     acn_fence(memory_order_release); /* who still reads sees that before what follows */
     entry->collective = r->call.collective;
     entry->dtype = (uint32_t)r->call.dtype;
@@ -65,7 +67,9 @@ static void enter(const acn_collective_run *r) {
     entry->algorithm = number_of(r->plan->algorithm->name);
     entry->in = r->offsets[0];
     entry->out = r->offsets[1];
-    atomic_store(&entry->sequence, comm->sequence);
+    atomic_store_explicit(&entry->sequence, comm->sequence, memory_order_release);
+    atomic_store_explicit(&comm->board->seats[comm->rank].cpu, sched_getcpu(),
+                          memory_order_relaxed);
     signal_phase(comm, 0);
 }
 
@@ -134,7 +138,10 @@ static acn_status meet(const acn_collective_run *r, uint32_t rank) {
 static acn_status wait_for(const acn_collective_run *r, const acn_step *step) {
     acn_comm *comm = r->comm;
     acn_seat *seat = &comm->board->seats[step->rank];
-    uint64_t target = acn_progress(comm->sequence, step->phase), seen;
+    bool is_before = step->phase == ACN_PHASE_BEFORE;
+    uint64_t target =
+        is_before ? acn_progress(comm->sequence - 1, 0) : acn_progress(comm->sequence, step->phase);
+    uint64_t seen;
     acn_patience patience = {0};
     while ((seen = atomic_load_explicit(&seat->progress, memory_order_acquire)) < target) {
         /* Who called something else may never get there. */
@@ -143,15 +150,18 @@ static acn_status wait_for(const acn_collective_run *r, const acn_step *step) {
                                &seat->sleepers, step->rank,
                                acn_collective_name(r->call.collective)));
     }
-    return meet(r, step->rank);
+    return is_before ? ACN_OK : meet(r, step->rank);
 }
 
 /* Work. */
 
 static char *address(const acn_collective_run *r, const geometry *g, acn_place place) {
     acn_comm *comm = r->comm;
-    if (place.buffer == ACN_SCRATCH)
-        return comm->board->scratch[place.rank] + place.block * g->piece * g->element_bytes;
+    if (place.buffer == ACN_SCRATCH) {
+        bool is_second = r->plan->alternates && comm->sequence % 2 == 1;
+        return comm->board->scratch[place.rank] + (is_second ? ACN_SCRATCH_BYTES / 2 : 0) +
+               place.block * g->piece * g->element_bytes;
+    }
     char *base = comm->peers[place.rank].buffers[place.buffer];
     return base + (place.block * g->stride + g->first) * g->element_bytes;
 }

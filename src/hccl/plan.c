@@ -1,8 +1,10 @@
 /* plan.c - see plan.h. */
 #include "hccl/plan.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 const char *acn_collective_name(acn_collective collective) {
     static const char *const names[ACN_COLLECTIVES] = {
@@ -41,6 +43,11 @@ void acn_plan_wait(acn_plan *plan, uint32_t rank, uint32_t phase) {
 void acn_plan_wait_all(acn_plan *plan, uint32_t phase) {
     for (uint32_t i = 1; i < plan->ranks; i++)
         acn_plan_wait(plan, acn_around(plan, (int64_t)plan->rank + i), phase);
+}
+
+void acn_plan_wait_before(acn_plan *plan) {
+    plan->alternates = true;
+    acn_plan_wait_all(plan, ACN_PHASE_BEFORE);
 }
 
 void acn_plan_signal(acn_plan *plan, uint32_t phase) {
@@ -104,9 +111,21 @@ uint32_t acn_plan_blocks(const acn_plan *plan, acn_buffer buffer) {
     return is_one ? 1 : plan->ranks;
 }
 
-/* Of shared memory: a hand-over between two threads that are awake, and what a core copies. They
- * only decide where one algorithm takes over from another. */
-static const double latency_s = 0.5e-6, byte_s = 0.125e-9, reduced_byte_s = 0.125e-9;
+/* Of shared memory: what a core copies and adds, and a hand-over between threads that are awake, or
+ * that have to wake one another because there are more of them than CPUs. They only decide where
+ * one algorithm takes over from another. */
+static const double awake_s = 0.2e-6, woken_s = 4e-6, copied_byte_s = 0.06e-9,
+                    reduced_byte_s = 0.08e-9;
+
+static double handover_s(uint32_t ranks) {
+    static atomic_long cpus; /* asking takes a while */
+    long known = atomic_load_explicit(&cpus, memory_order_relaxed);
+    if (known == 0) {
+        known = sysconf(_SC_NPROCESSORS_CONF);
+        atomic_store_explicit(&cpus, known, memory_order_relaxed);
+    }
+    return (long)ranks <= known ? awake_s : woken_s;
+}
 
 acn_status acn_algorithm_choose(acn_collective collective, uint32_t ranks, uint64_t bytes,
                                 const char *wanted, const acn_algorithm **out) {
@@ -117,7 +136,8 @@ acn_status acn_algorithm_choose(acn_collective collective, uint32_t ranks, uint6
         if (wanted != NULL && strcmp(algorithm->name, wanted) == 0) return *out = algorithm, ACN_OK;
         acn_terms t = algorithm->terms(collective, ranks);
         double n = (double)bytes;
-        double s = t.alpha * latency_s + n * (t.beta * byte_s + t.gamma * reduced_byte_s);
+        double s = t.handovers * handover_s(ranks) +
+                   n * (t.copied * copied_byte_s + t.gamma * reduced_byte_s);
         if (best == NULL || s < best_s) {
             best = algorithm;
             best_s = s;

@@ -15,7 +15,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { ACN_MAX_RANKS = 1024, ACN_MAX_PHASE = 0xffff };
+enum {
+    ACN_MAX_RANKS = 1024,
+    ACN_MAX_PHASE = 0xffff,
+    ACN_PHASE_BEFORE = 0x10000, /* to have entered the collective before this one; see below */
+};
 
 /* Blocks of the input and of the output, for p ranks: "whole" is the plan's own number of blocks,
  * into which a vector is cut; otherwise a block is what one rank has for another. */
@@ -65,16 +69,22 @@ typedef struct acn_plan {
     uint32_t rank, ranks, root;
     uint32_t whole_blocks;   /* of collectives that cut a vector; the algorithm sets it */
     uint32_t scratch_blocks; /* of each rank; the algorithm sets it */
+    /* Set by algorithms that leave while others may still read their scratch memory. There are two,
+     * taken in turns: who has entered the collective before this one has done with the one that had
+     * this memory last, which is what acn_plan_wait_before waits for. */
+    bool alternates;
     acn_step *steps;
     uint32_t count, room;
     bool is_short_of_memory;
 } acn_plan;
 
-/* Time of a plan's critical path: (alpha a + beta n b + gamma n g), where a is a step's latency, b
- * the time of a byte on a link, g of a byte's reduction, and n the bytes of the larger of input and
- * output. Links of different pairs of ranks work at once. */
+/* Time of a plan's critical path among machines: (alpha a + beta n b + gamma n g), where a is a
+ * step's latency, b the time of a byte on a link, g of a byte's reduction, and n the bytes of the
+ * larger of input and output. Links of different pairs of ranks work at once. In memory that ranks
+ * share, where one thread does all of a rank's work: handovers h + copied n c + gamma n g, where h
+ * is the time from a signal to the end of the wait for it, and c that of a copied byte. */
 typedef struct acn_terms {
-    double alpha, beta, gamma;
+    double alpha, beta, gamma, handovers, copied;
 } acn_terms;
 
 struct acn_algorithm {
@@ -101,6 +111,8 @@ static inline uint32_t acn_around(const acn_plan *plan, int64_t rank) {
 void acn_plan_wait(acn_plan *plan, uint32_t rank, uint32_t phase);
 /* For all other ranks, the next one first. */
 void acn_plan_wait_all(acn_plan *plan, uint32_t phase);
+/* ... until the memory that |alternates| speaks of is free. */
+void acn_plan_wait_before(acn_plan *plan);
 void acn_plan_signal(acn_plan *plan, uint32_t phase);
 void acn_plan_copy(acn_plan *plan, acn_place to, acn_place from, uint32_t blocks);
 void acn_plan_reduce(acn_plan *plan, acn_place to, acn_place a, acn_place b, uint32_t blocks);

@@ -142,6 +142,29 @@ static void note(acn_comm *comm, const void *word, uint32_t rank, const char *wh
     atomic_store(&n->since_ns, now_ns);
 }
 
+/* A scheduler that sees two threads wait by turns on one CPU leaves them there for long. The one of
+ * the higher rank goes to a CPU where none of the others is, if it may run there, and may be moved
+ * on from there. */
+static void part_from(const acn_comm *comm, uint32_t rank) {
+    cpu_set_t allowed, others, chosen;
+    int here = sched_getcpu();
+    if (comm->rank < rank || atomic_load(&comm->board->seats[rank].cpu) != here) return;
+    if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) return;
+    CPU_ZERO(&others);
+    CPU_ZERO(&chosen);
+    for (uint32_t i = 0; i < comm->ranks; i++) {
+        int cpu = atomic_load(&comm->board->seats[i].cpu);
+        if (cpu >= 0 && cpu < CPU_SETSIZE) CPU_SET(cpu, &others);
+    }
+    for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+        if (!CPU_ISSET(cpu, &allowed) || CPU_ISSET(cpu, &others)) continue;
+        CPU_SET(cpu, &chosen);
+        if (sched_setaffinity(0, sizeof chosen, &chosen) == 0)
+            sched_setaffinity(0, sizeof allowed, &allowed);
+        return;
+    }
+}
+
 acn_status acn_comm_pause(acn_comm *comm, acn_patience *patience, _Atomic uint32_t *word,
                           uint32_t seen, _Atomic uint32_t *sleepers, uint32_t rank,
                           const char *what) {
@@ -151,7 +174,10 @@ acn_status acn_comm_pause(acn_comm *comm, acn_patience *patience, _Atomic uint32
         return ACN_OK;
     }
     int64_t now_ns = acn_clock_ns();
-    if (round == SPIN_ROUNDS) patience->yields_until_ns = now_ns + YIELD_NS;
+    if (round == SPIN_ROUNDS) {
+        patience->yields_until_ns = now_ns + YIELD_NS;
+        part_from(comm, rank);
+    }
     if (round < SPIN_ROUNDS + YIELD_ROUNDS && now_ns < patience->yields_until_ns) {
         sched_yield();
         return ACN_OK;

@@ -29,8 +29,8 @@ struct acn_stream {
     /* The end of the timeline that is done: how many tasks are through. Its low half is the futex
      * word of those who wait. */
     _Atomic uint64_t completed __attribute__((aligned(64)));
-    _Atomic uint32_t waiters;
-    _Atomic uint64_t serial; /* 0 when destroyed */
+    _Atomic uint64_t waiters; /* how many, and for which task at least; see stream.c */
+    _Atomic uint64_t serial;  /* 0 when destroyed */
 
     /* The end that grows: how many tasks were ever given, how many of them were queued. */
     _Atomic uint64_t submitted __attribute__((aligned(64)));

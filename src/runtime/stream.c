@@ -207,6 +207,33 @@ static acn_status run_task(const acn_stream *stream, const acn_task *task, uint6
     return record.status;
 }
 
+/* Waiters: their count, and below it the least number that one of them may wait for. One who waits
+ * for many tasks is left asleep until the last of them is done. */
+static const uint64_t one_waiter = (uint64_t)1 << 48;
+
+static void begin_waiting(acn_stream *stream, uint64_t number) {
+    uint64_t seen = atomic_load(&stream->waiters), wanted;
+    do {
+        uint64_t least = seen & (one_waiter - 1), count = seen / one_waiter;
+        if (count == 0 || number < least) least = number & (one_waiter - 1);
+        wanted = (count + 1) * one_waiter + least;
+    } while (!atomic_compare_exchange_weak(&stream->waiters, &seen, wanted));
+}
+
+/* What the others wait for is not known any more: each task wakes them. */
+static void end_waiting(acn_stream *stream) {
+    uint64_t seen = atomic_load(&stream->waiters);
+    while (!atomic_compare_exchange_weak(&stream->waiters, &seen,
+                                         (seen / one_waiter - 1) * one_waiter)) {
+    }
+}
+
+static void wake_waiters(acn_stream *stream, uint64_t completed) {
+    uint64_t seen = atomic_load(&stream->waiters);
+    if (seen >= one_waiter && completed >= (seen & (one_waiter - 1)))
+        acn_futex_wake((_Atomic uint32_t *)&stream->completed, INT_MAX);
+}
+
 static void execute(acn_stream *stream, const acn_task *task) {
     uint64_t number = atomic_load_explicit(&stream->completed, memory_order_relaxed) + 1;
     if (!is_dropped(stream, number)) {
@@ -219,8 +246,7 @@ static void execute(acn_stream *stream, const acn_task *task) {
     }
     if (task->drop != NULL) task->drop(task->data);
     atomic_store(&stream->completed, number);
-    if (atomic_load(&stream->waiters) != 0)
-        acn_futex_wake((_Atomic uint32_t *)&stream->completed, INT_MAX);
+    wake_waiters(stream, number);
 }
 
 /* The queue. */
@@ -384,8 +410,7 @@ static acn_status without_worker(acn_stream *stream, const acn_task *task, uint6
     pthread_mutex_unlock(&stream->mutex);
     if (!is_alone || comes_back(stream)) serve(stream);
     if (!is_alone) return ACN_OK;
-    if (atomic_load(&stream->waiters) != 0)
-        acn_futex_wake((_Atomic uint32_t *)&stream->completed, INT_MAX);
+    wake_waiters(stream, number);
     if (task->drop != NULL) task->drop(task->data);
     return acn_fail(ACN_BAD_ALLOC, "no thread can be started for stream %u", stream->id);
 }
@@ -453,14 +478,14 @@ bool acn_stream_await(acn_stream *stream, uint64_t serial, uint64_t number, int6
     }
     bool in_time = true;
     _Atomic uint32_t *word = (_Atomic uint32_t *)&stream->completed;
-    atomic_fetch_add(&stream->waiters, 1);
+    begin_waiting(stream, number);
     while (in_time) {
         uint32_t seen = (uint32_t)atomic_load(&stream->completed);
         if (acn_stream_reached(stream, serial, number)) break;
         if (blocked != NULL && acn_stream_shall_give_up(blocked)) break;
         in_time = acn_stream_sleep(blocked, word, seen, deadline_ns);
     }
-    atomic_fetch_sub(&stream->waiters, 1);
+    end_waiting(stream);
     return in_time || acn_stream_reached(stream, serial, number);
 }
 

@@ -78,8 +78,8 @@ static void plan_halving_doubling(acn_plan *plan) {
 static acn_terms terms(acn_collective collective, uint32_t ranks) {
     layout l = layout_of(ranks);
     double k = l.levels, share = (l.size - 1.0) / l.size;
-    if (l.extra == 0) return (acn_terms){2 * k, 2 * share, share};
-    return (acn_terms){2 * k + 2, 2 * share + 2, share + 1};
+    if (l.extra == 0) return (acn_terms){2 * k, 2 * share, share, 2 * k + 1, share};
+    return (acn_terms){2 * k + 2, 2 * share + 2, share + 1, 2 * k + 3, share + 1};
 }
 
 ACN_ALGORITHM(halving_doubling) = {

@@ -126,15 +126,17 @@ static acn_terms terms(acn_collective collective, uint32_t ranks) {
     switch (collective) {
     case ACN_ALL_REDUCE:
     case ACN_REDUCE:
-        return (acn_terms){2, 2 / p, share};
+        return (acn_terms){2, 2 / p, share, 3, share};
     case ACN_BROADCAST:
-        return (acn_terms){2, 2 / p, 0};
+        return (acn_terms){2, 2 / p, 0, ranks == 2 ? 2 : 3, 1};
     case ACN_REDUCE_SCATTER:
-        return (acn_terms){1, 1 / p, share};
+        return (acn_terms){1, 1 / p, share, 2, 0};
     case ACN_BARRIER:
-        return (acn_terms){0, 0, 0};
+        return (acn_terms){0, 0, 0, 1, 0};
+    case ACN_SCATTER:
+        return (acn_terms){1, 1 / p, 0, 2, 1 / p};
     default:
-        return (acn_terms){1, 1 / p, 0};
+        return (acn_terms){1, 1 / p, 0, 2, 1};
     }
 }
 

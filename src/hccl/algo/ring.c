@@ -71,10 +71,11 @@ static void plan_ring(acn_plan *plan) {
 
 static acn_terms terms(acn_collective collective, uint32_t ranks) {
     double p = ranks, share = (p - 1) / p;
-    if (collective == ACN_ALL_REDUCE) return (acn_terms){2 * (p - 1), 2 * share, share};
-    if (collective == ACN_REDUCE_SCATTER) return (acn_terms){p - 1, share, share};
-    if (collective == ACN_ALL_GATHER) return (acn_terms){p - 1, share, 0};
-    return (acn_terms){p - 1, p - 1, 0};
+    if (collective == ACN_ALL_REDUCE)
+        return (acn_terms){2 * (p - 1), 2 * share, share, 2 * p - 1, share};
+    if (collective == ACN_REDUCE_SCATTER) return (acn_terms){p - 1, share, share, p, 0};
+    if (collective == ACN_ALL_GATHER) return (acn_terms){p - 1, share, 0, p, 1};
+    return (acn_terms){p - 1, p - 1, 0, p, p - 1};
 }
 
 ACN_ALGORITHM(ring) = {

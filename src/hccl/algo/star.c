@@ -24,7 +24,8 @@ static void plan_star(acn_plan *plan) {
 }
 
 static acn_terms terms(acn_collective collective, uint32_t ranks) {
-    return (acn_terms){1, 1, collective == ACN_REDUCE ? ranks - 1 : 0};
+    if (collective == ACN_REDUCE) return (acn_terms){1, 1, ranks - 1, 2, 0};
+    return (acn_terms){1, 1, 0, 2, 1};
 }
 
 ACN_ALGORITHM(star) = {
