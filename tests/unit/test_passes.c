@@ -266,6 +266,53 @@ static void many_elementwise(void) {
     output(x);
 }
 
+static acn_net_value *turned(acn_net_value *x, const int *perm) {
+    acn_tensor t = x->tensor;
+    acn_net_value *y;
+    for (int d = 0; d < t.rank; d++) {
+        t.dims[d] = x->tensor.dims[perm[d]];
+        t.strides[d] = x->tensor.strides[perm[d]];
+    }
+    t.data = NULL;
+    OK(acn_net_view(net, "turned", x, &t, &y));
+    return y;
+}
+
+static acn_net_value *copied(acn_net_value *x) {
+    acn_node_builder b;
+    acn_tensor t;
+    acn_net_value *y;
+    acn_tensor_init(&t, NULL, ACN_F32, x->tensor.rank, x->tensor.dims);
+    acn_node_begin(&b, net, "TensorMove", "copy");
+    acn_node_input(&b, "x", x);
+    acn_node_output(&b, "y", ACN_F32, &t);
+    OK(acn_node_end(&b, &y));
+    return y;
+}
+
+/* What lies between two transposes; a reshape had to copy what came back. */
+static void transposed_and_back(void) {
+    acn_net_value *x = rows(), *y = turned(x, (const int[]){1, 2, 0});
+    y = unary("Sin", y);
+    y = binary("Mul", y, constant(2, (int64_t[]){24, 1}));
+    y = copied(turned(y, (const int[]){2, 0, 1}));
+    acn_tensor flat;
+    acn_net_value *view;
+    acn_tensor_init(&flat, NULL, ACN_F32, 1, (int64_t[]){240});
+    OK(acn_net_view(net, "flat", y, &flat, &view));
+    output(unary("Cos", view));
+}
+
+/* Half of what is transposed is read, which is no transpose. */
+static void transposed_and_cut(void) {
+    acn_net_value *y = unary("Sin", turned(rows(), (const int[]){2, 1, 0})), *part;
+    acn_tensor t = y->tensor;
+    t.dims[0] = 12;
+    t.data = NULL;
+    OK(acn_net_view(net, "part", y, &t, &part));
+    output(unary("Cos", part));
+}
+
 static acn_net_value *pool(const char *op, acn_net_value *x) {
     const int64_t kernel[] = {3, 3}, steps[] = {2, 2}, pads[] = {1, 1};
     acn_node_builder b;
@@ -400,6 +447,8 @@ static const row table[] = {
     {nothing_happens, "AlgebraicSimplificationPass", 5, "Sin ReduceSum Mul"},
     {elementwise, "AutoFusePass", 2, "ElementwiseRegion ElementwiseRegion ReduceSum"},
     {many_elementwise, "AutoFusePass", 3, "ElementwiseRegion ElementwiseRegion ElementwiseRegion"},
+    {transposed_and_back, "TransOpSymmetryEliminationPass", 3, "ElementwiseRegion Cos"},
+    {transposed_and_cut, "TransOpSymmetryEliminationPass", 0, "Sin Cos"},
     {crossed_bounds, "ActivationFusionPass", 1, "MatMulPanels Maximum"},
 };
 
