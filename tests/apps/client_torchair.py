@@ -5,6 +5,7 @@ Prints one JSON line per case: {"name", "dynamic", "error"}; error is null when 
 dynamic sizes the compiled function also runs on inputs of other sizes.
 """
 
+import copy
 import json
 import sys
 
@@ -94,6 +95,9 @@ case("halves", (4, 4), (4, 4), dtype=torch.float16)(lambda x, y: x @ y + 1)
 case("brain floats", (4, 4), (4, 4), dtype=torch.bfloat16)(lambda x, y: F.softmax(x @ y, -1))
 case("convolution 1d", (2, 3, 8), (4, 3, 3))(F.conv1d)
 case("average pool", (1, 2, 4, 4))(lambda x: F.avg_pool2d(x, 2))
+case("transposed convolution", (1, 2, 4, 4), (2, 3, 3, 3))(
+    lambda x, w: F.conv_transpose2d(x, w, stride=2, padding=1, output_padding=1)
+)
 case("nearest", (1, 2, 4, 4))(lambda x: F.interpolate(x, scale_factor=2.0, mode="nearest"))
 case("scattered", (4, 5))(
     lambda x: x.scatter(1, (x[:, :2] * 0).long() + torch.arange(2, device=x.device), 1.0)
@@ -155,19 +159,44 @@ def run(name, dynamic, backend):
         check(got, want, dtype)
 
 
+def train(backend):
+    """Losses of a few steps, forward and backward through the graph engine."""
+    model = nn.Sequential(nn.Linear(16, 32), nn.ReLU(), nn.Linear(32, 4))
+    exactly = copy.deepcopy(model).double()
+    torch._dynamo.reset()
+    compiled = torch.compile(model.npu(), backend=backend, dynamic=False)
+    for _ in range(5):
+        x, target = torch.randn(8, 16), torch.randint(0, 4, (8,))
+        losses = []
+        for net, inputs in ((compiled, (x.npu(), target.npu())), (exactly, (x.double(), target))):
+            loss = F.cross_entropy(net(inputs[0]), inputs[1])
+            loss.backward()
+            with torch.no_grad():
+                for parameter in net.parameters():
+                    parameter -= 0.1 * parameter.grad
+                    parameter.grad = None
+            losses.append(loss.item())
+        assert abs(losses[0] - losses[1]) < 1e-5 * losses[1], losses
+
+
+def told(name, dynamic, work):
+    error = None
+    try:
+        work()
+    except Exception as failure:
+        error = f"{type(failure).__name__}: {failure}"
+    print(json.dumps({"name": name, "dynamic": dynamic, "error": error}), flush=True)
+
+
 def main():
     torch.manual_seed(0)
     backend = torchair.get_npu_backend(compiler_config=torchair.CompilerConfig())
     names = sys.argv[1:] or list(CASES)
+    told("training", False, lambda: train(backend))
     for dynamic in (False, True):
         for name in names:
-            error = None
-            try:
-                with torch.no_grad():
-                    run(name, dynamic, backend)
-            except Exception as failure:
-                error = f"{type(failure).__name__}: {failure}"
-            print(json.dumps({"name": name, "dynamic": dynamic, "error": error}), flush=True)
+            with torch.no_grad():
+                told(name, dynamic, lambda: run(name, dynamic, backend))  # noqa: B023
 
 
 main()

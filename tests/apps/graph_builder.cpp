@@ -15,6 +15,23 @@
 #include "ge/ge_ir_build.h"
 #include "graph/graph.h"
 
+/* A type of the program's own, with each word there is. */
+namespace ge {
+REG_OP(OwnType)
+    .INPUT(x, TensorType({DT_FLOAT, DT_FLOAT16}))
+    .OPTIONAL_INPUT(bias, TensorType::NumberType())
+    .DYNAMIC_INPUT(more, TensorType::ALL())
+    .OUTPUT(y, TensorType({DT_FLOAT}))
+    .DYNAMIC_OUTPUT(parts, "T")
+    .ATTR(alpha, Float, 0.5)
+    .ATTR(dims, ListInt, {1, 2})
+    .ATTR(mode, String, "fast")
+    .ATTR(exact, Bool, true)
+    .REQUIRED_ATTR(count, Int)
+    .DATATYPE(T, TensorType({DT_FLOAT, DT_INT32}))
+    .OP_END_FACTORY_REG(OwnType)
+} // namespace ge
+
 #define EXPECT(condition)                                                                          \
     do {                                                                                           \
         if (!(condition)) {                                                                        \
@@ -351,6 +368,25 @@ static int types(const std::string &) {
     return 0;
 }
 
+static int own_types(const std::string &) {
+    auto x = input("x", 0, describe({2, 3}));
+    auto own = op::OwnType("own").set_input_x(x).set_attr_count(3).set_attr_mode("slow");
+    own.create_dynamic_input_more(2).set_dynamic_input_more(1, x);
+    own.create_dynamic_output_parts(3);
+    EXPECT(own.GetInputsSize() == 4 && own.GetOutputsSize() == 4);
+    EXPECT(own.GetDynamicInputNum("more") == 2 && own.GetDynamicOutputNum("parts") == 3);
+    EXPECT(own.get_attr_alpha() == 0.5f && own.get_attr_exact() && own.get_attr_count() == 3);
+    EXPECT(own.get_attr_mode() == "slow" && own.get_attr_dims() == std::vector<int64_t>({1, 2}));
+    EXPECT(std::strcmp(op::OwnType::name_in_bias(), "bias") == 0);
+    Operator made = OperatorFactory::CreateOperator("made", "OwnType");
+    AscendString mode;
+    EXPECT(OperatorFactory::IsExistOp("OwnType") && made.GetInputsSize() == 2);
+    EXPECT(made.GetAttr("mode", mode) == GRAPH_SUCCESS && mode == "fast");
+    Graph graph("own");
+    graph.SetOutputs(std::vector<Operator>{op::Relu("relu").set_input_x(own)});
+    return build_fails(graph, GRAPH_FAILED, {"OwnType (node \"own\")", "not supported"});
+}
+
 /* ---- mistakes -------------------------------------------------------------------------------- */
 
 static int wrong(const std::vector<Operator> &outputs, const std::vector<const char *> &texts) {
@@ -430,10 +466,13 @@ int main(int argc, char **argv) {
                  {"only_places", only_places},
                  {"nodes", nodes},
                  {"types", types},
+                 {"own_types", own_types},
+
                  {"mistakes", mistakes}};
     EXPECT(argc == 2);
     EXPECT(aclInit(nullptr) == 0 && aclrtSetDevice(0) == 0);
-    Options global = {{ge::ir_option::SOC_VERSION, aclrtGetSocName()}};
+    const std::map<std::string, std::string> global = {
+        {ge::ir_option::SOC_VERSION, aclrtGetSocName()}};
     EXPECT(aclgrphBuildInitialize(global) == GRAPH_SUCCESS);
     for (const auto &test : tests) {
         if (test.run(argv[1]) != 0) {

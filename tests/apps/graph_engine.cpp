@@ -87,11 +87,13 @@ int main(int argc, char **argv) {
     EXPECT(ge::aclgrphBuildInitialize(global) == ge::GRAPH_SUCCESS);
     EXPECT(ge::aclgrphParseONNX(argv[1], Options(), graph) == ge::GRAPH_SUCCESS);
     EXPECT(graph.IsValid() && graph.GetName(name) == ge::GRAPH_SUCCESS && name == "net");
-    EXPECT(ge::aclgrphBuildModel(graph, {{"input_shape", "x:1,2,"}}, model) != ge::GRAPH_SUCCESS);
-    EXPECT(ge::aclgrphBuildModel(graph, {{"input_shape", "x:1,2"}}, model) != ge::GRAPH_SUCCESS);
+    EXPECT(ge::aclgrphBuildModel(graph, Options{{"input_shape", "x:1,2,"}}, model) !=
+           ge::GRAPH_SUCCESS);
+    EXPECT(ge::aclgrphBuildModel(graph, Options{{"input_shape", "x:1,2"}}, model) !=
+           ge::GRAPH_SUCCESS);
     EXPECT(model.data == nullptr && model.length == 0);
     EXPECT(other.CopyFrom(graph) == ge::GRAPH_SUCCESS);
-    EXPECT(ge::aclgrphBuildModel(other, {{ge::ir_option::INPUT_SHAPE, argv[2]}}, model) ==
+    EXPECT(ge::aclgrphBuildModel(other, Options{{ge::ir_option::INPUT_SHAPE, argv[2]}}, model) ==
            ge::GRAPH_SUCCESS);
     EXPECT(ge::aclgrphSaveModel(argv[3], model) == ge::GRAPH_SUCCESS);
     EXPECT(ge::aclgrphSaveModel("/no/such/folder/model", model) != ge::GRAPH_SUCCESS);

@@ -19,9 +19,9 @@ def cases_of(toolkit, *names):
 
 
 def test_models_compile_and_agree(toolkit):
-    assert len(cases_of(toolkit, "mlp", "block", "images", "order")) == 8
+    assert len(cases_of(toolkit, "mlp", "block", "images", "order")) == 9
 
 
 @pytest.mark.slow
 def test_functions_compile_and_agree(toolkit):
-    assert len(cases_of(toolkit)) > 60
+    assert len(cases_of(toolkit)) > 65

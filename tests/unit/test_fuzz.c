@@ -6,9 +6,11 @@
 
 #include "graph/compile.h"
 #include "graph/import/onnx.h"
+#include "graph/import/source.h"
 #include "graph/json/proto_json.h"
 #include "graph/late/late.h"
 #include "graph/om/om.h"
+#include "small_graph.h"
 #include "small_onnx.h"
 #include <stdlib.h>
 #include <string.h>
@@ -117,6 +119,31 @@ end:
     return is_good;
 }
 
+/* The same from the graph engine's form. */
+static bool use_graph(const void *data, size_t size) {
+    static const acn_onnx_options options = {0};
+    acn_source source;
+    acn_net *net = NULL;
+    acn_model *model = NULL;
+    acn_compiled compiled;
+    bool is_good =
+        acn_source_is_ge(data, size) && acn_source_read("fuzzed", data, size, &source) == ACN_OK;
+    if (!is_good) {
+        acn_error_clear();
+        return false;
+    }
+    (void)acn_source_check(&source);
+    is_good = acn_source_import(&source, &options, &net) == ACN_OK &&
+              acn_compile(net, NULL, &compiled) == ACN_OK &&
+              acn_compiled_model(&compiled, &model) == ACN_OK && acn_model_prepare(model) == ACN_OK;
+    if (is_good) run(model);
+    acn_model_destroy(model);
+    acn_net_destroy(net);
+    acn_source_close(&source);
+    acn_error_clear();
+    return is_good;
+}
+
 static bool use_om(const void *data, size_t size) {
     acn_om om;
     acn_model_set *set = NULL;
@@ -184,6 +211,22 @@ static void check_memory(void) {
     struct rusage usage;
     getrusage(RUSAGE_SELF, &usage);
     assert_true(usage.ru_maxrss < MOST_RESIDENT_KIB);
+}
+
+static void test_graph(void **unused) {
+    static bytes good, bad;
+    int worked = 0;
+    good.size = make_small_graph(good.data, MOST_BYTES / 2);
+    assert_true(use_graph(good.data, good.size));
+    for (int round = 0; round < ROUNDS; round++) {
+        bad = good;
+        for (uint64_t i = draw(4); i < 4; i++)
+            change(&bad, 0, bad.size);
+        if (draw(4) == 0) move(&bad);
+        worked += use_graph(bad.data, bad.size);
+    }
+    assert_in_range(worked, 1, ROUNDS - 1);
+    check_memory();
 }
 
 static void test_onnx(void **unused) {
@@ -319,7 +362,7 @@ static void test_om(void **unused) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_onnx), cmocka_unit_test(test_om),
-                                       cmocka_unit_test(test_text)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_graph), cmocka_unit_test(test_onnx),
+                                       cmocka_unit_test(test_om), cmocka_unit_test(test_text)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

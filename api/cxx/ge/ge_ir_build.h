@@ -20,14 +20,19 @@ struct ModelBufferData {
 
 /* Options hold for all builds until aclgrphBuildFinalize. GRAPH_PARAM_INVALID: one of them is not
  * known, or has no such value. */
+graphStatus aclgrphBuildInitialize(std::map<std::string, std::string> global_options);
 graphStatus aclgrphBuildInitialize(std::map<AscendString, AscendString> &global_options);
 void aclgrphBuildFinalize();
 /* |build_options| go before the global ones. The input shapes that the graph leaves open come from
  * ir_option::INPUT_SHAPE. */
 graphStatus aclgrphBuildModel(const ge::Graph &graph,
+                              const std::map<std::string, std::string> &build_options,
+                              ModelBufferData &model);
+graphStatus aclgrphBuildModel(const ge::Graph &graph,
                               const std::map<AscendString, AscendString> &build_options,
                               ModelBufferData &model);
 /* Writes |output_file|.om. */
+graphStatus aclgrphSaveModel(const std::string &output_file, const ModelBufferData &model);
 graphStatus aclgrphSaveModel(const char_t *output_file, const ModelBufferData &model);
 /* The version of the operators' definitions: 1.0.0. */
 graphStatus aclgrphGetIRVersion(int32_t *major_version, int32_t *minor_version,

@@ -36,6 +36,17 @@ static acn_status batch_norm_infer(acn_ge_call *c) {
 }
 ACN_GE_OP(bn_infer) = {.type = "BNInfer", .import = batch_norm_infer};
 
+static acn_status relu_grad(acn_ge_call *c) {
+    acn_node_builder b;
+    begin(c, &b, "ThresholdGradV2D");
+    acn_node_input(&b, "gradients", c->in[0]);
+    acn_node_input(&b, "features", c->in[1]);
+    acn_node_float(&b, "threshold", 0);
+    acn_node_output(&b, "backprops", c->in[0]->tensor.dtype, NULL);
+    return acn_node_end(&b, c->out);
+}
+ACN_GE_OP(relu_grad) = {.type = "ReluGrad", .import = relu_grad};
+
 /* A vector that is added along dimension 1, or along the last one. */
 static acn_status bias_add(acn_ge_call *c) {
     const acn_tensor *x = &c->in[0]->tensor, *bias = &c->in[1]->tensor;
@@ -95,6 +106,45 @@ static acn_status max_pool_argmax(acn_ge_call *c) {
     return acn_node_end(&b, c->out); /* the argmax is a mask of the device's own */
 }
 ACN_GE_OP(max_pool_argmax) = {.type = "MaxPoolWithArgmaxV1", .import = max_pool_argmax};
+
+/* input_size is a constant, which says what output_padding would. */
+static acn_status transposed_convolution(acn_ge_call *c) {
+    int64_t size[ACN_MAX_DIMS], strides[2], dilations[2], pads[4], padding[2];
+    int count, pad_count;
+    const acn_ge_attr *layout = acn_ge_attr_find(c->node, "data_format");
+    const acn_tensor *x = &c->in[1]->tensor, *filter = &c->in[2]->tensor;
+    acn_node_builder b;
+    if (layout == NULL || strcmp(layout->given.items, "NCHW") != 0)
+        return acn_ge_bad(c, "attribute data_format is only supported as NCHW");
+    ACN_TRY(acn_ge_ints(c, 0, NULL, ACN_MAX_DIMS, size, &count));
+    ACN_TRY(plane(c, "strides", 2, 1, strides));
+    ACN_TRY(plane(c, "dilations", 2, 1, dilations));
+    ACN_TRY(acn_ge_ints(c, -1, "pads", 4, pads, &pad_count));
+    if (x->rank != 4 || filter->rank != 4 || count != 4 || pad_count != 4)
+        return acn_ge_bad(c, "it takes images, a filter of 4 dimensions, 4 sizes and 4 pads");
+    for (int d = 0; d < 2; d++) {
+        int64_t least = (x->dims[d + 2] - 1) * strides[d] - pads[2 * d] - pads[2 * d + 1] +
+                        dilations[d] * (filter->dims[d + 2] - 1) + 1;
+        padding[d] = size[d + 2] > 0 ? size[d + 2] - least : 0;
+        if (padding[d] < 0 || padding[d] >= (strides[d] > dilations[d] ? strides[d] : dilations[d]))
+            return acn_ge_bad(c, "input_size %lld does not follow from %lld by stride %lld",
+                              (long long)size[d + 2], (long long)x->dims[d + 2],
+                              (long long)strides[d]);
+    }
+    begin(c, &b, "Convolution");
+    acn_node_input(&b, "x", c->in[1]);
+    acn_node_input(&b, "filter", c->in[2]);
+    acn_node_input(&b, "bias", c->in_count > 3 ? c->in[3] : NULL);
+    acn_node_ints(&b, "strides", strides, 2);
+    acn_node_ints(&b, "dilations", dilations, 2);
+    acn_node_ints(&b, "pads", pads, 4);
+    acn_node_ints(&b, "output_padding", padding, 2);
+    acn_node_int(&b, "transposed", 1);
+    acn_node_int(&b, "groups", acn_ge_int(c, "groups", 1));
+    acn_node_output(&b, "y", x->dtype, NULL);
+    return acn_node_end(&b, c->out);
+}
+ACN_GE_OP(conv_transpose) = {.type = "Conv2DTranspose", .import = transposed_convolution};
 
 static acn_status resize_nearest(acn_ge_call *c) {
     int64_t size[ACN_MAX_DIMS];
