@@ -29,6 +29,20 @@ static acn_status agree_on_ranks(acn_board *board, uint32_t ranks) {
                     agreed);
 }
 
+static void say_who(const acn_comm *comm, acn_seat *seat) {
+    seat->pid = (int32_t)getpid();
+    gethostname(seat->host, sizeof seat->host - 1);
+    seat->device = acn_device_physical(comm->device);
+}
+
+/* Who has come waits for this one, which will not come. */
+static void tell_those_who_wait(acn_comm *comm, acn_status status) {
+    acn_seat *seat = &comm->board->seats[comm->rank];
+    if (atomic_load(&comm->board->joined) >= comm->ranks) return;
+    if (atomic_load(&seat->state) == ACN_SEAT_FREE) say_who(comm, seat);
+    acn_comm_end_with(comm, status);
+}
+
 static acn_status take_seat(acn_comm *comm) {
     acn_seat *seat = &comm->board->seats[comm->rank];
     uint32_t free_state = ACN_SEAT_FREE;
@@ -39,9 +53,7 @@ static acn_status take_seat(acn_comm *comm) {
         return acn_fail(ACN_PARAM_INVALID,
                         "rank %u is taken already, by process %d; ranks must differ", comm->rank,
                         seat->pid);
-    seat->pid = (int32_t)getpid();
-    gethostname(seat->host, sizeof seat->host - 1);
-    seat->device = acn_device_physical(comm->device);
+    say_who(comm, seat);
     memcpy(seat->memory_key, memory_key, sizeof memory_key);
     atomic_fetch_add(&comm->board->joined, 1);
     acn_futex_wake_shared(&comm->board->joined, INT_MAX);
@@ -122,6 +134,7 @@ acn_status acn_comm_join(const char *key, uint32_t ranks, uint32_t rank, int dev
     if (status == ACN_OK && !options->is_group) status = acn_fault_make(rank, &comm->fault);
     if (status == ACN_OK) status = take_seat(comm);
     if (status != ACN_OK) {
+        tell_those_who_wait(comm, status);
         unmake(comm);
         return status;
     }
@@ -185,6 +198,7 @@ static acn_status meet(acn_comm *comm) {
         uint32_t gone = find_gone(comm);
         /* When all had come meanwhile, it may have done its work already. */
         if (atomic_load(&comm->board->joined) != joined) continue;
+        ACN_TRY(acn_comm_state(comm));
         if (gone < comm->ranks) return is_gone(comm, gone);
         if (now_ns > deadline_ns) {
             char missing[256];

@@ -291,6 +291,34 @@ static void take_same_device(rank *r) {
     OK(aclrtSetDevice((int32_t)r->id));
 }
 
+/* Rank 1 cannot join, for |argument|: the others do not wait in vain. */
+static void join_wrongly(rank *r) {
+    HcclComm comm;
+    HcclCommConfig config;
+    bool is_wrong = r->id == 1;
+    HcclCommConfigInit(&config);
+    if (is_wrong && r->argument == 1) strcpy(config.hcclAlgo, "nonsense");
+    if (is_wrong) usleep(100000);
+    if (is_wrong && r->argument == 0)
+        FAILS(HCCL_E_PARA, "HcclCommInitRootInfo", "nRanks is 3, but another rank said 2",
+              (int)HcclCommInitRootInfo(3, &same_root, 1, &comm));
+    else if (is_wrong)
+        FAILS(HCCL_E_PARA, "HcclCommInitRootInfoConfig", "the part \"nonsense\"",
+              (int)HcclCommInitRootInfoConfig(2, &same_root, 1, &config, &comm));
+    else
+        FAILS(HCCL_E_REMOTE, "HcclCommInitRootInfo", "rank 1 (process",
+              (int)HcclCommInitRootInfo(2, &same_root, 0, &comm));
+}
+
+static void who_cannot_join_tells(void **state) {
+    for (int what = 0; what < 2; what++) {
+        OK(aclrtSetDevice(0));
+        OK((int)HcclGetRootInfo(&same_root));
+        run_ranks(2, NULL, join_wrongly, what);
+        OK(aclrtResetDevice(0));
+    }
+}
+
 static void devices_differ(void **state) {
     OK(aclrtSetDevice(0));
     OK((int)HcclGetRootInfo(&same_root));
@@ -428,6 +456,7 @@ int main(void) {
         cmocka_unit_test(tables_of_several_servers),
         cmocka_unit_test(configurations),
         cmocka_unit_test(devices_differ),
+        cmocka_unit_test(who_cannot_join_tells),
         cmocka_unit_test(algorithms_are_chosen),
         cmocka_unit_test(suspended_communicators_go_on),
         cmocka_unit_test(ends_in_any_state),
