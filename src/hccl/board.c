@@ -15,7 +15,7 @@
 #endif
 
 /* "acnhccl" and the version of what lies there: all ranks must have the same. */
-static const uint64_t magic = 0x6c6363686e6361 | (uint64_t)3 << 56;
+static const uint64_t magic = 0x6c6363686e6361 | (uint64_t)4 << 56;
 
 /* Those of this process that can be opened. */
 typedef struct open_board {

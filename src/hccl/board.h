@@ -81,7 +81,9 @@ typedef struct acn_board {
     char failed_text[ACN_BOARD_TEXT];
     acn_seat seats[ACN_MAX_RANKS];
     acn_mailbox mail[ACN_MAX_RANKS * ACN_MAX_RANKS]; /* [from * ranks + to] */
-    char scratch[ACN_MAX_RANKS][ACN_SCRATCH_BYTES];
+    /* Of plans that alternate, and of the others: who leaves one of the former may still be read.
+     */
+    char scratch[ACN_MAX_RANKS][2][ACN_SCRATCH_BYTES];
 } acn_board;
 
 /* A new board that whoever has |key| can open. */

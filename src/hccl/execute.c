@@ -158,9 +158,9 @@ static acn_status wait_for(const acn_collective_run *r, const acn_step *step) {
 static char *address(const acn_collective_run *r, const geometry *g, acn_place place) {
     acn_comm *comm = r->comm;
     if (place.buffer == ACN_SCRATCH) {
-        bool is_second = r->plan->alternates && comm->sequence % 2 == 1;
-        return comm->board->scratch[place.rank] + (is_second ? ACN_SCRATCH_BYTES / 2 : 0) +
-               place.block * g->piece * g->element_bytes;
+        bool alternates = r->plan->alternates, is_second = alternates && comm->sequence % 2 == 1;
+        return comm->board->scratch[place.rank][!alternates] +
+               (is_second ? ACN_SCRATCH_BYTES / 2 : 0) + place.block * g->piece * g->element_bytes;
     }
     char *base = comm->peers[place.rank].buffers[place.buffer];
     return base + (place.block * g->stride + g->first) * g->element_bytes;
