@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 /* A hand-over between threads that are awake takes some spins. Together with yielding, which lets a
@@ -212,7 +213,13 @@ acn_status acn_comm_reach(acn_comm *comm, uint32_t rank) {
     }
     acn_status status = acn_peer_map(seat->memory_key, &peer->base);
     if (status == ACN_OK) return ACN_OK;
-    if (atomic_load(&seat->state) == ACN_SEAT_LEFT) return acn_error_clear(), ACN_OK;
-    if (acn_comm_is_dead(comm, rank)) return gone(comm, rank, false, "the call");
+    /* A process that ends closes its files first, a moment before others can see that it ends. */
+    const struct timespec moment = {.tv_nsec = 2000000};
+    for (int i = 0; i < 100; i++) {
+        if (atomic_load(&seat->state) == ACN_SEAT_LEFT) return acn_error_clear(), ACN_OK;
+        if (acn_comm_is_dead(comm, rank)) return gone(comm, rank, false, "the call");
+        if (status != ACN_PARAM_INVALID) break; /* not that, but no memory */
+        nanosleep(&moment, NULL);
+    }
     return status;
 }
