@@ -133,6 +133,8 @@ static inline long double float_reference(acn_micro_code code, long double x, lo
         return -x;
     case ACN_U_ABS:
         return fabsl(x);
+    case ACN_U_SIGN:
+        return (x > 0) - (x < 0);
     case ACN_U_SQRT:
         return sqrtl(x);
     case ACN_U_RSQRT:
@@ -320,6 +322,8 @@ static inline wide integer_reference(acn_micro_code code, int bits, wide x, wide
         return -x;
     case ACN_U_ABS:
         return x < 0 ? -x : x;
+    case ACN_U_SIGN:
+        return (x > 0) - (x < 0);
     case ACN_U_POW:
         return power_reference(x, y);
     case ACN_U_RELU:

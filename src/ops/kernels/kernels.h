@@ -42,6 +42,7 @@ typedef enum acn_class {
     ACN_MICRO(RSQRT, 1, SAME) ACN_MICRO(RECIP, 1, SAME)                                            \
     ACN_MICRO(FLOOR, 1, SAME) ACN_MICRO(CEIL, 1, SAME) ACN_MICRO(TRUNC, 1, SAME)                   \
     ACN_MICRO(ROUND, 1, SAME) /* half to even */                                                   \
+    ACN_MICRO(SIGN, 1, SAME) /* -1, 0, 1; NaN and both zeros give 0 */                             \
     ACN_MICRO(EXP, 1, SAME) ACN_MICRO(LOG, 1, SAME) ACN_MICRO(TANH, 1, SAME)                       \
     ACN_MICRO(SIN, 1, SAME) ACN_MICRO(COS, 1, SAME) ACN_MICRO(ERF, 1, SAME)                        \
     ACN_MICRO(POW, 2, SAME) ACN_MICRO(RELU, 1, SAME) /* NaN stays NaN; -0 gives +0 */              \

@@ -29,6 +29,7 @@ typedef __mmask16 choice; /* of lanes */
 #define V_BOTH(c, d)          ((choice)((c) & (d)))
 #define V_CHOOSE(c, a, b)     _mm512_mask_mov_ps(b, c, a)
 #define V_COPY_SIGN(y, x)     _mm512_or_ps(y, _mm512_and_ps(x, V(-0.0f)))
+#define V_UNLESS_NAN(x, y)    V_CHOOSE(V_COMPARE(x, _CMP_UNORD_Q, x), x, y) /* y; NaN if x is */
 
 static inline lanes load_rest(const float *p, int64_t n) {
     return _mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1u), p);
@@ -69,6 +70,7 @@ typedef __m256 choice;
 #define V_BOTH(c, d)          _mm256_and_ps(c, d)
 #define V_CHOOSE(c, a, b)     _mm256_blendv_ps(b, a, c)
 #define V_COPY_SIGN(y, x)     _mm256_or_ps(y, _mm256_and_ps(x, V(-0.0f)))
+#define V_UNLESS_NAN(x, y)    _mm256_or_ps(y, V_COMPARE(x, _CMP_UNORD_Q, x))
 
 static inline __m256i first_lanes(int64_t n) {
     return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
@@ -130,29 +132,62 @@ typedef float lanes_in_memory
         }                                                                                          \
     }
 
+/* The same of two operands. */
+#define ACN_MICRO_VECTOR_2(name, value)                                                            \
+    void ACN_KERNEL(f32_##name)(void *d_, const void *a_, const void *b_, const void *c_,          \
+                                int64_t n) {                                                       \
+        float *d = d_;                                                                             \
+        const float *a = a_, *b = b_;                                                              \
+        _Pragma("GCC unroll 4") for (; n >= LANES;                                                 \
+                                     n -= LANES, a += LANES, b += LANES, d += LANES) {             \
+            lanes x = *(const lanes_in_memory *)a, y = *(const lanes_in_memory *)b;                \
+            *(lanes_in_memory *)d = value;                                                         \
+        }                                                                                          \
+        if (n > 0) {                                                                               \
+            lanes x = load_rest(a, n), y = load_rest(b, n);                                        \
+            store_rest(d, n, value);                                                               \
+        }                                                                                          \
+    }
+
 /* ---- the functions --------------------------------------------------------------------------- */
 
-/* e^r, |r| <= ln(2) / 2 */
-static inline lanes exp_near_0(lanes r) {
+/* (e^r - 1 - r) / r^2, |r| <= ln(2) / 2 */
+static inline lanes exp_tail(lanes r) {
     lanes q = V_FMA(r, V(0x1.6db42ap-10f), V(0x1.123b56p-7f));
     q = V_FMA(q, r, V(0x1.55545ep-5f));
     q = V_FMA(q, r, V(0x1.55548ep-3f));
-    q = V_FMA(q, r, V(0.5f));
-    q = V_FMA(q, r, V(1.0f));
+    return V_FMA(q, r, V(0.5f));
+}
+
+/* e^r */
+static inline lanes exp_near_0(lanes r) {
+    lanes q = V_FMA(exp_tail(r), r, V(1.0f));
     return V_FMA(q, r, V(1.0f));
 }
 
-/* e^x = y * 2^k, |x| <= 104. */
-static inline lanes exp_split(lanes x, lanes *k) {
+/* x = r + k log(2), |x| <= 104. */
+static inline lanes exp_reduce(lanes x, lanes *k) {
     *k = V_FMA(x, V(0x1.715476p0f), V(0x1.8p23f)) - V(0x1.8p23f);
     lanes r = V_FNMA(*k, V(0x1.62e4p-1f), x);
-    return exp_near_0(V_FNMA(*k, V(0x1.7f7d1cp-20f), r));
+    return V_FNMA(*k, V(0x1.7f7d1cp-20f), r);
 }
+
+/* e^x = y * 2^k */
+static inline lanes exp_split(lanes x, lanes *k) { return exp_near_0(exp_reduce(x, k)); }
 
 static inline lanes exp_v(lanes x) {
     x = V_MAX(V(-104.0f), V_MIN(V(89.0f), x)); /* NaN is the second operand, and passes */
     lanes k, y = exp_split(x, &k);
     return scale(y, k);
+}
+
+/* 2^k e^r - 1 = 2 (h (e^r - 1) + h - 1/2), where h = 2^k / 2 is never infinite and h - 1/2 rounds
+ * only where it does not count. */
+static inline lanes expm1_v(lanes x) {
+    lanes k, r = exp_reduce(V_MAX(V(-18.0f), V_MIN(V(89.0f), x)), &k);
+    lanes p = V_FMA(r * r, exp_tail(r), r), h = scale_normal(V(1.0f), k - V(1.0f));
+    lanes y = V_FMA(h, p, h - V(0.5f));
+    return V_CHOOSE(V_COMPARE(V_ABS(x), _CMP_LT_OQ, V(0x1p-26f)), x, y + y);
 }
 
 static inline lanes exp2_v(lanes x) {

@@ -13,7 +13,6 @@ static inline float log_gamma(float x) {
 }
 
 ACN_MICRO_2(f32, POW, float, float, pow_f32(x, y))
-ACN_MICRO_1(f32, EXPM1, float, float, expm1_f32(x))
 ACN_MICRO_1(f32, ASIN, float, float, asin_f32(x))
 ACN_MICRO_1(f32, ACOS, float, float, acos_f32(x))
 ACN_MICRO_1(f32, ATAN, float, float, (float)atan2_wide(x, 1.0))
@@ -25,11 +24,13 @@ ACN_MICRO_1(f32, ACOSH, float, float, acosh_f32(x))
 ACN_MICRO_1(f32, ATANH, float, float, atanh_f32(x))
 #ifdef ACN_HAS_VECTOR_MATH
 ACN_MICRO_VECTOR(EXP2, exp2_v(x))
+ACN_MICRO_VECTOR(EXPM1, expm1_v(x))
 ACN_MICRO_VECTOR(LOG2, log2_v(x))
 ACN_MICRO_VECTOR(LOG10, log10_v(x))
 ACN_MICRO_VECTOR(LOG1P, log1p_v(x))
 #else
 ACN_MICRO_1(f32, EXP2, float, float, exp2_f32(x))
+ACN_MICRO_1(f32, EXPM1, float, float, expm1_f32(x))
 ACN_MICRO_1(f32, LOG2, float, float, log_scaled(x, 1.0))
 ACN_MICRO_1(f32, LOG10, float, float, log_scaled(x, 0.30102999566398120))
 ACN_MICRO_1(f32, LOG1P, float, float, (float)log1p_wide(x))

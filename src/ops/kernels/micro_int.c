@@ -72,6 +72,7 @@
     ACN_MICRO_2(klass, XOR, unsigned_type, unsigned_type, x ^ y)                                   \
     ACN_MICRO_1(klass, NOT, unsigned_type, unsigned_type, ~x)                                      \
     ACN_MICRO_1(klass, NEG, type, type, negate_##klass(x))                                         \
+    ACN_MICRO_1(klass, SIGN, type, type, (type)((x > 0) - (x < 0)))                                \
     ACN_MICRO_1(klass, ABS, type, type, x < 0 ? negate_##klass(x) : x)                             \
     ACN_MICRO_2(klass, POW, type, type, power_##klass(x, y))                                       \
     ACN_MICRO_2(klass, FMOD, type, type, modulo_##klass(x, y))                                     \

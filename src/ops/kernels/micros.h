@@ -17,7 +17,7 @@
 #define ACN_REAL_MICROS(X)                                                                         \
     X(ADD) X(SUB) X(MUL) X(DIV) X(FMA) X(MAX) X(MIN) X(NEG) X(ABS) X(FLOOR) X(CEIL) X(TRUNC)       \
     X(ROUND) X(POW) X(FMOD) X(REMAINDER) X(FLOOR_DIV) X(RELU) X(IS_FINITE) X(IS_NAN)               \
-    X(SELECT) X(COPY) X(CLAMP) ACN_COMPARE_MICROS(X)
+    X(SELECT) X(COPY) X(CLAMP) X(SIGN) ACN_COMPARE_MICROS(X)
 
 #define ACN_FLOAT_MICROS(X)                                                                        \
     ACN_REAL_MICROS(X)                                                                             \

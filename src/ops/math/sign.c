@@ -4,15 +4,12 @@
 
 static acn_reg body(acn_program *p, const acn_call *c, const acn_reg *in, acn_class k) {
     if (k == ACN_K_B8) return acn_p1(p, ACN_U_COPY, in[0]);
-    acn_reg zero = acn_p_const(p, 0, k);
     if (k == ACN_K_C64) {
+        acn_reg zero = acn_p_const(p, 0, k);
         acn_reg direction = acn_p2(p, ACN_U_DIV, in[0], acn_p1(p, ACN_U_ABS, in[0]));
         return acn_p3(p, ACN_U_SELECT, zero, direction, acn_p2(p, ACN_U_EQ, in[0], zero));
     }
-    acn_reg is_negative = acn_p2(p, ACN_U_LT, in[0], zero);
-    acn_reg is_positive = acn_p2(p, ACN_U_GT, in[0], zero);
-    acn_reg sign = acn_p3(p, ACN_U_SELECT, acn_p_const(p, -1, k), zero, is_negative);
-    return acn_p3(p, ACN_U_SELECT, acn_p_const(p, 1, k), sign, is_positive);
+    return acn_p1(p, ACN_U_SIGN, in[0]);
 }
 
 static acn_value ref(acn_class k, const acn_value *in, const acn_value *attr) {
