@@ -1,4 +1,5 @@
-"""The operators' classes of the graph engine, from api/ge_types.tsv: all_ops.h."""
+"""The operators' classes of the graph engine, from api/ge_types.tsv: all_ops.h. It lies with the
+other headers, and where CANN's toolkit has it."""
 
 from . import headers, tables
 
@@ -39,4 +40,5 @@ def generate(include):
     ]
     text += [emit(row) for row in tables.ge_types()]
     text.append("} /* namespace ge */\n\n#endif\n")
-    tables.write(include / headers.ALL_OPS, "".join(text))
+    for folder in (include, include.parent / "opp" / "built-in" / "op_proto" / "inc"):
+        tables.write(folder / headers.ALL_OPS, "".join(text))

@@ -6,6 +6,8 @@
 #include <cmath>
 #include <cstdio>
 #include <cstring>
+#include <fstream>
+#include <iterator>
 #include <map>
 #include <string>
 #include <vector>
@@ -457,6 +459,54 @@ static int mistakes(const std::string &folder) {
     return 0;
 }
 
+/* Damaged bytes of a good graph, the same on every run: refused, or another graph. */
+static int damaged(const std::string &folder) {
+    const std::string path = folder + "/dense.air";
+    std::ifstream file(path, std::ios::binary);
+    const std::string good((std::istreambuf_iterator<char>(file)),
+                           std::istreambuf_iterator<char>());
+    uint64_t state = 88172645463325252u;
+    const auto draw = [&state](size_t below) {
+        state = state * 6364136223846793005u + 1442695040888963407u;
+        return static_cast<size_t>(state >> 33) % below;
+    };
+    int loaded = 0, built = 0;
+    EXPECT(good.size() > 500);
+    for (int round = 0; round < 400; round++) {
+        std::string bad = good;
+        for (size_t i = draw(3); i < 3; i++)
+            bad[draw(bad.size())] = static_cast<char>(draw(2) ? draw(256) : 0xff);
+        if (draw(4) == 0) bad.resize(draw(bad.size()));
+        Graph graph("damaged");
+        ModelBufferData model;
+        if (graph.LoadFromSerializedModelArray(bad.data(), bad.size()) != GRAPH_SUCCESS) continue;
+        loaded++;
+        built += aclgrphBuildModel(graph, Options(), model) == GRAPH_SUCCESS;
+    }
+    EXPECT(loaded > 0 && loaded < 400 && built > 0 && built < loaded);
+    error();
+    return 0;
+}
+
+/* A program may make graphs of thousands of nodes, in any order. */
+static int a_long_chain(const std::string &) {
+    enum { LENGTH = 3000 };
+    const TensorDesc desc = describe({2, 2});
+    std::vector<op::Relu> chain;
+    for (int i = 0; i < LENGTH; i++)
+        chain.push_back(op::Relu(("relu" + std::to_string(i)).c_str()));
+    for (int i = LENGTH - 1; i > 0; i--)
+        chain[static_cast<size_t>(i)].set_input_x(chain[static_cast<size_t>(i - 1)]);
+    chain[0].set_input_x(input("x", 0, desc));
+    Graph graph("chain");
+    graph.SetOutputs(std::vector<Operator>{chain.back()});
+    chain.clear();
+    std::vector<Floats> got;
+    if (build_and_run(graph, {{1, -1, 2, -2}}, got) != 0) return 1;
+    EXPECT(got.size() == 1);
+    return is_close(got[0], {1, 0, 2, 0});
+}
+
 int main(int argc, char **argv) {
     static const struct {
         const char *name;
@@ -468,7 +518,9 @@ int main(int argc, char **argv) {
                  {"types", types},
                  {"own_types", own_types},
 
-                 {"mistakes", mistakes}};
+                 {"mistakes", mistakes},
+                 {"damaged", damaged},
+                 {"a_long_chain", a_long_chain}};
     EXPECT(argc == 2);
     EXPECT(aclInit(nullptr) == 0 && aclrtSetDevice(0) == 0);
     const std::map<std::string, std::string> global = {
