@@ -74,10 +74,13 @@ static acn_dtype class_type(const acn_tensor *a, const acn_tensor *b) {
     return acn_rows_class(a, b) == ACN_K_F64 ? ACN_F64 : ACN_F32;
 }
 
-/* A room with x1 * alpha + x2; its last step is open. */
-static acn_tensor sum_of(acn_steps *s, const acn_call *c, int x1, int x2, int alpha) {
+/* x1 * alpha + x2 in output |slot| if it has the type, else in a room; its last step is open. */
+static acn_tensor sum_of(acn_steps *s, const acn_call *c, int x1, int x2, int alpha, int slot) {
     const acn_tensor *x = acn_in(c, x1);
-    acn_tensor sum = acn_steps_room(s, class_type(x, acn_in(c, x2)), x->rank, x->dims);
+    acn_dtype dtype = class_type(x, acn_in(c, x2));
+    bool is_result = slot >= 0 && acn_out(c, slot)->dtype == dtype;
+    acn_tensor sum =
+        is_result ? acn_steps_out(s, slot) : acn_steps_room(s, dtype, x->rank, x->dims);
     acn_tensor wide = acn_steps_in(s, x2);
     if (wide.dtype != sum.dtype) { /* a sum of halves would be rounded to one */
         wide = acn_steps_room(s, sum.dtype, x->rank, x->dims);
@@ -93,9 +96,10 @@ static acn_status plan(acn_call *c) {
     const acn_tensor *gamma = acn_in(c, f->gamma);
     acn_steps *s;
     ACN_TRY(acn_steps_begin(c, &s));
-    acn_tensor sum = sum_of(s, c, f->x1, f->x2, f->alpha);
+    acn_tensor sum = sum_of(s, c, f->x1, f->x2, f->alpha, gives_sum(c) ? f->sum : -1);
     if (in(c, f->bias)) acn_step_binary(s, "Add", sum, acn_steps_in(s, f->bias), sum);
-    if (gives_sum(c)) acn_step_unary(s, "TensorMove", sum, acn_steps_out(s, f->sum));
+    if (gives_sum(c) && acn_out(c, f->sum)->dtype != sum.dtype)
+        acn_step_unary(s, "TensorMove", sum, acn_steps_out(s, f->sum));
     acn_step(s, "LayerNormV3");
     acn_step_in(s, "x", sum);
     acn_step_in(s, "gamma", acn_steps_in(s, f->gamma));
@@ -221,7 +225,7 @@ static acn_status grad_plan(acn_call *c) {
     const grad_form *f = grad_of(c);
     acn_steps *s;
     ACN_TRY(acn_steps_begin(c, &s));
-    acn_tensor sum = sum_of(s, c, f->x1, f->x2, f->alpha);
+    acn_tensor sum = sum_of(s, c, f->x1, f->x2, f->alpha, -1);
     acn_tensor dx = acn_steps_out(s, f->dx2);
     bool is_changed = in(c, f->dsum) || f->dx1 >= 0;
     if (is_changed) dx = acn_steps_room(s, sum.dtype, sum.rank, sum.dims);
