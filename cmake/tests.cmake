@@ -29,7 +29,8 @@ endforeach()
 # Collectives by each algorithm, where it can do them; troubles by two that wait in other orders.
 if(NOT CMAKE_CROSSCOMPILING)
     foreach(pair IN ITEMS "test_hccl mesh" "test_hccl mesh_one_shot" "test_hccl ring" "test_hccl star"
-                          "test_hccl H-D_R" "test_hccl_troubles ring" "test_hccl_troubles star")
+                          "test_hccl H-D_R" "test_hccl NHR" "test_hccl NB" "test_hccl pairwise"
+                          "test_hccl_troubles ring" "test_hccl_troubles star")
         separate_arguments(pair)
         list(GET pair 0 program)
         list(GET pair 1 algorithm)

@@ -128,6 +128,7 @@ static acn_status meet(const acn_collective_run *r, uint32_t rank) {
     acn_fence(memory_order_acquire);
     if (atomic_load(&entry->sequence) != comm->sequence) return ACN_OK;
     ACN_TRY(check_entry(r, rank, &copy));
+    if (!r->plan->reads_buffers) return ACN_OK; /* it may be gone by now */
     ACN_TRY(acn_comm_reach(comm, rank));
     if (peer->base == NULL) return ACN_OK;
     peer->buffers[0] = copy.in != ACN_NO_OFFSET ? peer->base + copy.in : NULL;

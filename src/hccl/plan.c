@@ -22,7 +22,14 @@ bool acn_collective_is_whole(acn_collective collective) {
     return collective == ACN_ALL_REDUCE || collective == ACN_BROADCAST || collective == ACN_REDUCE;
 }
 
+static bool is_anothers_buffer(const acn_plan *plan, const acn_place *place) {
+    return place->rank != plan->rank && place->buffer != ACN_SCRATCH;
+}
+
 static void append(acn_plan *plan, const acn_step *step) {
+    if (step->kind == ACN_STEP_COPY || step->kind == ACN_STEP_REDUCE)
+        plan->reads_buffers |=
+            is_anothers_buffer(plan, &step->a) || is_anothers_buffer(plan, &step->b);
     if (plan->count == plan->room) {
         uint32_t room = plan->room == 0 ? 16 : 2 * plan->room;
         acn_step *steps = realloc(plan->steps, room * sizeof *steps);

@@ -73,6 +73,7 @@ typedef struct acn_plan {
      * taken in turns: who has entered the collective before this one has done with the one that had
      * this memory last, which is what acn_plan_wait_before waits for. */
     bool alternates;
+    bool reads_buffers; /* of other ranks, not their scratch memory alone */
     acn_step *steps;
     uint32_t count, room;
     bool is_short_of_memory;

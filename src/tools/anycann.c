@@ -43,6 +43,8 @@ static const verb verbs[] = {
      acn_verb_doctor},
     {"hccl-why", "PID", "why collectives of a process do not go on: who waits for whom",
      acn_verb_hccl_why},
+    {"hccl-sim", "[--ranks N] [--collective NAME] [--algorithm NAME] [--server N] [--measure]",
+     "what a collective would take among thousands of ranks", acn_verb_hccl_sim},
     {"completion", "", "for bash: eval \"$(anycann completion)\" in ~/.bashrc",
      acn_verb_completion},
     {"explain", "[CODE|NAME] [--json]", "what a code of CANN means, and what to do about it",

@@ -34,6 +34,7 @@ int acn_verb_selftest(int argc, char **argv);
 int acn_verb_convert(int argc, char **argv);
 int acn_verb_bench(int argc, char **argv);
 int acn_verb_hccl_why(int argc, char **argv);
+int acn_verb_hccl_sim(int argc, char **argv);
 
 /* Prints "PROGRAM: ..." on stderr and returns |code|, so that verbs end in `return acn_say(...)`.
  */
