@@ -319,3 +319,24 @@ def test_what_a_run_finds_wrong_is_told(toolkit, tmp_path):
     assert done.returncode == 0, done.stdout
     with pytest.raises(AssertionError, match="elements do not fit"):
         run(toolkit, model, tmp_path, {"x": X, "to": np.array([4, 4]), "n": np.array(1)})
+
+
+def test_pictures_come_before_what_follows_from_data(toolkit, tmp_path):
+    """The .om holds the parameters of AIPP as well: inputs are pictures, the network sees floats."""
+    text = """g (float[1,3,4,4] x) => (int64[4,n] at) {
+        limit = Constant <value_float: float = 100.0> ()
+        is_more = Greater (x, limit)
+        at = NonZero (is_more)
+    }"""
+    config = tmp_path / "aipp.cfg"
+    config.write_text(
+        "aipp_op { aipp_mode: static input_format: RGB888_U8 src_image_size_w: 4 "
+        "src_image_size_h: 4 csc_switch: false }"
+    )
+    words = [f"--insert_op_conf={config}", "--input_format=NCHW"]
+    done, model = convert(toolkit, write(tmp_path, text), tmp_path, *words)
+    assert done.returncode == 0, done.stdout
+    picture = np.random.default_rng(8).integers(0, 256, (1, 4, 4, 3), np.uint8)
+    (got,) = run(toolkit, model, tmp_path, {"x": picture})
+    want = np.array(np.nonzero(picture.transpose(0, 3, 1, 2) > 100))
+    np.testing.assert_array_equal(got, want)

@@ -313,6 +313,29 @@ static void transposed_and_cut(void) {
     output(unary("Cos", part));
 }
 
+static acn_net_value *quantised(acn_net_value *x, acn_net_value *zero, float low, float high,
+                                acn_dtype to) {
+    x = unary("Round", binary("RealDiv", x, number(0.02f)));
+    if (zero) x = binary("Add", x, zero);
+    x = binary("Minimum", binary("Maximum", x, number(low)), number(high));
+    return cast(cast(x, to), ACN_F32);
+}
+
+/* As QuantizeLinear and DequantizeLinear are imported. */
+static void quantised_and_back(void) {
+    acn_net_value *y = quantised(rows(), number(128), 0, 255, ACN_U8);
+    y = binary("Mul", binary("Sub", y, number(128)), number(0.02f));
+    output(binary("Mul", quantised(y, NULL, -128, 127, ACN_I8), number(0.02f)));
+}
+
+/* A zero point that is no whole number, and a range that the type does not have. */
+static void not_whole_or_too_wide(void) {
+    acn_net_value *x = rows();
+    output(quantised(x, number(0.25f), 0, 255, ACN_U8));
+    output(quantised(x, NULL, -129, 127, ACN_I16));
+    output(quantised(unary("Abs", x), NULL, 0, 256, ACN_U8));
+}
+
 static acn_net_value *pool(const char *op, acn_net_value *x) {
     const int64_t kernel[] = {3, 3}, steps[] = {2, 2}, pads[] = {1, 1};
     acn_node_builder b;
@@ -449,6 +472,8 @@ static const row table[] = {
     {many_elementwise, "AutoFusePass", 3, "ElementwiseRegion ElementwiseRegion ElementwiseRegion"},
     {transposed_and_back, "TransOpSymmetryEliminationPass", 3, "ElementwiseRegion Cos"},
     {transposed_and_cut, "TransOpSymmetryEliminationPass", 0, "Sin Cos"},
+    {quantised_and_back, "QuantDequantFusionPass", 2, "ElementwiseRegion"},
+    {not_whole_or_too_wide, "QuantDequantFusionPass", 1, NULL},
     {crossed_bounds, "ActivationFusionPass", 1, "MatMulPanels Maximum"},
 };
 

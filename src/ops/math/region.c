@@ -12,8 +12,7 @@ enum { FORMULA };
 
 bool acn_region_takes(const acn_op *op) {
     const acn_elementwise *e = op->family;
-    if (op->run != acn_elementwise_run || e->conditions || e->gives_bool || e->compares)
-        return false;
+    if (op->run != acn_elementwise_run || e->conditions || e->gives_bool) return false;
     if (!ACN_HAS(op->out[0].dtypes, ACN_F32)) return false;
     int inputs = 0;
     while (inputs < ACN_MAX_INPUTS && op->in[inputs].name) {
