@@ -103,3 +103,43 @@ static acn_status multinomial(acn_onnx_call *c) {
     return acn_f_end(&f, acn_f_cast(&f, y, dtype), c->out);
 }
 ACN_ONNX(multinomial) = {.type = "Multinomial", .import = multinomial};
+
+/* Which elements stay, as truth values: each with a probability of 1 - ratio. */
+static acn_net_value *kept(acn_formula *f, const acn_tensor *x, double ratio) {
+    acn_node_builder b;
+    acn_tensor shape;
+    acn_net_value *y = NULL, *chance = acn_f_number(f, 1 - ratio, ACN_F32);
+    chance = acn_f_broadcast(f, chance, x->rank, x->dims);
+    if (f->status != ACN_OK) return NULL;
+    acn_tensor_init(&shape, NULL, ACN_F32, x->rank, x->dims);
+    acn_onnx_begin(f->c, &b, "StatelessBernoulli");
+    acn_node_input(&b, "prob", chance);
+    acn_node_int(&b, "seed", seed_of(f->c));
+    acn_node_ints(&b, "shape", x->dims, x->rank);
+    acn_node_output(&b, "y", ACN_F32, &shape);
+    f->status = acn_node_end_kept(&b, &y);
+    return acn_f_cast(f, y, ACN_BOOL);
+}
+
+/* Inference drops nothing, nor does training at a ratio of 0. */
+static acn_status dropout(acn_onnx_call *c) {
+    acn_formula f = {c, ACN_OK};
+    const acn_tensor *x = &c->in[0]->tensor;
+    int64_t flag;
+    int count;
+    double ratio;
+    ACN_TRY(acn_onnx_constant_ints(c, 2, 1, &flag, &count));
+    ACN_TRY(acn_onnx_constant_float(c, 1, 0.5, &ratio));
+    bool drops = count && flag && ratio != 0;
+    if (ratio < 0 || ratio > 1) return acn_onnx_bad(c, "its ratio is %g; expected 0 to 1", ratio);
+    acn_net_value *mask =
+        drops ? kept(&f, x, ratio)
+              : acn_f_broadcast(&f, acn_f_number(&f, 1, ACN_BOOL), x->rank, x->dims);
+    c->out[0] = c->in[0];
+    if (c->out_count > 1) ACN_TRY(acn_f_end(&f, mask, &c->out[1]));
+    if (!drops) return f.status;
+    acn_net_value *zero = acn_f_number(&f, 0, x->dtype);
+    acn_net_value *scaled = acn_f_with(&f, "Mul", c->in[0], ratio < 1 ? 1 / (1 - ratio) : 1);
+    return acn_f_end(&f, acn_f_select(&f, mask, scaled, zero), &c->out[0]);
+}
+ACN_ONNX(dropout) = {.type = "Dropout", .import = dropout};

@@ -19,23 +19,6 @@ static acn_status filled(acn_onnx_call *c, const void *element, acn_dtype dtype,
     return acn_net_view(c->net, c->node->name, value, &shape, out);
 }
 
-/* Inference drops nothing, nor does training at a ratio of 0. */
-static acn_status dropout(acn_onnx_call *c) {
-    static const uint8_t truth = 1;
-    const acn_tensor *x = &c->in[0]->tensor;
-    int64_t flag;
-    int count;
-    double ratio;
-    c->out[0] = c->in[0];
-    ACN_TRY(acn_onnx_constant_ints(c, 2, 1, &flag, &count));
-    ACN_TRY(acn_onnx_constant_float(c, 1, 0.5, &ratio));
-    if (count && flag && ratio != 0)
-        return acn_onnx_bad(c, "it trains, which a model for inference does not");
-    if (c->out_count < 2) return ACN_OK;
-    return filled(c, &truth, ACN_BOOL, x->rank, x->dims, &c->out[1]);
-}
-ACN_ONNX(dropout) = {.type = "Dropout", .import = dropout};
-
 static acn_status reshape(acn_onnx_call *c) {
     const acn_tensor *x = &c->in[0]->tensor;
     int64_t dims[ACN_MAX_DIMS], known = 1;

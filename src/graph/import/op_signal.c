@@ -1,4 +1,4 @@
-/* op_signal.c - windows, Fourier transforms and mel filters. Transforms are products with a
+/* op_signal.c - windows, Fourier transforms and mel filters. Short transforms are products with a
  * constant matrix of roots of one, which suits frames of some hundred samples. */
 #include "graph/import/compose.h"
 
@@ -72,7 +72,7 @@ ACN_ONNX(hamming_window) = {.type = "HammingWindow", .import = hamming};
 
 /* ---- transforms ------------------------------------------------------------------------------ */
 
-enum { MOST_ROOTS = 1 << 26 }; /* of a matrix: 256 MB in f32 */
+enum { MOST_ROOTS = 1 << 20 }; /* of a matrix, which is faster up to here */
 
 typedef struct transform {
     int64_t in, out, length;  /* samples used, results, and what divides the circle */
@@ -94,17 +94,24 @@ static double root_at(const void *context, int64_t index) {
     return in_part ? -factor * im : factor * im;
 }
 
+static acn_net_value *fast_transformed(acn_formula *f, acn_net_value *x, const transform *t) {
+    acn_node_builder b;
+    acn_net_value *y = NULL;
+    acn_onnx_begin(f->c, &b, "Dft");
+    acn_node_input(&b, "x", x);
+    acn_node_int(&b, "length", t->length);
+    acn_node_int(&b, "inverse", t->is_inverse);
+    acn_node_int(&b, "onesided", t->is_half || t->out < t->length);
+    acn_node_output(&b, "y", x->tensor.dtype, NULL);
+    f->status = acn_node_end(&b, &y);
+    return y;
+}
+
 /* x: [..., in, in_parts] -> [..., out, out_parts] */
 static acn_net_value *transformed(acn_formula *f, acn_net_value *x, const transform *t) {
     if (f->status != ACN_OK) return NULL;
     int64_t shape[2] = {t->in * t->in_parts, t->out * t->out_parts}, dims[ACN_MAX_DIMS];
-    if (shape[0] * shape[1] > MOST_ROOTS) {
-        f->status = acn_onnx_bad(f->c,
-                                 "%lld samples make %lld numbers; that is too many for a "
-                                 "product with a matrix",
-                                 (long long)t->in, (long long)shape[1]);
-        return NULL;
-    }
+    if (shape[0] * shape[1] > MOST_ROOTS) return fast_transformed(f, x, t);
     int rank = x->tensor.rank;
     memcpy(dims, x->tensor.dims, sizeof dims);
     dims[rank - 2] = shape[0];
@@ -129,8 +136,8 @@ static acn_status read_transform(acn_onnx_call *c, const acn_tensor *x, int axis
         return acn_onnx_bad(c, "the last dimension of its input is %d; expected 1 or 2",
                             t->in_parts);
     t->length = count ? length : t->is_half ? 2 * (size - 1) : size;
-    if (t->length < 1 || t->length > 1 << 15)
-        return acn_onnx_bad(c, "its length is %lld; expected 1 to 32768", (long long)t->length);
+    if (t->length < 1 || t->length > 1 << 28)
+        return acn_onnx_bad(c, "its length is %lld; expected 1 to 268435456", (long long)t->length);
     int64_t half = t->length / 2 + 1, used = t->is_half ? half : t->length;
     t->in = size < used ? size : used;
     t->out = is_onesided && !t->is_inverse ? half : t->length;
@@ -168,7 +175,7 @@ static acn_status short_time_fourier(acn_onnx_call *c) {
     ACN_TRY(acn_onnx_constant_ints(c, 3, 1, &length, &length_count));
     if (shape.rank != 3) return acn_onnx_bad(c, "its signal is no [samples, length, parts]");
     if (!length_count) length = weights ? acn_tensor_count(&weights->tensor) : shape.dims[1];
-    if (step < 1 || length < 1 || length > shape.dims[1] || length > 1 << 15)
+    if (step < 1 || length < 1 || length > shape.dims[1])
         return acn_onnx_bad(c, "frames of %lld in steps of %lld do not fit a signal of %lld",
                             (long long)length, (long long)step, (long long)shape.dims[1]);
     int64_t parts = shape.dims[2], frames = (shape.dims[1] - length) / step + 1;
