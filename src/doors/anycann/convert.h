@@ -22,6 +22,11 @@ typedef struct acn_tool_conversion {
 
 /* An ONNX model becomes a .om, OUTPUT.om. Returns 0, or acl's code. */
 typedef int acn_tool_convert_fn(const acn_tool_conversion *conversion);
+typedef struct acn_tool_single {
+    const char *path, *folder, *soc, *command;
+} acn_tool_single;
+/* Each operator that the JSON file |path| describes becomes a .om in |folder|. */
+typedef int acn_tool_single_ops_fn(const acn_tool_single *request);
 /* Rows of 1 while a conversion goes on: what it does. For programs with one thread. */
 typedef void acn_tool_show_progress_fn(acn_tool_row row);
 /* The text of this thread's last failure here and its code, which is the graph engine's. Valid
@@ -50,6 +55,7 @@ typedef struct acn_tool_bench {
 typedef int acn_tool_bench_fn(const acn_tool_bench *request);
 
 ACN_TOOL acn_tool_convert_fn acn_tool_convert;
+ACN_TOOL acn_tool_single_ops_fn acn_tool_single_ops;
 ACN_TOOL acn_tool_show_progress_fn acn_tool_show_progress;
 ACN_TOOL acn_tool_error_fn acn_tool_error, acn_tool_error_code;
 ACN_TOOL acn_tool_model_ops_fn acn_tool_model_ops;

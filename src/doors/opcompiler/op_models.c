@@ -3,15 +3,13 @@
  * nothing; but programs that load them must find out what is wrong with them. */
 #include "acl/acl_op.h"
 #include "doors/door.h"
+#include "graph/import/ge_model.h"
 #include "graph/om/om.h"
 #include "ops/signature.h"
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-
-/* Fields of ge_ir.proto. */
-enum { MODEL_GRAPH = 7, GRAPH_OP = 6, OP_NAME = 1, OP_TYPE = 2 };
 
 static bool is_operator(const char *type) {
     static const char *const others[] = {"Data", "Const", "Constant", "NetOutput"};
@@ -20,32 +18,22 @@ static bool is_operator(const char *type) {
     return true;
 }
 
-static acn_status check_op(const char *model, acn_wire op) {
-    char type[128] = "", name[256] = "";
-    acn_wire_field f;
-    while (acn_wire_next(&op, &f))
-        if (f.kind == ACN_WIRE_BYTES && f.number == OP_TYPE)
-            snprintf(type, sizeof type, "%.*s", (int)f.size, (const char *)f.bytes);
-        else if (f.kind == ACN_WIRE_BYTES && f.number == OP_NAME)
-            snprintf(name, sizeof name, "%.*s", (int)f.size, (const char *)f.bytes);
-    acn_signature signature;
-    if (!is_operator(type) || acn_signature_find(type, &signature) == ACN_OK) return ACN_OK;
-    return acn_fail(ACN_OP_LOAD_FAILED,
-                    "%s holds operator %s of type %s, which is unknown; `anycann ops` lists those "
-                    "that exist",
-                    model, name, type);
-}
-
 static acn_status check_model(const acn_om *om) {
-    acn_wire def =
-        acn_wire_open(om->partition[ACN_OM_MODEL_DEF].bytes, om->partition[ACN_OM_MODEL_DEF].size);
-    acn_wire_field f, g;
-    while (acn_wire_next(&def, &f)) {
-        if (f.number != MODEL_GRAPH) continue;
-        for (acn_wire graph = acn_wire_inside(&f); acn_wire_next(&graph, &g);)
-            if (g.number == GRAPH_OP) ACN_TRY(check_op(om->name, acn_wire_inside(&g)));
+    acn_ge_model *model;
+    acn_signature signature;
+    acn_status status = ACN_OK;
+    ACN_TRY(acn_ge_read(om->name, om->partition[ACN_OM_MODEL_DEF].bytes,
+                        om->partition[ACN_OM_MODEL_DEF].size, &model));
+    for (int i = 0; i < model->node_count && status == ACN_OK; i++) {
+        const acn_ge_node *n = &model->nodes[i];
+        if (is_operator(n->type) && acn_signature_find(n->type, &signature) != ACN_OK)
+            status = acn_fail(ACN_OP_LOAD_FAILED,
+                              "%s holds operator %s of type %s, which is unknown; `anycann ops` "
+                              "lists those that exist",
+                              om->name, n->name, n->type);
     }
-    return ACN_OK;
+    acn_ge_close(model);
+    return status;
 }
 
 static acn_status load(const void *model, size_t bytes) {

@@ -2,48 +2,10 @@
 #include "graph/import/ge_model.h"
 
 #include "base/wire.h"
+#include "graph/ge_proto.h"
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* Fields of ge_ir.proto. */
-enum {
-    MODEL_NAME = 1,
-    MODEL_GRAPH = 7,
-    GRAPH_NAME = 1,
-    GRAPH_OUTPUT = 5,
-    GRAPH_OP = 6,
-    OP_NAME = 1,
-    OP_TYPE = 2,
-    OP_INPUT = 5,
-    OP_ATTR = 10,
-    OP_INPUT_DESC = 33,
-    OP_OUTPUT_DESC = 34,
-    OP_SUBGRAPH = 35,
-    DESC_NAME = 1,
-    DESC_DTYPE = 2,
-    DESC_SHAPE = 3,
-    DESC_LAYOUT = 4,
-    SHAPE_DIM = 1,
-    TENSOR_DESC = 1,
-    TENSOR_DATA = 2,
-    KEY = 1,
-    VALUE = 2,
-    ATTR_LIST = 1,
-    ATTR_TEXT = 2,
-    ATTR_INT = 3,
-    ATTR_FLOAT = 4,
-    ATTR_BOOL = 5,
-    ATTR_TENSOR = 12,
-    ATTR_DTYPE = 15,
-    LIST_TEXT = 2,
-    LIST_INT = 3,
-    LIST_FLOAT = 4,
-    LIST_BOOL = 5,
-    LIST_DTYPE = 12,
-    LIST_KIND = 20,
-};
-enum { KIND_FLOATS = 3, KIND_BOOLS = 4 };
 
 typedef struct reader {
     const char *file;
@@ -75,19 +37,6 @@ static acn_status read_text(reader *r, const acn_wire_field *f, const char **out
 
 /* ---- tensors --------------------------------------------------------------------------------- */
 
-/* The protocol's numbers differ from aclDataType's. */
-static acn_dtype dtype_of(uint64_t number) {
-    static const acn_dtype dtypes[] = {
-        [1] = ACN_F32,   [2] = ACN_F16,  [3] = ACN_I8,   [4] = ACN_U8,    [5] = ACN_I16,
-        [6] = ACN_U16,   [7] = ACN_I32,  [8] = ACN_I64,  [9] = ACN_U32,   [10] = ACN_U64,
-        [11] = ACN_BOOL, [12] = ACN_F64, [16] = ACN_C64, [17] = ACN_C128, [27] = ACN_BF16,
-    };
-    static const bool exists[] = {[1] = true,  [2] = true,  [3] = true,  [4] = true,  [5] = true,
-                                  [6] = true,  [7] = true,  [8] = true,  [9] = true,  [10] = true,
-                                  [11] = true, [12] = true, [16] = true, [17] = true, [27] = true};
-    return number < sizeof exists && exists[number] ? dtypes[number] : ACN_UNDEFINED;
-}
-
 static bool add_dim(void *context, uint64_t bits) {
     acn_ge_desc *desc = context;
     int64_t dim = (int64_t)bits;
@@ -106,7 +55,7 @@ static acn_status read_desc(reader *r, acn_wire wire, acn_ge_desc *out) {
     while (acn_wire_next(&wire, &f)) {
         if (f.number == DESC_NAME) ACN_TRY(read_text(r, &f, &out->name));
         if (f.number == DESC_LAYOUT) ACN_TRY(read_text(r, &f, &out->layout));
-        if (f.number == DESC_DTYPE) out->dtype = dtype_of(f.value);
+        if (f.number == DESC_DTYPE) out->dtype = acn_ge_proto_dtype(f.value);
         if (f.number != DESC_SHAPE) continue;
         acn_wire shape = acn_wire_inside(&f);
         while (acn_wire_next(&shape, &inner))

@@ -1,62 +1,10 @@
 /* definition.c - a network as others read it: ge.proto.ModelDef, in a .om and in dumps. */
+#include "graph/ge_proto.h"
 #include "graph/om/om.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* Fields of ge_ir.proto. */
-enum {
-    MODEL_NAME = 1,
-    MODEL_VERSION = 2,
-    MODEL_GRAPH = 7,
-    MODEL_ATTR = 11,
-    GRAPH_NAME = 1,
-    GRAPH_INPUT = 4,
-    GRAPH_OUTPUT = 5,
-    GRAPH_OP = 6,
-    OP_NAME = 1,
-    OP_TYPE = 2,
-    OP_INPUT = 5,
-    OP_ATTR = 10,
-    OP_ID = 21,
-    OP_INPUT_NAME = 23,
-    OP_SRC_NAME = 24,
-    OP_SRC_INDEX = 25,
-    OP_INPUT_DESC = 33,
-    OP_OUTPUT_DESC = 34,
-    DESC_NAME = 1,
-    DESC_DTYPE = 2,
-    DESC_SHAPE = 3,
-    DESC_LAYOUT = 4,
-    DESC_SIZE = 10,
-    DESC_WEIGHT_SIZE = 11,
-    DESC_DATA_OFFSET = 18,
-    SHAPE_DIM = 1,
-    TENSOR_DESC = 1,
-    TENSOR_DATA = 2,
-    KEY = 1,
-    VALUE = 2,
-    ATTR_LIST = 1,
-    ATTR_TEXT = 2,
-    ATTR_INT = 3,
-    ATTR_FLOAT = 4,
-    ATTR_BOOL = 5,
-    ATTR_TENSOR = 12,
-    LIST_INT = 3,
-    LIST_KIND = 20,
-    LIST_OF_INTS = 2
-};
-
-/* The protocol's numbers differ from aclDataType's. */
-static uint64_t proto_dtype(acn_dtype dtype) {
-    static const uint8_t numbers[ACN_DTYPE_COUNT] = {
-        [ACN_F32] = 1,   [ACN_F16] = 2,  [ACN_I8] = 3,   [ACN_U8] = 4,    [ACN_I16] = 5,
-        [ACN_U16] = 6,   [ACN_I32] = 7,  [ACN_I64] = 8,  [ACN_U32] = 9,   [ACN_U64] = 10,
-        [ACN_BOOL] = 11, [ACN_F64] = 12, [ACN_C64] = 16, [ACN_C128] = 17, [ACN_BF16] = 27,
-    };
-    return dtype >= 0 ? numbers[dtype] : 0;
-}
 
 /* ---- attributes: entries of a map ------------------------------------------------------------ */
 
@@ -107,7 +55,7 @@ static void put_attr(acn_wire_out *out, const acn_attr_param *param, const acn_a
     case ACN_ATTR_INTS:
         list = acn_wire_begin(out, ATTR_LIST);
         acn_wire_put_numbers(out, LIST_INT, v->items, (size_t)v->count);
-        acn_wire_put_number(out, LIST_KIND, LIST_OF_INTS);
+        acn_wire_put_number(out, LIST_KIND, KIND_INTS);
         acn_wire_end(out, list);
         break;
     default:
@@ -120,7 +68,7 @@ static void put_attr(acn_wire_out *out, const acn_attr_param *param, const acn_a
 
 static void put_desc_fields(acn_wire_out *out, const char *name, const acn_tensor *t) {
     acn_wire_put_text(out, DESC_NAME, name);
-    acn_wire_put_number(out, DESC_DTYPE, proto_dtype(t->dtype));
+    acn_wire_put_number(out, DESC_DTYPE, acn_ge_proto_of(t->dtype));
     size_t shape = acn_wire_begin(out, DESC_SHAPE);
     acn_wire_put_numbers(out, SHAPE_DIM, t->dims, (size_t)t->rank);
     acn_wire_end(out, shape);

@@ -137,6 +137,26 @@ static int check_together(const acn_atc *atc) {
     return 0;
 }
 
+static int convert_operators(const acn_atc *atc) {
+    static const char *const others[] = {"framework", "model", "insert_op_conf"};
+    acn_tool_single_ops_fn *run =
+        (acn_tool_single_ops_fn *)acn_core_function("acn_tool_single_ops");
+    const acn_tool_single request = {.path = acn_atc_option(atc, "singleop"),
+                                     .folder = acn_atc_option(atc, "output"),
+                                     .soc = acn_atc_option(atc, "soc_version"),
+                                     .command = atc->command};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (acn_atc_option(atc, others[i]))
+            return acn_atc_fail("E10047",
+                                "The parameters [--singleop] and [--%s] are mutually exclusive.",
+                                others[i]);
+    if (!request.folder || !request.soc)
+        return missing_option(request.folder ? "soc_version" : "output");
+    int code = run(&request);
+    puts("...");
+    return code ? acn_atc_fail_core() : succeeded();
+}
+
 static int convert(const acn_atc *atc) {
     acn_tool_convert_fn *run = (acn_tool_convert_fn *)acn_core_function("acn_tool_convert");
     const acn_tool_conversion conversion = {
@@ -225,7 +245,8 @@ int main(int argc, char **argv) {
     if (mistake) return mistake;
     set_log(&atc);
     const char *mode = acn_atc_option(&atc, "mode");
-    if (!mode || strcmp(mode, "0") == 0) return convert(&atc);
+    if (!mode || strcmp(mode, "0") == 0)
+        return acn_atc_option(&atc, "singleop") ? convert_operators(&atc) : convert(&atc);
     if (strcmp(mode, "1") == 0) return write_json(&atc);
     if (strcmp(mode, "3") == 0) return check_only(&atc);
     if (strcmp(mode, "5") == 0) return write_dump_json(&atc);

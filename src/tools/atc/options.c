@@ -40,7 +40,7 @@ static const option_row rows[] = {
     {"insert_op_conf", USED, "Input", NULL, "file that says how images become an input (AIPP)"},
     {"input_fp16_nodes", USED, "Input", NULL, "\"in1;in2\": inputs that will be fed as float16"},
     {"is_input_adjust_hw_layout", REFUSED, "Input", NULL, "not done yet"},
-    {"singleop", REFUSED, "Input", NULL, "not done yet"},
+    {"singleop", USED, "Input", NULL, "JSON of operators; each becomes a .om in folder --output"},
     {"op_name_map", HINT, "Input", NULL, "no effect here"},
     {"output", USED, "Output", NULL, "path of the result, without .om"},
     {"json", USED, "Output", NULL, "path of the JSON of modes 1 and 5"},
