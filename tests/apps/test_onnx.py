@@ -168,7 +168,7 @@ MISTAKES = [
     (["--log=loud"], "E10010"),
     (["--disable_reuse_memory=2"], "E10006"),
     (["--precision_mode=fast"], "E10007"),
-    (["--singleop=x.json"], "E10055"),
+    (["--singleop=x.json"], "E10054"),
     ([*FULL, "--precision_mode=force_fp32", "--precision_mode_v2=origin"], "E10056"),
     ([*FULL, "--input_format=NHWC"], "E10001"),
     ([*FULL, "--out_nodes=nowhere:0"], "E10016"),
