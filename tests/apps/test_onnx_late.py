@@ -322,7 +322,7 @@ def test_what_a_run_finds_wrong_is_told(toolkit, tmp_path):
 
 
 def test_pictures_come_before_what_follows_from_data(toolkit, tmp_path):
-    """The .om holds the parameters of AIPP as well: inputs are pictures, the network sees floats."""
+    """The .om holds the parameters of AIPP as well: inputs are pictures, the network sees f32."""
     text = """g (float[1,3,4,4] x) => (int64[4,n] at) {
         limit = Constant <value_float: float = 100.0> ()
         is_more = Greater (x, limit)
