@@ -29,7 +29,7 @@ endforeach()
 # Collectives by each algorithm, where it can do them; troubles by two that wait in other orders.
 if(NOT CMAKE_CROSSCOMPILING)
     foreach(pair IN ITEMS "test_hccl mesh" "test_hccl mesh_one_shot" "test_hccl ring" "test_hccl star"
-                          "test_hccl H-D_R" "test_hccl NHR" "test_hccl NB" "test_hccl pairwise"
+                          "test_hccl H-D_R" "test_hccl NHR" "test_hccl NB" "test_hccl pairwise" "test_hccl mesh+NHR"
                           "test_hccl_troubles ring" "test_hccl_troubles star")
         separate_arguments(pair)
         list(GET pair 0 program)

@@ -13,7 +13,7 @@
 
 #include "hccl/plan.h"
 
-enum { ACN_PROVE_RANKS = 64 };
+enum { ACN_PROVE_RANKS = 128 };
 
 /* |in_place|: the caller gives one buffer, as the interface allows: all of it, or the rank's own
  * block of the larger one. */

@@ -4,6 +4,9 @@
 
 #include "base/status.h"
 #include "hccl/prove.h"
+#include <time.h>
+
+enum { ALL_RANKS = 64 };
 
 static void prove(const acn_algorithm *algorithm, acn_collective collective, uint32_t ranks) {
     bool has_root = acn_collective_has_root(collective);
@@ -18,11 +21,29 @@ static void every_algorithm_is_right(void **state) {
     int count = 0;
     ACN_FOR_EACH(algorithm, algorithm) {
         for (int c = 0; c < ACN_COLLECTIVES; c++)
-            for (uint32_t ranks = 1; ranks <= ACN_PROVE_RANKS; ranks += UNIT_EVERY(7))
+            for (uint32_t ranks = 1; ranks <= ALL_RANKS; ranks += UNIT_EVERY(7))
                 if (algorithm->collectives >> c & 1u)
                     prove(algorithm, (acn_collective)c, ranks), count++;
     }
     assert_true(count > 0);
+}
+
+/* Two of the larger numbers, others in each run. */
+static void larger_numbers_are_right_too(void **state) {
+    unsigned seed = (unsigned)time(NULL);
+    ACN_FOR_EACH(algorithm, algorithm) {
+        for (int c = 0; c < ACN_COLLECTIVES; c++)
+            for (int i = 0; i < 2; i++) {
+                uint32_t more = (uint32_t)rand_r(&seed) % (ACN_PROVE_RANKS - ALL_RANKS);
+                uint32_t ranks = ALL_RANKS + 1 + more, root = (uint32_t)rand_r(&seed) % ranks;
+                if ((algorithm->collectives >> c & 1u) == 0) continue;
+                if (!acn_collective_has_root((acn_collective)c)) root = 0;
+                if (acn_prove(algorithm, (acn_collective)c, ranks, root,
+                              i == 1 && acn_collective_can_be_in_place((acn_collective)c)) !=
+                    ACN_OK)
+                    fail_msg("%s", acn_error_take());
+            }
+    }
 }
 
 static void every_collective_has_an_algorithm(void **state) {
@@ -126,6 +147,7 @@ static void unequal_orders_and_races_are_found(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_algorithm_is_right),
+        cmocka_unit_test(larger_numbers_are_right_too),
         cmocka_unit_test(every_collective_has_an_algorithm),
         cmocka_unit_test(the_choice_follows_size_and_name),
         cmocka_unit_test(a_fault_is_found),
