@@ -15,6 +15,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 TOOLKIT = Path(os.environ.get("TOOLKIT", ROOT / "build" / "toolkit")).resolve()
 sys.path.insert(0, str(ROOT / "api"))
+sys.path.insert(0, str(ROOT / "tools"))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 

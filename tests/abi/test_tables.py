@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import compatibility
 import pytest
 from generator import codes, doors, headers, tables
 
@@ -134,3 +135,8 @@ def test_what_is_not_supported_has_a_reason(toolkit):
     states = {cells[0]: cells[2:] for cells in (line.split("\t") for line in lines[1:])}
     for name, reason in reasons.items():
         assert states[name][0] != "done" and states[name][1] == reason, name
+
+
+def test_every_function_of_the_runtime_works_or_says_why_not(toolkit):
+    text = "\n".join(compatibility.runtime_section(toolkit))
+    assert "| capture |" in text and "- not done" not in text, text
