@@ -42,7 +42,7 @@ if(NOT CMAKE_CROSSCOMPILING)
 endif()
 
 set(ACN_SCARCITY_TESTS test_scarcity test_scarcity_calls test_scarcity_hccl
-    test_scarcity_parts)
+    test_scarcity_models test_scarcity_parts)
 # What scarce.h puts before the sources of memory, address space and threads.
 foreach(function IN ITEMS malloc calloc realloc aligned_alloc free strdup strndup asprintf mmap
                           mprotect memfd_create pthread_create acn_slab_alloc acn_memory_alloc)

@@ -4,8 +4,7 @@
 
 #include "acl/acl_mdl.h"
 #include "acl/acl_op.h"
-#include "doors/anycann/convert.h"
-#include "small_onnx.h"
+#include "small_om.h"
 #include <pthread.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -15,21 +14,7 @@ enum { IN_BYTES = SMALL_IN * 4, OUT_BYTES = SMALL_OUT * 4, INVALID = 100000 };
 static char om_path[128];
 
 static int set_up(void **state) {
-    char onnx[] = "/tmp/acn_models_XXXXXX", stem[64];
-    uint8_t bytes[1 << 14];
-    size_t size = make_small_onnx(bytes, sizeof bytes);
-    int file = mkstemp(onnx);
-    assert_true(file >= 0);
-    assert_int_equal(write(file, bytes, size), size);
-    close(file);
-    snprintf(stem, sizeof stem, "%s_out", onnx);
-    snprintf(om_path, sizeof om_path, "%s.om", stem);
-    const acn_tool_option options[] = {
-        {"model", onnx}, {"framework", "5"}, {"output", stem}, {"soc_version", "Ascend910B1"}};
-    const acn_tool_conversion conversion = {
-        .options = options, .option_count = COUNT_OF(options), .command = "atc"};
-    if (acn_tool_convert(&conversion) != 0) fail_msg("%s", acn_tool_error());
-    unlink(onnx);
+    make_small_om(om_path, sizeof om_path);
     OK(aclInit(NULL));
     return aclrtSetDevice(0);
 }

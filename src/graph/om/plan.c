@@ -152,10 +152,10 @@ static acn_status no_memory(const plan_reader *r) {
 }
 
 static acn_status read_text(plan_reader *r, const acn_wire_field *f, const char **out) {
-    char *text = f->kind == ACN_WIRE_BYTES && f->size < 1 << 20 && !memchr(f->bytes, 0, f->size)
-                     ? acn_arena_alloc(r->arena, f->size + 1)
-                     : NULL;
-    if (text == NULL) return broken(r, "a name");
+    if (f->kind != ACN_WIRE_BYTES || f->size >= 1 << 20 || memchr(f->bytes, 0, f->size))
+        return broken(r, "a name");
+    char *text = acn_arena_alloc(r->arena, f->size + 1);
+    if (text == NULL) return no_memory(r);
     memcpy(text, f->bytes, f->size);
     *out = text;
     return ACN_OK;
