@@ -12,15 +12,17 @@ enum { V = 4, ROWS = 6, PANELS = 1 };
 enum { V = 4, ROWS = 2, PANELS = 1 };
 #endif
 enum { IN_PANEL = ACN_PANEL / V, VECTORS = PANELS * IN_PANEL, AHEAD = 16 };
+enum { HALF = IN_PANEL > 1 ? IN_PANEL / 2 : 1 }; /* a panel's vectors */
 
 typedef float vec __attribute__((vector_size(sizeof(float) * V)));
 typedef int32_t bits __attribute__((vector_size(sizeof(float) * V)));
 typedef float memory __attribute__((vector_size(sizeof(float) * V), aligned(4), may_alias));
 
 static inline __attribute__((always_inline)) void
-accumulate(const int rows, const int panels, const acn_panel_tile *t, vec acc[][VECTORS]) {
+accumulate(const int rows, const int vectors, const acn_panel_tile *t, vec acc[][VECTORS]) {
+    const int panels = vectors > IN_PANEL ? PANELS : 1;
     for (int i = 0; i < rows; i++)
-        for (int v = 0; v < panels * IN_PANEL; v++)
+        for (int v = 0; v < vectors; v++)
             acc[i][v] = (vec){0};
     for (int64_t s = 0; s < t->segments; s++) {
         const float *a[ROWS], *b = t->b + s * t->segment_step;
@@ -29,13 +31,13 @@ accumulate(const int rows, const int panels, const acn_panel_tile *t, vec acc[][
 #pragma GCC unroll 2
         for (int64_t p = 0; p < t->steps; p++, b += ACN_PANEL) {
             vec x[VECTORS];
-            for (int v = 0; v < panels * IN_PANEL; v++)
+            for (int v = 0; v < vectors; v++)
                 x[v] = *(const memory *)(b + v / IN_PANEL * t->panel_step + v % IN_PANEL * V);
             for (int j = 0; j < panels; j++)
                 __builtin_prefetch(b + j * t->panel_step + AHEAD * ACN_PANEL);
             for (int i = 0; i < rows; i++) {
                 vec ai = a[i][p] - (vec){0};
-                for (int v = 0; v < panels * IN_PANEL; v++)
+                for (int v = 0; v < vectors; v++)
                     acc[i][v] += ai * x[v];
             }
         }
@@ -54,8 +56,8 @@ static inline __attribute__((always_inline)) vec clamped(float lower, float uppe
 }
 
 static inline __attribute__((always_inline)) void
-write_full(const int rows, const int panels, const acn_panel_tile *t, vec acc[][VECTORS]) {
-    for (int v = 0; v < panels * IN_PANEL; v++) {
+write_full(const int rows, const int vectors, const acn_panel_tile *t, vec acc[][VECTORS]) {
+    for (int v = 0; v < vectors; v++) {
         vec bias = {0};
         if (t->bias) bias = *(const memory *)(t->bias + v * V);
         for (int i = 0; i < rows; i++) {
@@ -77,27 +79,30 @@ static __attribute__((noinline)) void write_part(const acn_panel_tile *t, const 
         }
 }
 
-static inline __attribute__((always_inline)) void run(const int rows, const int panels,
+static inline __attribute__((always_inline)) void run(const int rows, const int vectors,
                                                       const acn_panel_tile *t) {
     vec acc[ROWS][VECTORS];
-    accumulate(rows, panels, t, acc);
-    if (t->cols == panels * ACN_PANEL) {
-        write_full(rows, panels, t, acc);
+    accumulate(rows, vectors, t, acc);
+    if (t->cols == vectors * V) {
+        write_full(rows, vectors, t, acc);
         return;
     }
     float copy[ROWS * VECTORS * V];
     for (int i = 0; i < rows; i++)
-        for (int v = 0; v < panels * IN_PANEL; v++)
+        for (int v = 0; v < vectors; v++)
             *(memory *)(copy + (i * VECTORS + v) * V) = acc[i][v];
     write_part(t, copy);
 }
 
+/* Groups of convolutions often leave a few columns for the last panel: half of it is enough. */
 #define ROW_CASE(r)                                                                                \
     case r:                                                                                        \
         if (PANELS > 1 && t->cols > ACN_PANEL)                                                     \
-            run(r < ROWS ? r : ROWS, PANELS, t);                                                   \
+            run(r < ROWS ? r : ROWS, VECTORS, t);                                                  \
+        else if (IN_PANEL > 1 && t->cols <= ACN_PANEL / 2)                                         \
+            run(r < ROWS ? r : ROWS, HALF, t);                                                     \
         else                                                                                       \
-            run(r < ROWS ? r : ROWS, 1, t);                                                        \
+            run(r < ROWS ? r : ROWS, IN_PANEL, t);                                                 \
         break;
 
 static void tile(const acn_panel_tile *t) {
