@@ -32,10 +32,6 @@ static bool scarce_disarm(void) {
     return atomic_load(&scarce_hit);
 }
 
-/* What a scenario needs itself must be there: no request between these two fails. */
-static inline int scarce_pause(void) { return atomic_exchange(&scarce_left, 0); }
-static inline void scarce_resume(int left) { atomic_store(&scarce_left, left); }
-
 static bool scarce_fails(void) {
     if (atomic_load(&scarce_left) <= 0 || atomic_fetch_sub(&scarce_left, 1) != 1) return false;
     atomic_store(&scarce_hit, true);

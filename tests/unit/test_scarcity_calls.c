@@ -9,8 +9,6 @@
 #include "base/acl_log.h"
 #include "base/alog_pub.h"
 #include "base/err_msg.h"
-#include "doors/anycann/request.h"
-#include "small_onnx.h"
 #include <stdarg.h>
 
 static float y[24];
@@ -480,29 +478,6 @@ static int operators_by_type(void) {
     return code;
 }
 
-/* A whole model of one operator, as aclopLoad wants it. */
-static int operator_models(void) {
-    static uint8_t onnx[1 << 14];
-    static void *model;
-    static size_t bytes;
-    if (model == NULL) { /* made once, whatever runs out */
-        int left = scarce_pause();
-        size_t size = make_small_onnx(onnx, sizeof onnx);
-        const acn_tool_option options[] = {
-            {"model", "small"}, {"framework", "5"}, {"soc_version", "Ascend910B1"}};
-        const acn_tool_conversion conversion = {.options = options,
-                                                .option_count = COUNT_OF(options),
-                                                .command = "atc",
-                                                .source = onnx,
-                                                .source_bytes = size};
-        assert_int_equal(acn_convert(&conversion, &model, &bytes), ACN_OK);
-        scarce_resume(left);
-    }
-    int code = aclopLoad(model, bytes);
-    FIRST(aclopSetModelDir("/proc/self/fdinfo")); /* a folder without models */
-    return code;
-}
-
 static const scenario scenarios[] = {
     {"stream_settings", stream_settings, false},
     {"streams_that_end", streams_that_end, false},
@@ -526,7 +501,6 @@ static const scenario scenarios[] = {
     {"switches", switches, false},
     {"edited_tasks", edited_tasks, false},
     {"operators_by_type", operators_by_type, false},
-    {"operator_models", operator_models, false},
 };
 
 int main(void) { return run_scenarios(scenarios, COUNT_OF(scenarios)); }
