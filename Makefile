@@ -113,6 +113,11 @@ bench: build venv
 	cmake --build $(BUILD) --parallel $(JOBS) --target bench
 	for threads in 1 2; do $(VENV)/bin/python bench/torch_elementwise.py $(TOOLKIT) $$threads; done
 	$(VENV)/bin/python bench/torch_elementwise.py $(TOOLKIT) 1 functions
+	for threads in 1 2; do \
+	    $(TOOLKIT)/bin/anycann run $(VENV)/bin/python bench/torch_operators.py --threads $$threads; \
+	    $(TOOLKIT)/bin/anycann run $(VENV)/bin/python bench/torch_resnet.py $$threads; \
+	done
+	$(VENV)/bin/python bench/graph_models.py $(TOOLKIT)
 	$(VENV)/bin/python bench/import_time.py
 	$(TOOLKIT)/bin/anycann run --devices 2 $(VENV)/bin/python bench/torch_collectives.py
 
