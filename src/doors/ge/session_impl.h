@@ -7,9 +7,9 @@
 #include "doors/ge/option_list.h"
 #include "ge/ge_api.h"
 
-#include <condition_variable>
 #include <deque>
 #include <mutex>
+#include <pthread.h>
 #include <thread>
 
 namespace ge {
@@ -36,6 +36,23 @@ class SessionGraph {
                bool is_async, void *stream, const AllocatorPtr &allocator);
 };
 
+/* A condition variable. The C++ library's would need one from GCC 12, which older systems lack. */
+class Signal {
+  public:
+    Signal() = default;
+    Signal(const Signal &) = delete;
+    Signal &operator=(const Signal &) = delete;
+    ~Signal() { pthread_cond_destroy(&condition_); }
+
+    void Wait(std::unique_lock<std::mutex> &lock) {
+        pthread_cond_wait(&condition_, lock.mutex()->native_handle());
+    }
+    void Tell() { pthread_cond_broadcast(&condition_); }
+
+  private:
+    pthread_cond_t condition_ = PTHREAD_COND_INITIALIZER;
+};
+
 class SessionImpl {
   public:
     explicit SessionImpl(const OptionMap &session_options) : options(session_options) {}
@@ -55,7 +72,7 @@ class SessionImpl {
 
   private:
     std::thread thread_;
-    std::condition_variable changed_;
+    Signal changed_;
     std::deque<std::function<void()>> work_;
     bool is_ending_ = false;
 

@@ -89,7 +89,7 @@ SessionImpl::~SessionImpl() {
         std::lock_guard<std::mutex> lock(mutex);
         is_ending_ = true;
     }
-    changed_.notify_all();
+    changed_.Tell();
     if (thread_.get_id() == std::this_thread::get_id())
         thread_.detach(); /* the last callback ended the session */
     else
@@ -100,7 +100,8 @@ SessionImpl::~SessionImpl() {
 void SessionImpl::Work() {
     std::unique_lock<std::mutex> lock(mutex);
     while (true) {
-        changed_.wait(lock, [this] { return is_ending_ || !work_.empty(); });
+        while (!is_ending_ && work_.empty())
+            changed_.Wait(lock);
         if (work_.empty()) return;
         const auto work = std::move(work_.front());
         work_.pop_front();
@@ -114,7 +115,7 @@ void SessionImpl::Later(std::function<void()> work) {
     std::lock_guard<std::mutex> lock(mutex);
     work_.push_back(std::move(work));
     if (!thread_.joinable()) thread_ = std::thread([this] { Work(); });
-    changed_.notify_all();
+    changed_.Tell();
 }
 
 Status SessionImpl::Add(const char *api, uint32_t id, const Graph &graph,
